@@ -1,0 +1,1 @@
+"""festival: lineup files from S3 to answers in a notebook."""

@@ -1,0 +1,1 @@
+"""What a person looks at: DataFrames, charts, lineup checks, the cost model."""

@@ -1,0 +1,1 @@
+"""The `festival` command: parsing and printing only."""

@@ -1,0 +1,16 @@
+"""The one error root of festival and its few children.
+
+Every message is one line that names the thing, the value, what was expected and what to do.
+"""
+
+
+class FestivalError(Exception):
+    """Something that cannot be done, said in one line for the person who asked for it."""
+
+
+class LineupError(FestivalError):
+    """A file that is no lineup, or that breaks midway. Trying again cannot help."""
+
+
+class TryLater(FestivalError):
+    """A call that failed now and may succeed later: a throttle, a time-out, a 5xx answer."""

@@ -1,0 +1,1 @@
+"""One file into the table: pipeline, ledger, e-mail, Lambda handler. boto3 only."""

@@ -1,0 +1,117 @@
+"""The words of a lineup file: Performance, Rejection, RowWarning, and the Block they arrive in."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+MINUTES_PER_DAY = 1440
+
+
+class Performance(NamedTuple):
+    """One performer on one stage, from a start to an end, on a date.
+
+    A tuple and not a dataclass: a million of them are made on a seventh of a CPU.
+    `start` and `end` are minutes since midnight of `date` (`YYYY-MM-DD`); an end after midnight is
+    1440 or more. `popularity` is 1 to 100 or None. `line` is where the row begins in its file.
+    """
+
+    performer: str
+    stage: str
+    date: str
+    start: int
+    end: int
+    popularity: int | None
+    line: int
+
+    @property
+    def clock(self) -> str:
+        """The start as `HH:MM`; a mapping with a festival day lets it go on past `24:00`."""
+        return clock(self.start)
+
+    @property
+    def sort_key(self) -> str:
+        """The table's sort key: `YYYY-MM-DD#HH:MM#Stage`."""
+        return f"{self.date}#{clock(self.start)}#{self.stage}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The table's key: partition key (performer) and sort key."""
+        return (self.performer, self.sort_key)
+
+
+def clock(minutes: int) -> str:
+    """Minutes since midnight as `HH:MM`; 1530 is `25:30`."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def wall_clock(minutes: int) -> str:
+    """Minutes since midnight as the time a clock on the wall shows; 1530 is `01:30`."""
+    return clock(minutes % MINUTES_PER_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class RowWarning:
+    """Something in a row that was kept, but changed or assumed. `line` 0 speaks of the whole file."""
+
+    line: int
+    field: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was refused: where, which field, its value, why.
+
+    `original` is the row as it stood: its cells by column name, or the line's text where it could
+    not be divided into cells.
+    """
+
+    line: int
+    field: str
+    value: str
+    reason: str
+    original: Mapping[str, Any] | str | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two rows from which reading can go on, small enough for the ledger.
+
+    `offset` is the byte of the stored object from which the caller has to read again (0 where the
+    object is compressed or not UTF-8); `skip` is how many bytes of decoded text to pass over then.
+    `line` is the number of the next physical line (CSV, JSON Lines) or the index of the next
+    element (JSON array), from 1. The rest is what the head of the file taught the reader.
+    """
+
+    offset: int
+    skip: int
+    line: int
+    shape: str
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    compression: str = ""
+    header: tuple[str, ...] = ()
+    seen_multibyte: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Position":
+        return cls(**{**fields, "header": tuple(fields["header"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some consecutive rows of a file, and the position behind them.
+
+    `read` counts every row, the rejected ones included. `end` is None where reading cannot go on
+    from here (a document that is only understood whole).
+    """
+
+    performances: list[Performance]
+    rejections: list[Rejection]
+    warnings: list[RowWarning]
+    read: int
+    end: Position | None

@@ -1,0 +1,1 @@
+"""What an operator does: build, deploy, the embedded AWS, backfills, running notebooks."""

@@ -1,0 +1,31 @@
+"""The table's names: keys, indexes, attributes and the limits DynamoDB sets on them.
+
+Limits: "Quotas in Amazon DynamoDB" (docs: ServiceQuotas, Constraints).
+"""
+
+from dataclasses import dataclass
+
+PARTITION_KEY = "Performer"
+SORT_KEY = "Performance"
+POPULARITY_BUCKET = "POPULARITY"
+
+MAX_PARTITION_KEY_BYTES = 2048
+MAX_SORT_KEY_BYTES = 1024
+MAX_ITEM_BYTES = 400 * 1024
+MAX_BATCH_ITEMS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A global secondary index: its name, partition key and sort key. All project every attribute."""
+
+    name: str
+    partition_key: str
+    sort_key: str
+    sort_type: str = "S"
+
+
+DATE_INDEX = Index("DateIndex", "Date", "StartSort")
+STAGE_INDEX = Index("StageIndex", "Stage", "DateStart")
+POPULARITY_INDEX = Index("PopularityIndex", "PopularityBucket", "Popularity", "N")
+INDEXES = (DATE_INDEX, STAGE_INDEX, POPULARITY_INDEX)
