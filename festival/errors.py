@@ -12,5 +12,5 @@ class LineupError(FestivalError):
     """A file that is no lineup, or that breaks midway. Trying again cannot help."""
 
 
-class TryLater(FestivalError):
+class RetryableError(FestivalError):
     """A call that failed now and may succeed later: a throttle, a time-out, a 5xx answer."""

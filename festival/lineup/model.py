@@ -51,7 +51,7 @@ def wall_clock(minutes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RowWarning:
-    """Something in a row that was kept, but changed or assumed. `line` 0 speaks of the whole file."""
+    """Something in a row that was kept, but changed or assumed. Line 0 is the whole file."""
 
     line: int
     field: str

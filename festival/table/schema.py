@@ -17,7 +17,7 @@ MAX_BATCH_ITEMS = 25
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A global secondary index: its name, partition key and sort key. All project every attribute."""
+    """A global secondary index: its name, keys. All project every attribute."""
 
     name: str
     partition_key: str
