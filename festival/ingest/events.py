@@ -1,0 +1,111 @@
+"""What an SQS message of the ingest queue asks for: files to ingest, one to continue, or nothing.
+
+Shapes: "Event message structure" in the Amazon S3 user guide; `requestParameters` and the like are
+not read. The kit's own continuation message is `{"festival": "continue", …}`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from festival.errors import FestivalError
+
+
+@dataclass(frozen=True, slots=True)
+class FileEvent:
+    """A file version to ingest. `version` is '' where the event names none.
+
+    `run` is the run (a backfill) that asked for it, and `nudge` the attempt that a continuation
+    message belongs to; 0 for every other message.
+    """
+
+    bucket: str
+    key: str
+    version: str = ""
+    sequencer: str = ""
+    run: str = ""
+    nudge: int = 0
+
+    @property
+    def file(self) -> str:
+        """The ledger's name for the file: `bucket/key`."""
+        return f"{self.bucket}/{self.key}"
+
+
+def files_of_message(body: str) -> list[FileEvent]:
+    """The files that a message's body names; none for S3's test event and for folder markers.
+
+    Raises FestivalError for a message that is neither S3's nor the kit's own.
+    """
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _not_understood(body, "no JSON") from None
+    if not isinstance(message, dict):
+        raise _not_understood(body, "no JSON object")
+    if message.get("Event") == "s3:TestEvent":
+        return []
+    try:
+        if message.get("festival") == "continue":
+            return [_continued(message)]
+        run = str(message.get("festivalRun", ""))
+        events = [_file_of_record(record, run) for record in message["Records"]]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise _not_understood(body, f"{type(error).__name__} at {error}") from None
+    return [event for event in events if not event.key.endswith("/")]
+
+
+def continuation(event: FileEvent, attempt: int) -> str:
+    """The body of the message that asks for the rest of a large file."""
+    return json.dumps(
+        {
+            "festival": "continue",
+            "bucket": event.bucket,
+            "key": event.key,
+            "version": event.version,
+            "sequencer": event.sequencer,
+            "run": event.run,
+            "attempt": attempt,
+        }
+    )
+
+
+def _continued(message: Mapping[str, Any]) -> FileEvent:
+    return FileEvent(
+        bucket=_text(message["bucket"]),
+        key=_text(message["key"]),
+        version=_text(message["version"]),
+        sequencer=str(message.get("sequencer", "")),
+        run=str(message.get("run", "")),
+        nudge=int(message["attempt"]),
+    )
+
+
+def _file_of_record(record: Mapping[str, Any], run: str) -> FileEvent:
+    if record["eventSource"] != "aws:s3" or not str(record["eventName"]).startswith(
+        "ObjectCreated:"
+    ):
+        raise ValueError(f"{record['eventSource']} {record['eventName']}, not an S3 ObjectCreated")
+    entity = record["s3"]["object"]
+    return FileEvent(
+        bucket=_text(record["s3"]["bucket"]["name"]),
+        key=unquote_plus(_text(entity["key"])),
+        version=str(entity.get("versionId") or ""),
+        sequencer=str(entity.get("sequencer") or ""),
+        run=run,
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} where a name was expected")
+    return value
+
+
+def _not_understood(body: str, why: str) -> FestivalError:
+    return FestivalError(
+        f"message {body[:80]!r} is neither an S3 event nor a continuation ({why}); it goes to the "
+        "dead-letter queue, where `festival dlq` shows it"
+    )

@@ -1,0 +1,102 @@
+"""What the ledger remembers of one ingest, as values: statuses, progress, the version's record."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from festival.ingest.report import Counts
+
+VERSION_PREFIX = "VERSION#"
+RUNNING, WRITTEN, NOTIFIED = "running", "written", "notified"
+FAILED, SUPERSEDED = "failed", "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a large file is: where to read on, the counts so far, the rejected-row parts kept.
+
+    `nudge` is the attempt whose continuation message may carry on; any other is stale.
+    """
+
+    position: Mapping[str, Any]
+    counts: Counts
+    parts: tuple[str, ...] = ()
+    nudge: int = 0
+
+    def to_json(self) -> str:
+        counts = {name: getattr(self.counts, name) for name in Counts.__slots__}
+        return json.dumps(
+            {
+                "position": dict(self.position),
+                "counts": counts,
+                "parts": list(self.parts),
+                "nudge": self.nudge,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Progress":
+        kept = json.loads(text)
+        return cls(
+            kept["position"], Counts(**kept["counts"]), tuple(kept["parts"]), int(kept["nudge"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC."""
+
+    file: str
+    version: str
+    status: str
+    attempt: int = 0
+    outcome: str = ""
+    counts: Counts = field(default_factory=Counts)
+    error: str = ""
+    started_at: str = ""
+    finished_at: str = ""
+    notified_at: str = ""
+    notified_by: str = ""
+    run: str = ""
+    sequencer: str = ""
+    rejected_rows_at: str = ""
+    milliseconds: int = 0
+    progress: Progress | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left to do for it: not a row, not an e-mail."""
+        return self.status in (NOTIFIED, SUPERSEDED) or (
+            self.status == FAILED and bool(self.notified_at)
+        )
+
+    @property
+    def awaits_notice(self) -> bool:
+        """Its rows are settled, and its e-mail is not known to have been sent."""
+        return not self.is_done and self.status in (WRITTEN, FAILED)
+
+
+def to_record(item: Mapping[str, Any]) -> VersionRecord:
+    """A version's item, unpacked, as a VersionRecord."""
+    progress = item.get("Progress")
+    return VersionRecord(
+        file=item["File"],
+        version=item["Entry"].removeprefix(VERSION_PREFIX),
+        status=item.get("Status", RUNNING),
+        attempt=item.get("Attempt", 0),
+        outcome=item.get("Outcome", ""),
+        counts=Counts(**item.get("Counts", {})),
+        error=item.get("Error", ""),
+        started_at=item.get("StartedAt", ""),
+        finished_at=item.get("FinishedAt", ""),
+        notified_at=item.get("NotifiedAt", ""),
+        notified_by=item.get("NotifiedBy", ""),
+        run=item.get("RunId", ""),
+        sequencer=item.get("Sequencer", ""),
+        rejected_rows_at=item.get("RejectedRowsAt", ""),
+        milliseconds=item.get("Milliseconds", 0),
+        progress=Progress.from_json(progress) if progress else None,
+        reasons=item.get("Reasons", {}),
+    )

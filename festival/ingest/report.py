@@ -1,0 +1,107 @@
+"""What became of one file: the counts, the refused rows, the status."""
+
+import json
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+SUCCESS, PARTIAL, FAILURE = "success", "partial", "failure"
+
+
+class Rows(Sized, Protocol):
+    """A re-readable list of `{…}` rows, of any length."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of a file by what became of them. Always read = written + rejected + duplicates + unwritten."""
+
+    read: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    unwritten: int = 0
+    warnings: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.read - self.rejected - self.duplicates - self.unwritten
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.read + other.read,
+            self.rejected + other.rejected,
+            self.duplicates + other.duplicates,
+            self.unwritten + other.unwritten,
+            self.warnings + other.warnings,
+        )
+
+    def to_dict(self) -> dict[str, int]:
+        """The counts by name, as the report and the ledger have them."""
+        return {
+            "read": self.read,
+            "written": self.written,
+            "rejected": self.rejected,
+            "duplicates": self.duplicates,
+            "unwritten": self.unwritten,
+        }
+
+
+def status_of(counts: Counts, error: str) -> str:
+    """`success`, `partial` or `failure`, by the design's rule; `error` is why the file broke, or ''."""
+    if error or counts.unwritten or counts.written + counts.duplicates == 0:
+        return FAILURE
+    return PARTIAL if counts.rejected else SUCCESS
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """One ingest's result. The row lists are of this process's part of the file; the counts of all.
+
+    `error` says why the status is `failure`; `rejected_rows_at` where the refused rows are kept.
+    """
+
+    file: str
+    counts: Counts
+    rejections: Rows
+    warnings: Rows
+    duplicate_rows: Rows
+    error: str = ""
+    version: str = ""
+    rejected_rows_at: str = ""
+
+    @property
+    def status(self) -> str:
+        return status_of(self.counts, self.error)
+
+    def summary(self) -> dict[str, Any]:
+        """File, status and counts, without the lists of rows."""
+        head: dict[str, Any] = {"file": self.file, "status": self.status, **self.counts.to_dict()}
+        if self.error:
+            head["error"] = self.error
+        if self.version:
+            head["version"] = self.version
+        if self.rejected_rows_at:
+            head["rejected_rows_at"] = self.rejected_rows_at
+        return head
+
+    def write_json(self, out: IO[str]) -> None:
+        """One JSON document, written row by row, so that a million rejections need no memory."""
+        out.write(json.dumps(self.summary(), ensure_ascii=False)[:-1])
+        for name, rows in (
+            ("rejections", self.rejections),
+            ("warnings", self.warnings),
+            ("duplicate_rows", self.duplicate_rows),
+        ):
+            out.write(f', "{name}": [')
+            for number, row in enumerate(rows):
+                out.write(",\n  " if number else "\n  ")
+                out.write(json.dumps(public_row(row), ensure_ascii=False))
+            out.write("]")
+        out.write("}\n")
+
+
+def public_row(row: dict[str, Any]) -> dict[str, Any]:
+    """A rejection as the report shows it: without the row it came from."""
+    return {name: value for name, value in row.items() if name != "original"}
