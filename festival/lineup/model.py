@@ -1,7 +1,8 @@
 """The words of a lineup file: Performance, Rejection, RowWarning, and the Block they arrive in."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 MINUTES_PER_DAY = 1440
@@ -71,7 +72,7 @@ class Rejection:
     field: str
     value: str
     reason: str
-    original: Mapping[str, Any] | str | None = field(default=None, compare=False, repr=False)
+    original: Mapping[str, Any] | str | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
