@@ -1,0 +1,207 @@
+"""A performance as the table keeps it, and back.
+
+Three shapes of one thing: `attributes` (plain values, for people and files), `to_item` (DynamoDB's
+typed attributes, for boto3) and `put_request_encoder` (the JSON text of a PutRequest, for the bulk
+writer; it must say exactly what `to_item` says).
+"""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
+from zlib import crc32
+
+from festival.errors import FestivalError
+from festival.lineup.model import Performance, Rejection, clock, wall_clock
+from festival.table.schema import (
+    MAX_ITEM_BYTES,
+    MAX_PARTITION_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+    POPULARITY_BUCKET,
+)
+
+Item = dict[str, dict[str, str]]
+
+_SHOWN_CHARACTERS = 100
+# Under this many characters of performer and stage together no limit can be passed: UTF-8 takes at
+# most 4 bytes a character, and a sort key has 17 bytes before its stage.
+_SURELY_SMALL = 250
+
+
+def attributes(
+    performance: Performance, *, source: str | None = None, shards: int = 1
+) -> dict[str, str | int]:
+    """The table's attributes of a performance, in the table's order.
+
+    `StartTime` and `EndTime` are what a clock on the wall shows; the keys (`Performance`,
+    `DateStart`, `StartSort`) carry the file's own clock, which with a festival day goes past 24.
+    """
+    performer, stage, date, start, end, popularity, _ = performance
+    begins = clock(start)
+    plain: dict[str, str | int] = {
+        "Performer": performer,
+        "Performance": performance.sort_key,
+        "Stage": stage,
+        "Date": date,
+        "StartTime": wall_clock(start),
+        "EndTime": wall_clock(end),
+        "StartMinutes": start,
+        "EndMinutes": end,
+        "DateStart": f"{date}#{begins}",
+        "StartSort": begins,
+    }
+    if popularity is not None:
+        plain["Popularity"] = popularity
+        plain["PopularityBucket"] = popularity_bucket(performance, shards)
+    if source is not None:
+        plain["Source"] = source
+    return plain
+
+
+def to_item(performance: Performance, *, source: str | None = None, shards: int = 1) -> Item:
+    """The performance as DynamoDB's typed attributes, `{"Stage": {"S": "Pyramid Stage"}, …}`."""
+    return {
+        name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+        for name, value in attributes(performance, source=source, shards=shards).items()
+    }
+
+
+def from_item(item: Mapping[str, Mapping[str, str]]) -> Performance:
+    """The performance of a stored item. Its line is 0: the table does not know lines.
+
+    Raises FestivalError for an item that lacks an attribute of the table.
+    """
+    try:
+        popularity = item.get("Popularity")
+        return Performance(
+            item["Performer"]["S"],
+            item["Stage"]["S"],
+            item["Date"]["S"],
+            int(item["StartMinutes"]["N"]),
+            int(item["EndMinutes"]["N"]),
+            None if popularity is None else int(popularity["N"]),
+            0,
+        )
+    except (KeyError, ValueError) as cause:
+        key = f"{item.get('Performer')} {item.get('Performance')}"
+        raise FestivalError(
+            f"item {key}: no usable {cause}; expected a performance. Ingest its lineup again"
+        ) from cause
+
+
+def popularity_bucket(performance: Performance, shards: int) -> str:
+    """The partition of PopularityIndex a performance is in: the constant, or one of its shards.
+
+    The shard is a hash of the key, so that writing a row again never moves it.
+    """
+    if shards <= 1:
+        return POPULARITY_BUCKET
+    text = f"{performance.performer}\0{performance.sort_key}"
+    return f"{POPULARITY_BUCKET}#{crc32(text.encode('utf-8', 'surrogatepass')) % shards}"
+
+
+def popularity_buckets(shards: int) -> tuple[str, ...]:
+    """Every partition of PopularityIndex when it has this many shards."""
+    if shards <= 1:
+        return (POPULARITY_BUCKET,)
+    return tuple(f"{POPULARITY_BUCKET}#{shard}" for shard in range(shards))
+
+
+def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
+    """The bytes an item counts for, by "DynamoDB item sizes and formats".
+
+    UTF-8 bytes of names and strings; a number is about one byte for each two significant digits
+    and one more (and one for a minus sign).
+    """
+    return sum(_bytes(name) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Mapping[str, str]) -> int:
+    if "S" in value:
+        return _bytes(value["S"])
+    digits = value["N"].lstrip("-").replace(".", "").strip("0")
+    return (len(digits) + 1) // 2 + 1 + value["N"].startswith("-")
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def too_large(performance: Performance, *, source: str | None = None) -> Rejection | None:
+    """Why DynamoDB could never store this performance, or None.
+
+    Limits: "Quotas in Amazon DynamoDB": partition key 2,048 bytes, sort key 1,024 bytes, item
+    400 KB. The index keys made of the stage are within theirs when the table's sort key is.
+    """
+    performer, stage = performance.performer, performance.stage
+    if len(performer) + len(stage) + len(source or "") < _SURELY_SMALL:
+        return None
+    if (size := _bytes(performer)) > MAX_PARTITION_KEY_BYTES:
+        return _over(
+            performance, "Performer", performer, size, "partition key", MAX_PARTITION_KEY_BYTES
+        )
+    if (size := _bytes(performance.sort_key)) > MAX_SORT_KEY_BYTES:
+        return _over(
+            performance, "Stage", stage, size, "sort key (date#start#stage)", MAX_SORT_KEY_BYTES
+        )
+    if (size := item_size(to_item(performance, source=source))) > MAX_ITEM_BYTES:
+        return _over(performance, "Source", source or "", size, "item", MAX_ITEM_BYTES)
+    return None
+
+
+def _over(
+    performance: Performance, field: str, value: str, size: int, what: str, limit: int
+) -> Rejection:
+    return rejection(
+        performance, field, value, f"{size:,} bytes; DynamoDB's limit for the {what} is {limit:,}"
+    )
+
+
+def rejection(performance: Performance, field: str, value: str, reason: str) -> Rejection:
+    """A performance that DynamoDB cannot hold, as the refused row it came from."""
+    shown = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
+    original = {
+        "Performer": performance.performer,
+        "Stage": performance.stage,
+        "Date": performance.date,
+        "Start": clock(performance.start),
+        "End": clock(performance.end),
+        "Popularity": performance.popularity,
+    }
+    return Rejection(performance.line, field, shown, reason, original)
+
+
+def put_request_encoder(
+    *, source: str | None = None, shards: int = 1
+) -> Callable[[Performance], str]:
+    """A function from a performance to the ASCII JSON text of its PutRequest.
+
+    Same content as `{"PutRequest": {"Item": to_item(…)}}`, built by hand because a function on a
+    seventh of a CPU spends more time in json.dumps of nested dicts than in everything else.
+    """
+    tail = "}}}" if source is None else f',"Source":{{"S":{_quoted(source)}}}}}}}}}'
+
+    def encode(performance: Performance) -> str:
+        performer, stage, date, start, end, popularity, _ = performance
+        stage_text = _quoted(stage)
+        day_text = _quoted(date)[1:-1]
+        begins = _clock(start)
+        rank = ""
+        if popularity is not None:
+            bucket = POPULARITY_BUCKET if shards <= 1 else popularity_bucket(performance, shards)
+            rank = f',"Popularity":{{"N":"{popularity}"}},"PopularityBucket":{{"S":"{bucket}"}}'
+        return (
+            f'{{"PutRequest":{{"Item":{{"Performer":{{"S":{encode_basestring_ascii(performer)}}},'
+            f'"Performance":{{"S":"{day_text}#{begins}#{stage_text[1:]}}},'
+            f'"Stage":{{"S":{stage_text}}},"Date":{{"S":"{day_text}"}},'
+            f'"StartTime":{{"S":"{_wall_clock(start)}"}},"EndTime":{{"S":"{_wall_clock(end)}"}},'
+            f'"StartMinutes":{{"N":"{start}"}},"EndMinutes":{{"N":"{end}"}},'
+            f'"DateStart":{{"S":"{day_text}#{begins}"}},"StartSort":{{"S":"{begins}"}}{rank}{tail}'
+        )
+
+    return encode
+
+
+# A lineup has few stages, days and times and many rows. Bounded, for files where it has not.
+_quoted = lru_cache(maxsize=1024)(encode_basestring_ascii)
+_clock = lru_cache(maxsize=4096)(clock)
+_wall_clock = lru_cache(maxsize=4096)(wall_clock)
