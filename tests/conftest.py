@@ -1,0 +1,32 @@
+"""No test may reach a real account, a real display or the developer's own settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+
+for name in list(os.environ):
+    if name.startswith(("AWS_", "FESTIVAL_", "BOTO_")):
+        del os.environ[name]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "MPLBACKEND": "Agg",
+}
+
+# The machine that runs the suite may be busy: no test is about how long an example takes.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
+
+
+@pytest.fixture
+def sample() -> Path:
+    """The folder of the sample files."""
+    return ROOT / "sample"
