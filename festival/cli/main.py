@@ -1,0 +1,145 @@
+"""The `festival` command: which module has which command, and how every mistake is said in one line.
+
+A command's module is loaded when the command is called, so `festival check` needs boto3 and click
+only, and starts at once.
+"""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from festival.errors import FestivalError
+
+COULD_NOT = 2
+INTERRUPTED = 128 + signal.SIGINT
+NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
+
+
+class Place(NamedTuple):
+    """Where a command is, and what it does in a few words (the first sentence of its help)."""
+
+    module: str
+    what: str
+
+
+COMMANDS = {
+    "demo": Place("demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."),
+    "check": Place("files", "Show what of a lineup would be accepted; nothing is written."),
+    "inspect": Place("inspect", "Show how a file is read, and what only you can decide."),
+    "normalize": Place("files", "Write the accepted performances with the table's attributes."),
+    "ingest": Place("ingest", "Put a lineup into the table."),
+    "query": Place("query", "Ask the table."),
+    "reconcile": Place("reconcile", "Show what a new version of a file moved or cancelled."),
+    "history": Place("operate", "Show what became of every file, from the ledger."),
+    "dlq": Place("operate", "Show the dead-letter queue, and put messages back."),
+    "run": Place("run", "Run a notebook, with its parameters checked first."),
+    "local": Place("local", "Run the embedded AWS until Ctrl-C."),
+    "lab": Place("local", "Run the embedded AWS with JupyterLab on it."),
+    "build": Place("stack", "Build the function's zip."),
+    "deploy": Place("stack", "Create or update the stack."),
+    "status": Place("stack", "Show the stack, its queues, ingests, alarms and subscription."),
+    "teardown": Place("stack", "Remove the stack."),
+}
+
+# What a missing module means to the person who called the command.
+EXTRAS = {
+    "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
+    "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient", "tqdm"},
+    "local": {"moto", "yaml", "flask", "werkzeug"},
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are loaded when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"festival.cli.{COMMANDS[cmd_name].module}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.what) for name, place in COMMANDS.items()])
+
+
+@click.group(cls=Commands, invoke_without_command=True, no_args_is_help=False)
+@click.version_option(package_name="festival", message="festival %(version)s")
+@click.pass_context
+def festival(ctx: click.Context) -> None:
+    """Festival lineups from a file in S3 to answers in a notebook."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(args: list[str] | None = None) -> None:
+    """The command's entry point: exit status 0 done, 1 rejections with --strict, 2 could not be done."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = NOBODY_READS
+    sys.exit(status)
+
+
+def run(args: list[str] | None) -> int:
+    """Run one command; its exit status. A mistake of the user is one line on stderr."""
+    try:
+        return festival.main(args, prog_name="festival", standalone_mode=False) or 0
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "festival"
+        return complain(f"{error.format_message()} (see {where} --help)")
+    except click.ClickException as error:
+        return complain(error.format_message())
+    except ModuleNotFoundError as error:
+        return complain(missing(error))
+    except FestivalError as error:
+        return complain(str(error))
+    except OSError as error:
+        return complain(f"{error.filename or 'festival'}: {error.strerror or error}")
+    except Exception as error:
+        if is_from_aws(error):
+            return complain(f"AWS: {error}")
+        raise
+
+
+def complain(message: str) -> int:
+    click.echo(f"festival: {' '.join(message.split())}", err=True)
+    return COULD_NOT
+
+
+def missing(error: ModuleNotFoundError) -> str:
+    """Which extra to install for a module that is not there."""
+    name = (error.name or "").split(".")[0]
+    for extra, modules in EXTRAS.items():
+        if name in modules:
+            return f"this command needs {name}: pip install 'festival[{extra}]'"
+    raise error
+
+
+def is_from_aws(error: Exception) -> bool:
+    """Whether botocore raised it: no credentials, no connection, access denied."""
+    if "botocore" not in sys.modules:
+        return False
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return isinstance(error, BotoCoreError | ClientError)
+
+
+if __name__ == "__main__":
+    main()
