@@ -1,4 +1,4 @@
-"""Plain values and DynamoDB's typed attribute values (docs: AttributeValue), for the ledger's items."""
+"""Plain values and DynamoDB's typed attribute values (docs: AttributeValue), for the ledger."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -31,6 +31,10 @@ class Log:
     def with_context(self, **context: Any) -> "Log":
         return Log(self._context | context, self._level, self._out)
 
+    def at_level(self, level: str) -> "Log":
+        """The same log, silent below this level."""
+        return Log(self._context, level, self._out)
+
     def debug(self, message: str, **fields: Any) -> None:
         self._write("DEBUG", message, fields)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from festival.ingest.report import Counts
@@ -14,23 +14,22 @@ FAILED, SUPERSEDED = "failed", "superseded"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a large file is: where to read on, the counts so far, the rejected-row parts kept.
+    """How far a large file is: where to read on, the counts so far, the first rows for the e-mail.
 
     `nudge` is the attempt whose continuation message may carry on; any other is stale.
     """
 
     position: Mapping[str, Any]
     counts: Counts
-    parts: tuple[str, ...] = ()
+    shown: Mapping[str, Any] = field(default_factory=dict)
     nudge: int = 0
 
     def to_json(self) -> str:
-        counts = {name: getattr(self.counts, name) for name in Counts.__slots__}
         return json.dumps(
             {
                 "position": dict(self.position),
-                "counts": counts,
-                "parts": list(self.parts),
+                "counts": asdict(self.counts),
+                "shown": dict(self.shown),
                 "nudge": self.nudge,
             }
         )
@@ -38,14 +37,16 @@ class Progress:
     @classmethod
     def from_json(cls, text: str) -> "Progress":
         kept = json.loads(text)
-        return cls(
-            kept["position"], Counts(**kept["counts"]), tuple(kept["parts"]), int(kept["nudge"])
-        )
+        return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], kept["nudge"])
 
 
 @dataclass(frozen=True, slots=True)
 class VersionRecord:
-    """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC."""
+    """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
+
+    `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
+    or where in the reports bucket it is.
+    """
 
     file: str
     version: str
@@ -62,7 +63,8 @@ class VersionRecord:
     sequencer: str = ""
     rejected_rows_at: str = ""
     milliseconds: int = 0
-    progress: Progress | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)
+    progress: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -80,7 +82,6 @@ class VersionRecord:
 
 def to_record(item: Mapping[str, Any]) -> VersionRecord:
     """A version's item, unpacked, as a VersionRecord."""
-    progress = item.get("Progress")
     return VersionRecord(
         file=item["File"],
         version=item["Entry"].removeprefix(VERSION_PREFIX),
@@ -97,6 +98,7 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         sequencer=item.get("Sequencer", ""),
         rejected_rows_at=item.get("RejectedRowsAt", ""),
         milliseconds=item.get("Milliseconds", 0),
-        progress=Progress.from_json(progress) if progress else None,
+        shown=json.loads(item.get("Shown", "{}")),
+        progress=item.get("Progress", ""),
         reasons=item.get("Reasons", {}),
     )

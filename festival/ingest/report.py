@@ -16,7 +16,10 @@ class Rows(Sized, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of a file by what became of them. Always read = written + rejected + duplicates + unwritten."""
+    """Rows of a file by what became of them.
+
+    Always read = written + rejected + duplicates + unwritten.
+    """
 
     read: int = 0
     rejected: int = 0
@@ -49,7 +52,11 @@ class Counts:
 
 
 def status_of(counts: Counts, error: str) -> str:
-    """`success`, `partial` or `failure`, by the design's rule; `error` is why the file broke, or ''."""
+    """`success`, `partial` or `failure`; `error` is why the file broke, or ''.
+
+    `partial` where some rows were rejected. `failure` where the file broke, had no row that
+    could be kept, or left rows unwritten.
+    """
     if error or counts.unwritten or counts.written + counts.duplicates == 0:
         return FAILURE
     return PARTIAL if counts.rejected else SUCCESS

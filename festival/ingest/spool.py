@@ -1,4 +1,4 @@
-"""A list that does not grow in memory: rejections, warnings and duplicates of a file of any size."""
+"""A list that does not grow in memory: rejections, warnings, duplicates of a file of any size."""
 
 import json
 import tempfile

@@ -1,0 +1,323 @@
+"""One try at one version of one file, under its lease: read, write, record, tell.
+
+The order is what makes it exact. The newest version is what S3 says under the lease; rows are
+stored before the place behind them is saved; `written` is recorded before the e-mail is sent, and
+the e-mail is sent before it is recorded as sent.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from festival.errors import RetryableError
+from festival.ingest.budget import Budget
+from festival.ingest.events import FileEvent
+from festival.ingest.kept import Reports
+from festival.ingest.leases import Lease
+from festival.ingest.ledger import Ledger
+from festival.ingest.mail import Mailer
+from festival.ingest.pipeline import Writer, ingest_blocks, settle
+from festival.ingest.records import FAILED, WRITTEN, Progress, VersionRecord
+from festival.ingest.report import IngestReport
+from festival.ingest.source import (
+    StoredObject,
+    SupersededError,
+    current_object,
+    gone,
+    object_chunks,
+)
+from festival.ingest.tally import Tally
+from festival.lineup.model import Block, Position
+from festival.lineup.read import read_lineup
+
+INGESTED, TOLD, DONE = "ingested", "told", "done"
+SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
+
+CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_BYTES = 64 * 1024 * 1024
+NO_ADVANCE = (
+    "not one block of rows could be stored within one invocation; give the function more memory "
+    "(with it comes CPU) or a longer timeout"
+)
+
+
+class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
+    """A writer that is closed when its file is done."""
+
+
+class TryFailedError(RetryableError):
+    """Rows are left unwritten; `report` is how far the try came."""
+
+    def __init__(self, reason: str, report: IngestReport) -> None:
+        super().__init__(reason)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one try did. `report` is there where it settled the file, or told of it."""
+
+    action: str
+    file: str
+    version: str = ""
+    report: IngestReport | None = None
+    retries: int = 0
+    throttles: int = 0
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an ingest works with.
+
+    `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
+    seconds). `nudge` sends the continuation of a paused file; None where work is never paused. `mailer` None
+    tells nobody.
+    """
+
+    s3: Any
+    ledger: Ledger
+    open_writer: Callable[[str, float], LeasedWriter]
+    reports: Reports
+    mailer: Mailer | None = None
+    nudge: Callable[[FileEvent, int], None] | None = None
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class Attempt:
+    """One try at one file, under its lease."""
+
+    def __init__(
+        self, means: Means, event: FileEvent, lease: Lease, budget: Budget, again: bool
+    ) -> None:
+        self._means = means
+        self._ledger = means.ledger
+        self._event = event
+        self._lease = lease
+        self._budget = budget
+        self._again = again
+        self._started = means.monotonic()
+        self._checkpoint_at = self._started + CHECKPOINT_SECONDS
+        self._renew_at = self._started + budget.lease / 3
+        self._saved: Progress | None = None
+
+    def run(self) -> Result:
+        event = self._event
+        stored = current_object(self._means.s3, event.bucket, event.key)
+        version = event.version or (stored.version if stored else "")
+        record = self._ledger.find(event.file, version) if version else None
+        if record and not self._again:
+            if record.is_done:
+                return Result(DONE, event.file, version)
+            if record.awaits_notice:
+                return self._tell(record)
+        if stored is None:
+            return self._fail(version or "unknown", gone(event.file, version))
+        if stored.version != version:
+            self._ledger.supersede(event.file, version, event.sequencer)
+            return Result(SUPERSEDED, event.file, version)
+        progress = self._progress_of(record)
+        if event.nudge and (progress is None or progress.nudge != event.nudge):
+            return Result(STALE, event.file, version)
+        self._ledger.begin(
+            self._lease, version, run=event.run, sequencer=event.sequencer, again=self._again
+        )
+        try:
+            return self._read(stored, progress)
+        except SupersededError:
+            self._ledger.supersede(event.file, version, event.sequencer)
+            return Result(SUPERSEDED, event.file, version)
+
+    def give_up(self, error: RetryableError) -> None:
+        event = self._event
+        version = event.version
+        if not version:
+            stored = current_object(self._means.s3, event.bucket, event.key)
+            version = stored.version if stored else "unknown"
+        record = self._ledger.find(event.file, version)
+        if record and record.is_done:
+            return
+        if record and record.awaits_notice:
+            self._tell(record)
+            return
+        progress = self._progress_of(record)
+        self._ledger.begin(self._lease, version, run=event.run, sequencer=event.sequencer)
+        if isinstance(error, TryFailedError):
+            report = replace(error.report, error=str(error))
+        else:
+            tally = Tally(progress.counts, progress.shown) if progress else Tally()
+            report = tally.report(event.file, error=str(error), version=version)
+        self._settle(FAILED, report, {})
+
+    def _progress_of(self, record: VersionRecord | None) -> Progress | None:
+        if record is None or self._again or not record.progress:
+            return None
+        return self._means.reports.load_progress(record.progress)
+
+    def _read(self, stored: StoredObject, progress: Progress | None) -> Result:
+        start = _place(progress)
+        tally = Tally(
+            progress.counts if progress else None,
+            progress.shown if progress else None,
+            source=stored.file,
+            keep_rows=True,
+        )
+        self._saved = progress
+        chunks = object_chunks(self._means.s3, stored, start.offset if start else 0)
+        with self._means.open_writer(stored.file, self._started + self._budget.write) as writer:
+            try:
+                ended = ingest_blocks(
+                    read_lineup(chunks, start=start),
+                    tally,
+                    writer,
+                    lambda block: self._pause(stored, tally, writer, block),
+                )
+                if ended.unwritten_because:
+                    raise self._failed(stored, tally, ended.unwritten_because)
+            except TryFailedError:
+                if _place(self._saved) == start:
+                    raise
+                return self._continue_later(stored, tally)  # it did advance; the rest follows
+            if ended.paused_at:
+                if ended.paused_at == start:
+                    raise self._failed(stored, tally, NO_ADVANCE)
+                self._save(stored, tally, ended.paused_at)
+                return self._continue_later(stored, tally)
+        report = tally.report(
+            stored.file,
+            error=ended.error,
+            version=stored.version,
+            rejected_rows_at=self._keep_rejected_rows(stored, tally),
+        )
+        self._settle(FAILED if ended.error else WRITTEN, report, tally.shown)
+        return self._result(INGESTED, stored, tally, report)
+
+    def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
+        """Asked behind each block: renew the lease, save the place, or stop for this try."""
+        now = self._means.monotonic()
+        if now >= self._started + self._budget.work:
+            return True
+        if self._budget.renew and now >= self._renew_at:
+            self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
+            writer.deadline = now + self._budget.write
+            self._renew_at = now + self._budget.lease / 3
+        if now >= self._checkpoint_at or tally.rejected_rows.bytes > CHECKPOINT_BYTES:
+            why = settle(tally, writer)
+            if why:
+                raise self._failed(stored, tally, why)
+            if block.end is not None:
+                self._save(stored, tally, block.end)
+            self._checkpoint_at = self._means.monotonic() + CHECKPOINT_SECONDS
+        return False
+
+    def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
+        """Record that everything before `end` is settled."""
+        self._keep_rejected_rows(stored, tally)
+        nudge = self._saved.nudge if self._saved else 0
+        self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, nudge))
+
+    def _record(self, stored: StoredObject, progress: Progress) -> None:
+        name = f"{stored.version}/{self._lease.attempt}"
+        text = self._means.reports.save_progress(stored.file, name, progress)
+        self._ledger.save_progress(self._lease, stored.version, text)
+        self._saved = progress
+
+    def _continue_later(self, stored: StoredObject, tally: Tally) -> Result:
+        """Send the message that carries on from the saved place.
+
+        It goes out before its number is saved: a process that dies in between leaves a stale nudge,
+        and its own message, which comes back.
+        """
+        if self._means.nudge is None or self._saved is None:
+            raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
+        self._means.nudge(replace(self._event, version=stored.version), self._lease.attempt)
+        self._record(stored, replace(self._saved, nudge=self._lease.attempt))
+        return self._result(PAUSED, stored, tally, None)
+
+    def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:
+        return TryFailedError(why, tally.report(stored.file, version=stored.version))
+
+    def _result(
+        self, action: str, stored: StoredObject, tally: Tally, report: IngestReport | None
+    ) -> Result:
+        return Result(
+            action,
+            stored.file,
+            stored.version,
+            report,
+            tally.retries,
+            tally.throttles,
+            self._milliseconds(),
+        )
+
+    def _keep_rejected_rows(self, stored: StoredObject, tally: Tally) -> str:
+        saved = _place(self._saved)
+        first = saved.line if saved else 1
+        rows = tally.take_rejected_rows()
+        if len(rows):
+            self._means.reports.keep_rejected_rows(stored.file, stored.version, first, rows)
+        return (
+            self._means.reports.rejected_rows_at(stored.file, stored.version)
+            if tally.counts.rejected
+            else ""
+        )
+
+    def _fail(self, version: str, error: str) -> Result:
+        self._ledger.begin(
+            self._lease,
+            version,
+            run=self._event.run,
+            sequencer=self._event.sequencer,
+            again=self._again,
+        )
+        report = Tally().report(self._event.file, error=error, version=version)
+        self._settle(FAILED, report, {})
+        return Result(INGESTED, self._event.file, version, report)
+
+    def _settle(self, status: str, report: IngestReport, shown: dict[str, Any]) -> None:
+        self._ledger.finish(
+            self._lease,
+            report.version,
+            status,
+            report,
+            json.dumps(shown, default=str),
+            self._milliseconds(),
+        )
+        if shown:  # the e-mail is of the whole file, the report's rows of this pass over it
+            report = replace(report, rejections=shown["rejections"], warnings=shown["warnings"])
+        self._notify(status, report)
+
+    def _tell(self, record: VersionRecord) -> Result:
+        report = IngestReport(
+            record.file,
+            record.counts,
+            record.shown.get("rejections", []),
+            record.shown.get("warnings", []),
+            [],
+            record.error,
+            record.version,
+            record.rejected_rows_at,
+        )
+        # This attempt has to own the record before it may say that it told.
+        self._ledger.adopt(self._lease, record.version)
+        self._notify(record.status, report)
+        return Result(TOLD, record.file, record.version, report)
+
+    def _notify(self, status: str, report: IngestReport) -> None:
+        if self._event.run:
+            by = f"run {self._event.run}"
+        elif self._means.mailer is None:
+            by = "nobody: asked not to"
+        else:
+            by = "e-mail " + self._means.mailer.send(report)
+        self._ledger.mark_notified(self._lease, report.version, status, by)
+
+    def _milliseconds(self) -> int:
+        return int((self._means.monotonic() - self._started) * 1000)
+
+
+def _place(progress: Progress | None) -> Position | None:
+    return Position.from_dict(progress.position) if progress else None

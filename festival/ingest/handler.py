@@ -1,0 +1,78 @@
+"""The Lambda function: SQS batches of S3 events in, batch item failures out."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from festival.ingest.attempt import Means
+from festival.ingest.budget import Budget
+from festival.ingest.clients import Clients
+from festival.ingest.events import FileEvent, continuation
+from festival.ingest.kept import Reports
+from festival.ingest.ledger import Ledger
+from festival.ingest.log import Log
+from festival.ingest.mail import Mailer
+from festival.ingest.messages import Desk, Message
+from festival.ingest.service import Ingestor
+from festival.ingest.settings import Settings
+from festival.ingest.writers import writer_opener
+
+NUDGE_DELAY_SECONDS = 2
+LEAST_SECONDS = 4.0
+
+
+def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Ingest the files of every message; name the messages that have to come back.
+
+    Answers `{"batchItemFailures": [{"itemIdentifier": message id}, …]}` (docs: "Reporting batch
+    item failures").
+    """
+    desk = _desk(Log().with_context(requestId=context.aws_request_id))
+    failures = []
+    for record in event["Records"]:
+        message = Message.of_record(record)
+        remaining = context.get_remaining_time_in_millis() / 1000
+        owner = f"{context.aws_request_id} {uuid.uuid4().hex[:8]}"
+        if remaining < LEAST_SECONDS or not desk.work_on(
+            message, owner, Budget.of_invocation(remaining)
+        ):
+            failures.append({"itemIdentifier": message.id})
+    return {"batchItemFailures": failures}
+
+
+def _desk(log: Log) -> Desk:
+    settings, ingestor, clients = _function()
+    return Desk(
+        ingestor,
+        clients.sqs,
+        settings.queue_url,
+        settings.max_receive_count,
+        settings.function_name,
+        log.at_level(settings.log_level),
+    )
+
+
+@cache
+def _function() -> tuple[Settings, Ingestor, Clients]:
+    """What is made once and kept over warm invocations."""
+    settings = Settings.from_environment(os.environ)
+    clients = Clients.of_environment()
+
+    def nudge(event: FileEvent, attempt: int) -> None:
+        clients.sqs.send_message(
+            QueueUrl=settings.queue_url,
+            MessageBody=continuation(event, attempt),
+            DelaySeconds=NUDGE_DELAY_SECONDS,
+        )
+
+    means = Means(
+        s3=clients.s3,
+        ledger=Ledger(clients.dynamodb, settings.ledger_table),
+        open_writer=writer_opener(clients.dynamodb, settings.table, settings.popularity_shards),
+        reports=Reports(clients.s3, settings.reports_bucket),
+        mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
+        nudge=nudge,
+    )
+    return settings, Ingestor(means), clients

@@ -1,0 +1,147 @@
+"""The e-mail about one file: what it says, and sending it at a pace that SNS bears."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.ingest.rejected import corrected_name
+from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.source import unanswered
+
+SUBJECT_LIMIT = 99  # SNS: "must be fewer than 100 characters", ASCII, no control characters
+REJECTIONS_SHOWN = 20
+WARNINGS_SHOWN = 10
+VALUE_SHOWN = 80
+EMAILS_A_SECOND = 8.0  # SNS: e-mail delivery is limited to 10 a second for a subscription
+
+
+def subject(report: IngestReport) -> str:
+    """Status, file and counts in fewer than 100 ASCII characters (docs: SNS Publish)."""
+    counts = report.counts
+    head = f"{report.status.upper()}: "
+    tail = f" - {counts.written} written"
+    if counts.rejected:
+        tail += f", {counts.rejected} rejected"
+    if counts.unwritten:
+        tail += f", {counts.unwritten} unwritten"
+    return head + shortened(printable(report.file), SUBJECT_LIMIT - len(head) - len(tail)) + tail
+
+
+def printable(text: str) -> str:
+    """The text in printable ASCII: accents and control characters as escapes."""
+    escaped = text.encode("ascii", "backslashreplace").decode("ascii")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in escaped)
+
+
+def shortened(text: str, length: int) -> str:
+    """The text in at most so many characters: its middle makes room, its ends stay."""
+    if len(text) <= length:
+        return text
+    kept = length - 3
+    return text[: kept // 2] + "..." + text[len(text) - (kept - kept // 2) :]
+
+
+def body(report: IngestReport) -> str:
+    """The counts, at most 20 refused rows, what was changed or assumed, and what to do next."""
+    counts = report.counts
+    lines = [f"File: {one_line(report.file)}"]
+    if report.version:
+        lines.append(f"Version: {report.version}")
+    lines += [
+        f"Status: {report.status}",
+        "",
+        f"Rows read: {counts.read:>10,}",
+        f"  written: {counts.written:>10,}",
+        f" rejected: {counts.rejected:>10,}",
+        f"duplicate: {counts.duplicates:>10,}  (a later row of the file has the same key)",
+        f"unwritten: {counts.unwritten:>10,}",
+    ]
+    if report.error:
+        lines += ["", f"Why it failed: {one_line(report.error, 1000)}"]
+    lines += _shown("Rejected rows", report.rejections, counts.rejected, REJECTIONS_SHOWN)
+    lines += _shown("Warnings", report.warnings, counts.warnings, WARNINGS_SHOWN)
+    lines += _next_steps(report)
+    return "\n".join(lines) + "\n"
+
+
+def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int) -> list[str]:
+    if not total:
+        return []
+    lines = ["", f"{title}:"]
+    for row in islice(rows, most):
+        place = f"line {row['line']}" if row["line"] else "file"
+        value = one_line(row["value"])
+        lines.append(f"  {place}, {row['field']} = {value!r}: {one_line(row['reason'], 300)}")
+    if total > len(lines) - 2:
+        lines.append(f"  ... and {total - (len(lines) - 2):,} more")
+    return lines
+
+
+def _next_steps(report: IngestReport) -> list[str]:
+    lines: list[str] = []
+    if report.rejected_rows_at:
+        key = report.file.partition("/")[2]
+        lines += [
+            "",
+            f"The rejected rows are kept at {report.rejected_rows_at}",
+            "Correct them and upload them to the same bucket under a new name, for example",
+            f"  {one_line(corrected_name(key, report.version), 1100)}",
+            "The corrected rows are then added; nothing is removed.",
+        ]
+    elif report.status == FAILURE and not report.counts.unwritten:
+        lines += ["", "Correct the file and upload it again under the same name."]
+    if report.counts.unwritten:
+        lines += [
+            "",
+            "The message is in the dead-letter queue. `festival dlq` shows why, and",
+            "`festival dlq --redrive` tries again once the cause is mended.",
+        ]
+    return lines
+
+
+def one_line(value: Any, length: int = VALUE_SHOWN) -> str:
+    """The value on one line: control characters as escapes, shortened in the middle."""
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+    return shortened(text, length)
+
+
+class Mailer:
+    """Publishes to the topic, no faster than SNS delivers e-mail to one subscription.
+
+    `processes` is how many may publish at once (the mapping's maximum concurrency): each keeps its
+    share of the pace. SNS suspends e-mail subscriptions that are flooded.
+    """
+
+    def __init__(
+        self,
+        sns: Any,
+        topic_arn: str,
+        processes: int = 1,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sns = sns
+        self._topic_arn = topic_arn
+        self._gap = processes / EMAILS_A_SECOND
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._next = 0.0
+
+    def send(self, report: IngestReport) -> str:
+        """Send the e-mail about a report; its SNS message id. Raises RetryableError."""
+        return self.publish(subject(report), body(report))
+
+    def publish(self, subject_line: str, text: str) -> str:
+        """One message to the topic; its SNS message id. Raises RetryableError."""
+        wait = self._next - self._monotonic()
+        if wait > 0:
+            self._sleep(wait)
+        self._next = self._monotonic() + self._gap
+        try:
+            answer = self._sns.publish(TopicArn=self._topic_arn, Subject=subject_line, Message=text)
+        except (ClientError, BotoCoreError) as error:
+            raise unanswered("the e-mail could not be handed to SNS", error) from None
+        return str(answer["MessageId"])

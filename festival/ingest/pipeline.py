@@ -1,0 +1,91 @@
+"""Blocks of rows into the table: counting, writing, and stopping where the caller says so."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from festival.errors import LineupError
+from festival.ingest.report import IngestReport
+from festival.ingest.tally import Tally
+from festival.lineup.model import Block, Performance, Position
+from festival.table.writer import WriteOutcome
+
+
+class Writer(Protocol):
+    """What an ingest needs of the bulk writer.
+
+    `stopped` says why nothing more will be stored, '' while writing goes on.
+    """
+
+    deadline: float
+
+    @property
+    def stopped(self) -> str: ...
+
+    def put(self, performances: list[Performance]) -> None: ...
+
+    def flush(self) -> WriteOutcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How one pass over a file ended.
+
+    `paused_at` is where the next pass goes on, None where the file was read to its end or to where
+    it breaks; `error` says why it breaks; `unwritten_because` why rows could not be stored.
+    """
+
+    paused_at: Position | None = None
+    error: str = ""
+    unwritten_because: str = ""
+
+
+def never(block: Block) -> bool:
+    """Do not pause."""
+    return False
+
+
+def ingest_blocks(
+    blocks: Iterable[Block],
+    tally: Tally,
+    writer: Writer | None = None,
+    pause: Callable[[Block], bool] = never,
+) -> Pass:
+    """Count every block and hand its performances to the writer (None: nothing is written).
+
+    `pause` is asked after each block; where it says yes, reading stops behind that block. Before
+    returning, everything handed over is stored, refused, or counted as unwritten.
+    """
+    error = ""
+    paused_at = None
+    try:
+        for block in blocks:
+            performances = tally.take(block)
+            if writer is not None:
+                writer.put(performances)
+                if writer.stopped:
+                    break
+            if block.end is not None and pause(block):
+                paused_at = block.end
+                break
+    except LineupError as broken:
+        error = str(broken)
+    return Pass(paused_at, error, settle(tally, writer))
+
+
+def settle(tally: Tally, writer: Writer | None) -> str:
+    """Wait until what was handed over is stored or given up; why rows are unwritten, or ''."""
+    if writer is None:
+        return ""
+    outcome = writer.flush()
+    tally.reject(outcome.rejections)
+    tally.leave_unwritten(len(outcome.unwritten))
+    tally.count_effort(outcome.retries, outcome.throttles)
+    return outcome.reason if outcome.unwritten else ""
+
+
+def check_blocks(blocks: Iterable[Block], file: str) -> IngestReport:
+    """What would be accepted, rejected and duplicated; nothing is written."""
+    tally = Tally(source=file)
+    result = ingest_blocks(blocks, tally)
+    return tally.report(file, error=result.error)

@@ -1,0 +1,116 @@
+"""One version of an S3 object as a stream of bytes that opens itself again where it breaks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.errors import FestivalError, LineupError, RetryableError
+
+CHUNK_BYTES = 256 * 1024
+REOPENINGS = 5
+GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405")
+
+
+class SupersededError(FestivalError):
+    """The object changed while it was read: what was asked for is no longer its current version."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One version of an object. In a bucket without versioning the ETag is the version."""
+
+    bucket: str
+    key: str
+    version: str
+    etag: str
+    size: int
+    versioned: bool
+
+    @property
+    def file(self) -> str:
+        return f"{self.bucket}/{self.key}"
+
+
+def current_object(s3: Any, bucket: str, key: str) -> StoredObject | None:
+    """The key's current version; None where the object is gone (docs: HeadObject).
+
+    Raises RetryableError where S3 does not answer, or answers neither with it nor with 404.
+    """
+    try:
+        head = s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return None
+        raise unanswered(f"s3://{bucket}/{key}", error) from None
+    except BotoCoreError as error:
+        raise unanswered(f"s3://{bucket}/{key}", error) from None
+    version = head.get("VersionId", "")
+    versioned = version not in ("", "null")
+    etag = head["ETag"]
+    return StoredObject(
+        bucket,
+        key,
+        version if versioned else "etag-" + etag.strip('"'),
+        etag,
+        head["ContentLength"],
+        versioned,
+    )
+
+
+def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
+    """The object's bytes from `offset` on, in chunks.
+
+    A connection that breaks is opened again where it broke, up to five times without a byte.
+    Raises LineupError where the version is gone, SupersededError where an object in a bucket
+    without versioning changed, RetryableError where S3 does not answer.
+    """
+    tries = 0
+    while offset < stored.size:
+        try:
+            for chunk in _open(s3, stored, offset):
+                tries = 0
+                offset += len(chunk)
+                yield chunk
+        except (BotoCoreError, OSError) as error:
+            tries += 1
+            if tries >= REOPENINGS:
+                raise unanswered(f"s3://{stored.file}", error) from None
+        else:
+            tries += 1
+            if offset < stored.size and tries >= REOPENINGS:
+                raise RetryableError(
+                    f"s3://{stored.file} ended at byte {offset:,} of {stored.size:,}"
+                )
+
+
+def _open(s3: Any, stored: StoredObject, offset: int) -> Iterator[bytes]:
+    which = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
+    if offset:
+        which["Range"] = f"bytes={offset}-"
+    try:
+        answer = s3.get_object(Bucket=stored.bucket, Key=stored.key, **which)
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("PreconditionFailed", "412"):
+            raise SupersededError(f"s3://{stored.file} changed while it was read") from None
+        if code in GONE:
+            raise LineupError(gone(stored.file, stored.version)) from None
+        raise unanswered(f"s3://{stored.file}", error) from None
+    with answer["Body"] as body:
+        yield from body.iter_chunks(CHUNK_BYTES)
+
+
+def gone(file: str, version: str) -> str:
+    """What to say of a file version that is not there any more."""
+    return (
+        f"s3://{file} version {version or '(unknown)'} is gone: it was deleted before it could be "
+        "read; upload it again"
+    )
+
+
+def unanswered(what: str, error: Exception) -> RetryableError:
+    """A call to AWS that failed, as one line that says which and why."""
+    text = " ".join(str(error).split())
+    return RetryableError(f"{what}: {type(error).__name__}: {text}")
