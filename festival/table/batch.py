@@ -1,0 +1,99 @@
+"""One BatchWriteItem: its body, and what an answer to it means. Pure.
+
+A batch cannot come near the request's limit of 16 MB: the keys' limits and a path of 4,096 bytes as
+`Source` bound a row to about 60 KB of JSON, even where every byte is escaped to six.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from json import dumps, loads
+
+from festival.errors import FestivalError, RetryableError
+from festival.lineup.model import Performance
+from festival.table.connection import Answer
+from festival.table.faults import PASSING, THROTTLES, in_one_line
+from festival.table.item import from_item
+
+# About a body as a whole; which row it is about has to be found out.
+_ABOUT_A_ROW = frozenset({"ValidationException", "SerializationException"})
+_ALL_STORED = b'"UnprocessedItems":{}'
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Done, but for the rows that DynamoDB asks to send again."""
+
+    unprocessed: list[Performance]
+
+    @property
+    def throttled(self) -> bool:
+        return bool(self.unprocessed)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Nothing is known to be stored; a later try may succeed."""
+
+    reason: str
+    throttled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """At least one of the rows can never be stored."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No request of this writer can succeed."""
+
+    reason: str
+
+
+Verdict = Stored | Again | Refused | Failed
+
+
+def last_of_each_key(rows: Sequence[Performance]) -> list[Performance]:
+    """Of rows with one key the last, because a batch may not hold a key twice."""
+    return list({row[:4]: row for row in rows}.values())
+
+
+def body(table: str, rows: Sequence[Performance], encode: Callable[[Performance], str]) -> bytes:
+    """The JSON of a BatchWriteItem that puts these rows, of which no two have one key."""
+    requests = ",".join(map(encode, rows))
+    return f'{{"RequestItems":{{{dumps(table)}:[{requests}]}}}}'.encode("ascii")
+
+
+def verdict(answer: Answer | FestivalError, table: str, rows: Sequence[Performance]) -> Verdict:
+    """What an answer, or the lack of one, means for the rows that were sent."""
+    if isinstance(answer, RetryableError):
+        return Again(str(answer), throttled=False)
+    if isinstance(answer, FestivalError):
+        return Failed(str(answer))
+    if answer.status == 200:
+        return _stored(answer, rows)
+    code, message = answer.error()
+    if code in _ABOUT_A_ROW:
+        return Refused(message)
+    reason = in_one_line(table, code, message)
+    if code in PASSING or answer.status >= 500 or answer.status == 429:
+        return Again(reason, throttled=code in THROTTLES or answer.status == 429)
+    return Failed(reason)
+
+
+def _stored(answer: Answer, rows: Sequence[Performance]) -> Verdict:
+    if _ALL_STORED in answer.body:
+        return Stored([])
+    try:
+        tables = loads(answer.body)["UnprocessedItems"].values()
+        left = {
+            from_item(request["PutRequest"]["Item"])[:4] for items in tables for request in items
+        }
+    except (ValueError, LookupError, AttributeError, TypeError, FestivalError):
+        return Again("an answer that is not DynamoDB's", throttled=False)
+    unprocessed = [row for row in rows if row[:4] in left]
+    if len(unprocessed) != len(left):
+        return Again("an answer about rows that were not sent", throttled=False)
+    return Stored(unprocessed)

@@ -1,0 +1,197 @@
+"""The signed, kept-open connection to DynamoDB under the bulk writer and the fast reader.
+
+boto3's client spends most of its processor time on validating, serialising and parsing what the
+table already knows. This keeps what must stay botocore's (credentials and their refreshing, the
+signature, the endpoint, TLS and proxies) and sends a body that is already written.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from json import loads
+from typing import Any
+from zlib import crc32
+
+from botocore.auth import SigV4Auth
+from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+
+from festival.errors import FestivalError, RetryableError
+
+_API = "DynamoDB_20120810"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
+
+    status: int
+    body: bytes
+
+    def error(self) -> tuple[str, str]:
+        """Code and message of an error answer; a body that is not DynamoDB's is its own message."""
+        try:
+            said = loads(self.body)
+            code = str(said["__type"]).rpartition("#")[2]
+            return code, str(said.get("message", said.get("Message", "")))
+        except (ValueError, LookupError, AttributeError, TypeError):
+            return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class _Request:
+    """As much of botocore's AWSRequest as SigV4Auth looks at. Making a whole one costs as much
+    again as signing it."""
+
+    url: str
+    body: bytes
+    headers: dict[str, str]
+    method: str = "POST"
+    params: None = None
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+class Connection:
+    """Calls DynamoDB's operations with bodies of JSON text, over connections that stay open.
+
+    Safe to use from several threads. Never retries: that is for the caller to decide.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        credentials: Any,
+        session: Any,
+        *,
+        user_agent: str = "",
+        connect_timeout: float = 60.0,
+        read_timeout: float = 60.0,
+    ) -> None:
+        self._url = endpoint if endpoint.endswith("/") else f"{endpoint}/"
+        self._region = region
+        self._credentials = credentials
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._pool, self._target = _pool(session, self._url)
+        self._headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": user_agent,
+            "host": _host(self._url),
+        }
+
+    @classmethod
+    def from_client(cls, client: Any, *, pool_size: int = 16) -> "Connection":
+        """The same endpoint, credentials, TLS, proxies and time-outs as a boto3 client's.
+
+        botocore resolves these from arguments, environment and files while it makes a client, and
+        keeps the results private; taking them from there is the only way to get the very same.
+        """
+        config = client.meta.config
+        theirs = client._endpoint.http_session
+        # Without it each request waits 40 ms for an acknowledgement that the server delays.
+        no_delay: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ours = URLLib3Session(
+            verify=theirs._verify,
+            proxies=theirs._proxy_config._proxies,
+            proxies_config=theirs._proxy_config.settings,
+            client_cert=(theirs._cert_file, theirs._key_file),
+            max_pool_connections=pool_size,
+            socket_options=[no_delay],
+        )
+        return cls(
+            client.meta.endpoint_url,
+            client.meta.region_name,
+            client._request_signer._credentials,
+            ours,
+            user_agent=config.user_agent,
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+        )
+
+    def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Answer:
+        """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
+
+        `timeout` in seconds bounds the client's own time-outs further. Raises RetryableError where
+        no whole answer came (time-out, dropped connection, wrong checksum), FestivalError where
+        none ever will (no credentials, a certificate that is not trusted).
+        """
+        limit = float("inf") if timeout is None else timeout
+        try:
+            response = self._pool.urlopen(
+                "POST",
+                self._target,
+                body=body,
+                headers=self._signed(operation, body),
+                timeout=Timeout(
+                    connect=min(self._connect_timeout, limit),
+                    read=min(self._read_timeout, limit),
+                    total=timeout,
+                ),
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                decode_content=False,
+                enforce_content_length=True,
+            )
+        except (HTTPError, OSError) as error:
+            kind = FestivalError if _is_distrust(error) else RetryableError
+            raise kind(f"{operation} at {self._url}: {_short(error)}") from error
+        answer: bytes = response.data
+        expected = response.headers.get("x-amz-crc32")
+        if expected is not None and int(expected) != crc32(answer):
+            raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
+        return Answer(response.status, answer)
+
+    def close(self) -> None:
+        """Close the connections that are open and not in use."""
+        self._pool.close()
+
+    def _signed(self, operation: str, body: bytes) -> dict[str, str]:
+        headers = {"X-Amz-Target": f"{_API}.{operation}", **self._headers}
+        try:
+            if self._credentials is None:
+                raise NoCredentialsError()
+            # Frozen anew for each request: this is where botocore refreshes them in time.
+            frozen = self._credentials.get_frozen_credentials()
+            request: Any = _Request(self._url, body, headers)
+            SigV4Auth(frozen, "dynamodb", self._region).add_auth(request)
+        except BotoCoreError as error:
+            raise FestivalError(f"{operation} at {self._url}: {error}") from error
+        return headers
+
+
+def _pool(session: Any, url: str) -> tuple[Any, str]:
+    """The urllib3 pool and the request target that `URLLib3Session.send` would use for a URL.
+
+    Its `send` itself has no time-out for one request in older versions, and costs a third more.
+    """
+    proxy = session._proxy_config.proxy_url_for(url)
+    pool = session._get_connection_manager(url, proxy).connection_from_url(url)
+    session._setup_ssl_cert(pool, url, session._verify)
+    return pool, session._get_request_target(url, proxy)
+
+
+def _host(url: str) -> str:
+    """The Host header as SigV4 signs it: the default port of the scheme is left out."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+
+
+def _is_distrust(error: BaseException) -> bool:
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

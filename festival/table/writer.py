@@ -1,0 +1,271 @@
+"""The bulk writer: performances into the table, many requests at once, and nothing lost."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Condition, Event
+from types import TracebackType
+from typing import Self
+
+from festival.errors import FestivalError
+from festival.lineup.model import Performance, Rejection
+from festival.table import batch
+from festival.table.connection import Answer, Connection
+from festival.table.item import put_request_encoder, rejection, too_large
+from festival.table.lanes import Lanes, Load
+from festival.table.pace import Pace, pause
+from festival.table.schema import MAX_BATCH_ITEMS
+
+# DynamoDB answers in milliseconds; what has not come by then was lost on the way.
+_LONGEST_REQUEST = 10.0
+_BATCHES_WAITING_PER_LANE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """What became of the rows put since the last flush: all others are stored.
+
+    `rejections` are rows that DynamoDB can never hold, `unwritten` those that were not stored when
+    writing stopped, and `reason` why it stopped. Both are in the order of the file's lines. Of
+    several unwritten rows with one key only the last is named: the others would have been
+    overwritten by it. `requests` counts every call, `retries` those that repeat rows, `throttles`
+    the answers that asked for less.
+    """
+
+    rejections: tuple[Rejection, ...]
+    unwritten: tuple[Performance, ...]
+    reason: str
+    requests: int
+    retries: int
+    throttles: int
+
+
+class BulkWriter:
+    """Writes performances by BatchWriteItem, in lanes, at the pace the table allows.
+
+    Rows with one key reach the table in the order they were put: they share a lane, and a lane
+    sends its next rows when the ones before are settled. Where a batch would hold a key twice, the
+    last row goes. Throttled or unprocessed rows are sent again with exponential backoff and full
+    jitter, while fewer requests are on their way.
+
+    What is not guaranteed: a request without an answer (time-out, dropped connection) is sent again
+    before anything newer of its lane, but DynamoDB may still carry out the first one late. If it
+    does so after a newer row of the same key was stored, the older row stays, until the file is
+    ingested again. BatchWriteItem knows no condition that would prevent it.
+
+    `deadline` is a moment of `clock`: no request begins after it, and none waits past it. Without
+    one the writer gives up after `patience` seconds in which no request succeeded. Threads start
+    when there is something to send, and end with `close()`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        table: str,
+        *,
+        source: str | None = None,
+        shards: int = 1,
+        lanes: int = 16,
+        deadline: float | None = None,
+        patience: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._source = source
+        self._encode = put_request_encoder(source=source, shards=shards)
+        self.deadline = float("inf") if deadline is None else deadline
+        self._patience = patience
+        self._clock = clock
+        self._closed = Event()
+        self._sleep = self._closed.wait if sleep is None else sleep
+        self._random = random
+        self._threads = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="bulk-writer")
+        # Everything below is shared with the threads and only touched under this lock.
+        self._changed = Condition()
+        self._lanes = Lanes(lanes)
+        self._most_waiting = lanes * MAX_BATCH_ITEMS * _BATCHES_WAITING_PER_LANE
+        self._pace = Pace(most=lanes)
+        self._active = 0
+        self._flushing = False
+        self._stopped = ""
+        self._crash: BaseException | None = None
+        self._last_success = clock()
+        self._begin_outcome()
+
+    def put(self, performances: Sequence[Performance]) -> None:
+        """Take rows to be written. Waits while too many are waiting already."""
+        storable = []
+        refused = []
+        for performance in performances:
+            if (why := too_large(performance, source=self._source)) is None:
+                storable.append(performance)
+            else:
+                refused.append(why)
+        with self._changed:
+            self._rejections += refused
+            self._lanes.add(storable)
+            self._start_threads()
+            while self._lanes.waiting > self._most_waiting and self._active:
+                self._changed.wait()
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing more will be written, or an empty text while writing goes on."""
+        return self._stopped
+
+    def flush(self) -> WriteOutcome:
+        """Wait until every row put so far is stored, refused or given up; say which."""
+        with self._changed:
+            self._flushing = True
+            self._start_threads()
+            while self._active:
+                self._changed.wait()
+            self._flushing = False
+            if self._crash is not None:
+                raise self._crash
+            unwritten = [*self._given_up, *self._lanes.drain()]
+            outcome = WriteOutcome(
+                rejections=tuple(sorted(self._rejections, key=lambda refused: refused.line)),
+                unwritten=tuple(batch.last_of_each_key(sorted(unwritten, key=_by_line))),
+                reason=self._stopped if unwritten else "",
+                requests=self._requests,
+                retries=self._retries,
+                throttles=self._throttles,
+            )
+            self._begin_outcome()
+            return outcome
+
+    def close(self) -> None:
+        """Stop: what is on its way ends, nothing new is sent, the threads end. Flush first."""
+        self._stop("the writer was closed")
+        self._closed.set()
+        self._threads.shutdown(wait=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begin_outcome(self) -> None:
+        self._rejections: list[Rejection] = []
+        self._given_up: list[Performance] = []
+        self._requests = self._retries = self._throttles = 0
+
+    def _start_threads(self) -> None:
+        """One more thread for each load that may be sent now; call it with the lock."""
+        while self._active < int(self._pace.allowed) and (load := self._next_load()):
+            self._active += 1
+            self._threads.submit(self._work, load)
+
+    def _next_load(self) -> Load | None:
+        return None if self._stopped else self._lanes.take(partial=self._flushing)
+
+    def _work(self, load: Load | None) -> None:
+        """Store load after load, until there is none or fewer threads are wanted."""
+        try:
+            while load is not None:
+                given_up = self._store(load.rows)
+                with self._changed:
+                    self._given_up += given_up
+                    self._lanes.give_back(load)
+                    wanted = self._active <= int(self._pace.allowed)
+                    load = self._next_load() if wanted else None
+                    self._start_threads()
+                    self._changed.notify_all()
+        except BaseException as error:
+            self._crash = error
+            self._stop(f"{type(error).__name__}: {error}")
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def _store(self, rows: Sequence[Performance]) -> Sequence[Performance]:
+        """Send rows until each is stored or refused; returns those that were given up."""
+        attempt, trouble, began = 0, "", self._clock()
+        while rows and self._may_send(attempt, trouble, began):
+            match self._send(batch.last_of_each_key(rows), again=attempt > 0):
+                case batch.Stored(unprocessed):
+                    attempt = 1 if len(unprocessed) < len(rows) else attempt + 1
+                    rows, trouble = unprocessed, "UnprocessedItems"
+                case batch.Again(reason):
+                    attempt, trouble = attempt + 1, reason
+                case batch.Refused(message):
+                    return self._store_apart(rows, message)
+                case batch.Failed(reason):
+                    self._stop(reason)
+        return rows
+
+    def _may_send(self, attempt: int, trouble: str, began: float) -> bool:
+        """Pause before another try. False when there is no time for it, or no use in it."""
+        now = self._clock()
+        wait = pause(attempt, self._random()) if attempt else 0.0
+        if now + wait >= self.deadline:
+            self._stop(f"the time for writing ran out{trouble and f'; last: {trouble}'}")
+        elif attempt and now - max(began, self._last_success) > self._patience:
+            self._stop(f"nothing was stored for {self._patience:g} s: {trouble}")
+        elif wait and not self._stopped:
+            self._sleep(wait)
+        return not self._stopped
+
+    def _store_apart(self, rows: Sequence[Performance], message: str) -> Sequence[Performance]:
+        """Halve a refused batch, in order, down to the row that is to blame."""
+        if len(rows) == 1:
+            row = rows[0]
+            self._refuse(rejection(row, "Performance", f"{row.performer} {row.sort_key}", message))
+            return ()
+        middle = len(rows) // 2
+        left = self._store(rows[:middle])
+        return [*left, *self._store(rows[middle:])]
+
+    def _send(self, rows: Sequence[Performance], *, again: bool) -> batch.Verdict:
+        body = batch.body(self._table, rows, self._encode)
+        sent = self._clock()
+        if sent >= self.deadline:
+            return batch.Failed("the time for writing ran out")
+        answer: Answer | FestivalError
+        try:
+            timeout = min(_LONGEST_REQUEST, self.deadline - sent)
+            answer = self._connection.call("BatchWriteItem", body, timeout=timeout)
+        except FestivalError as error:
+            answer = error
+        verdict = batch.verdict(answer, self._table, rows)
+        self._note(verdict, sent, again)
+        return verdict
+
+    def _note(self, verdict: batch.Verdict, sent: float, again: bool) -> None:
+        """Learn from an answer: the counts, and the pace from now on."""
+        with self._changed:
+            self._requests += 1
+            self._retries += again
+            if isinstance(verdict, batch.Stored | batch.Again) and verdict.throttled:
+                self._throttles += 1
+                self._pace = self._pace.after_throttle(sent, self._clock())
+            elif isinstance(verdict, batch.Stored):
+                self._pace = self._pace.after_success()
+            if isinstance(verdict, batch.Stored):
+                self._last_success = self._clock()
+
+    def _refuse(self, why: Rejection) -> None:
+        with self._changed:
+            self._rejections.append(why)
+
+    def _stop(self, reason: str) -> None:
+        with self._changed:
+            self._stopped = self._stopped or reason
+            self._changed.notify_all()
+
+
+def _by_line(performance: Performance) -> int:
+    return performance.line
