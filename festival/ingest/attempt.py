@@ -74,8 +74,8 @@ class Means:
     """What an ingest works with.
 
     `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
-    seconds). `nudge` sends the continuation of a paused file; None where work is never paused. `mailer` None
-    tells nobody.
+    seconds). `nudge` sends the continuation of a paused file; None where work is never paused.
+    `mailer` None tells nobody.
     """
 
     s3: Any
@@ -111,7 +111,7 @@ class Attempt:
         record = self._ledger.find(event.file, version) if version else None
         if record and not self._again:
             if record.is_done:
-                return Result(DONE, event.file, version)
+                return Result(DONE, event.file, version, record.report)
             if record.awaits_notice:
                 return self._tell(record)
         if stored is None:
@@ -291,16 +291,7 @@ class Attempt:
         self._notify(status, report)
 
     def _tell(self, record: VersionRecord) -> Result:
-        report = IngestReport(
-            record.file,
-            record.counts,
-            record.shown.get("rejections", []),
-            record.shown.get("warnings", []),
-            [],
-            record.error,
-            record.version,
-            record.rejected_rows_at,
-        )
+        report = record.report
         # This attempt has to own the record before it may say that it told.
         self._ledger.adopt(self._lease, record.version)
         self._notify(record.status, report)

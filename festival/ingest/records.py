@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from festival.ingest.report import Counts
+from festival.ingest.report import Counts, IngestReport
 
 VERSION_PREFIX = "VERSION#"
 RUNNING, WRITTEN, NOTIFIED = "running", "written", "notified"
@@ -78,6 +78,20 @@ class VersionRecord:
     def awaits_notice(self) -> bool:
         """Its rows are settled, and its e-mail is not known to have been sent."""
         return not self.is_done and self.status in (WRITTEN, FAILED)
+
+    @property
+    def report(self) -> IngestReport:
+        """What the ledger still knows of the ingest: the counts, and the first rows it told of."""
+        return IngestReport(
+            self.file,
+            self.counts,
+            self.shown.get("rejections", []),
+            self.shown.get("warnings", []),
+            [],
+            self.error,
+            self.version,
+            self.rejected_rows_at,
+        )
 
 
 def to_record(item: Mapping[str, Any]) -> VersionRecord:

@@ -39,7 +39,7 @@ class Ingestor:
         if event.version and not again:
             record = _answered(lambda: ledger.find(event.file, event.version))
             if record and record.is_done:
-                return Result(DONE, event.file, event.version)
+                return Result(DONE, event.file, event.version, record.report)
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
             return _answered(lambda: Attempt(self.means, event, lease, budget, again).run())

@@ -1,0 +1,111 @@
+"""Ingesting from a person's process: no function, no queue, and a lease that is renewed meanwhile."""
+
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from festival.errors import RetryableError
+from festival.ingest.attempt import Result
+from festival.ingest.budget import Budget
+from festival.ingest.events import FileEvent
+from festival.ingest.leases import LeaseHeldError, LeaseLostError
+from festival.ingest.pipeline import Writer, ingest_blocks
+from festival.ingest.report import IngestReport
+from festival.ingest.service import Ingestor
+from festival.ingest.tally import Tally
+from festival.lineup.model import Block
+
+TRIES = 5
+LONGEST_WAIT_SECONDS = 10.0
+
+
+def silent(message: str) -> None:
+    """Say nothing."""
+
+
+def ingest_object(
+    ingestor: Ingestor,
+    event: FileEvent,
+    *,
+    again: bool = False,
+    say: Callable[[str], None] = silent,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """Ingest one file version to its end, through the ledger.
+
+    Waits where another process holds the lease, and takes it over at once where that process is
+    known to be dead. Raises RetryableError where five tries in a row have failed.
+    """
+    owner = f"{_this_machine()} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
+    tries = 0
+    while True:
+        try:
+            return ingestor.ingest(event, owner, Budget.of_command(), again=again)
+        except LeaseHeldError as held:
+            ledger = ingestor.means.ledger
+            if _is_dead(held.owner):
+                say(f"{event.file}: the process that ingested it ({held.owner}) died; going on")
+                ledger.leases.break_lease(event.file, held.owner)
+                continue
+            say(str(held))
+            sleep(max(0.2, min(LONGEST_WAIT_SECONDS, held.until - ledger.now())))
+        except LeaseLostError as lost:
+            say(str(lost))
+            again = False
+        except RetryableError as error:
+            tries += 1
+            if tries >= TRIES:
+                raise
+            say(f"{error}; trying again")
+            sleep(random.uniform(0.5, 1) * 2**tries)
+
+
+def ingest_blocks_directly(
+    blocks: Iterable[Block], file: str, writer: Writer, tell: Callable[[int], None] | None = None
+) -> IngestReport:
+    """A local file straight into the table, without the ledger; `tell` is given the rows read."""
+    tally = Tally(source=file)
+
+    def look(block: Block) -> bool:
+        if tell is not None:
+            tell(tally.counts.read)
+        return False
+
+    ended = ingest_blocks(blocks, tally, writer, look)
+    return tally.report(file, error=ended.error or ended.unwritten_because)
+
+
+def _this_machine() -> str:
+    """Where process ids mean the same: this host, and on Linux this process namespace."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {namespace}".strip()
+
+
+def _is_dead(owner: str) -> bool:
+    machine, _, rest = owner.partition(" pid ")
+    number = rest.partition(" ")[0]
+    if machine != _this_machine() or not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return _is_zombie(int(number))
+
+
+def _is_zombie(pid: int) -> bool:
+    """A killed process that its parent has not collected yet has no hands any more."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in ("Z", "X")

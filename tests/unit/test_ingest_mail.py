@@ -1,0 +1,85 @@
+"""The e-mail: a subject that SNS takes for any file name, a body a person can act on."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from festival.ingest.mail import Mailer, body, subject
+from festival.ingest.report import Counts, IngestReport
+
+
+def report(file="lineups/sample.csv", counts=None, **more):
+    return IngestReport(file, counts or Counts(read=60), more.pop("rejections", []), [], [], **more)
+
+
+def rejection(line):
+    return {"line": line, "field": "Start", "value": "25:99", "reason": "no time of day"}
+
+
+def test_the_subject_says_status_file_and_counts():
+    assert subject(report()) == "SUCCESS: lineups/sample.csv - 60 written"
+    partial = report(counts=Counts(read=60, rejected=4))
+    assert subject(partial) == "PARTIAL: lineups/sample.csv - 56 written, 4 rejected"
+
+
+@given(st.text(max_size=1200), st.integers(0, 10**12), st.integers(0, 10**12))
+def test_any_file_name_makes_a_subject_that_sns_takes(name, written, rejected):
+    line = subject(report("bucket/" + name, Counts(read=written + rejected, rejected=rejected)))
+    assert 0 < len(line) < 100
+    assert line.isascii()
+    assert line.isprintable()
+
+
+def test_a_long_name_keeps_its_beginning_and_its_ending():
+    line = subject(report("bucket/" + "summer-" * 40 + "lineup.csv"))
+    assert line.startswith("SUCCESS: bucket/summer-")
+    assert "lineup.csv - 60 written" in line
+
+
+def test_the_body_shows_twenty_rejections_and_says_how_many_more_there_are():
+    rows = [rejection(line) for line in range(2, 57)]
+    text = body(report(counts=Counts(read=100, rejected=55), rejections=rows))
+    assert text.count("no time of day") == 20
+    assert "... and 35 more" in text
+
+
+def test_a_value_with_line_breaks_cannot_forge_a_line_of_the_body():
+    row = rejection(2) | {"value": "20:00\n\nStatus: success"}
+    text = body(report(counts=Counts(read=2, rejected=1), rejections=[row]))
+    assert "\nStatus: success" not in text
+    assert "\\n\\nStatus: success" in text
+
+
+def test_the_body_proposes_a_new_name_for_the_corrected_rows():
+    text = body(
+        report(
+            counts=Counts(read=2, rejected=1),
+            rejections=[rejection(3)],
+            version="v1",
+            rejected_rows_at="s3://reports/rejected/abc/v1/",
+        )
+    )
+    assert "s3://reports/rejected/abc/v1/" in text
+    assert "  sample.corrections-" in text
+
+
+def test_e_mails_keep_the_pace_that_sns_bears():
+    class Sns:
+        sent = 0
+
+        def publish(self, **message):
+            self.sent += 1
+            return {"MessageId": str(self.sent)}
+
+    now = [100.0]
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        now[0] += seconds
+
+    sns = Sns()
+    mailer = Mailer(sns, "arn:aws:sns:eu-west-1:1:festival", 4, lambda: now[0], sleep)
+    for _ in range(3):
+        mailer.send(report())
+    assert sns.sent == 3
+    assert waits == [0.5, 0.5]  # four processes at eight a second: each may send two a second
