@@ -1,4 +1,4 @@
-"""Ingesting from a person's process: no function, no queue, and a lease that is renewed meanwhile."""
+"""Ingesting from a person's process: no function, no queue, a lease renewed while it works."""
 
 import os
 import random
@@ -82,7 +82,7 @@ def ingest_blocks_directly(
 def _this_machine() -> str:
     """Where process ids mean the same: this host, and on Linux this process namespace."""
     try:
-        namespace = os.readlink("/proc/self/ns/pid")
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = ""
     return f"{socket.gethostname()} {namespace}".strip()

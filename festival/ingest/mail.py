@@ -74,7 +74,7 @@ def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int)
     for row in islice(rows, most):
         place = f"line {row['line']}" if row["line"] else "file"
         value = one_line(row["value"])
-        lines.append(f"  {place}, {row['field']} = "{value}": {one_line(row['reason'], 300)}")
+        lines.append(f'  {place}, {row["field"]} = "{value}": {one_line(row["reason"], 300)}')
     if total > len(lines) - 2:
         lines.append(f"  ... and {total - (len(lines) - 2):,} more")
     return lines

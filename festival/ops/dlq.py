@@ -25,7 +25,7 @@ class DeadLetter:
 
 
 def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message of the queue with the ledger's reasons. They are hidden for a minute, not taken.
+    """Every message of the queue with the ledger's reasons; hidden for a minute, not taken.
 
     Call `put_back_unread` when done with looking, so that the next look finds them at once.
     """
@@ -58,8 +58,8 @@ def redrive(
 ) -> Iterator[DeadLetter]:
     """Put messages back, unaltered, one by one; each is given back when it is on its way.
 
-    Their ledger entries are reopened first. The message is sent before it is deleted here: a crash in
-    between makes a duplicate, which the ledger sees through.
+    Their ledger entries are reopened first. The message is sent before it is deleted here: a crash
+    in between makes a duplicate, which the ledger sees through.
     """
     for letter in letters:
         for event in letter.files:
