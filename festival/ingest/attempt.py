@@ -190,7 +190,7 @@ class Attempt:
             stored.file,
             error=ended.error,
             version=stored.version,
-            rejected_rows_at=self._keep_rejected_rows(stored, tally),
+            rejected_rows_at=self._keep_rows(stored, tally),
         )
         self._settle(FAILED if ended.error else WRITTEN, report, tally.shown)
         return self._result(INGESTED, stored, tally, report)
@@ -204,7 +204,10 @@ class Attempt:
             self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
             writer.deadline = now + self._budget.write
             self._renew_at = now + self._budget.lease / 3
-        if now >= self._checkpoint_at or tally.rejected_rows.bytes > CHECKPOINT_BYTES:
+        if (
+            now >= self._checkpoint_at
+            or tally.rejected_rows.bytes + tally.key_list.bytes > CHECKPOINT_BYTES
+        ):
             why = settle(tally, writer)
             if why:
                 raise self._failed(stored, tally, why)
@@ -215,7 +218,7 @@ class Attempt:
 
     def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
         """Record that everything before `end` is settled."""
-        self._keep_rejected_rows(stored, tally)
+        self._keep_rows(stored, tally)
         nudge = self._saved.nudge if self._saved else 0
         self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, nudge))
 
@@ -253,17 +256,18 @@ class Attempt:
             self._milliseconds(),
         )
 
-    def _keep_rejected_rows(self, stored: StoredObject, tally: Tally) -> str:
+    def _keep_rows(self, stored: StoredObject, tally: Tally) -> str:
+        """Keep the rows since the saved place; where the refused ones of the file are, or ''."""
+        reports = self._means.reports
         saved = _place(self._saved)
         first = saved.line if saved else 1
-        rows = tally.take_rejected_rows()
-        if len(rows):
-            self._means.reports.keep_rejected_rows(stored.file, stored.version, first, rows)
-        return (
-            self._means.reports.rejected_rows_at(stored.file, stored.version)
-            if tally.counts.rejected
-            else ""
-        )
+        refused, kept = tally.take_rejected_rows(), tally.take_key_list()
+        if len(refused):
+            reports.keep_rejected_rows(stored.file, stored.version, first, refused)
+        if len(kept):
+            reports.keep_key_list(stored.file, stored.version, first, kept)
+        at = reports.rejected_rows_at(stored.file, stored.version)
+        return at if tally.counts.rejected else ""
 
     def _fail(self, version: str, error: str) -> Result:
         self._ledger.begin(
