@@ -130,6 +130,8 @@ def alike(
 ) -> Iterator[Finding]:
     """Names that differ by spelling alone: case, accents, punctuation, or one letter.
 
+    A finding is about the performances with the rarer spelling, the likelier slip of the two.
+
     Names that differ in a digit or in a word of one letter are different on purpose (`Stage 1`,
     `Stage 2`; `Hall A`, `Hall B`).
     """
@@ -139,7 +141,7 @@ def alike(
     for one, other in sorted(_near_pairs(by_name)):
         rare, usual = sorted((one, other), key=lambda name: len(by_name[name]))
         text = f"{what} '{rare}' ({_times(by_name[rare])}), '{usual}' ({_times(by_name[usual])})"
-        yield Finding(ALIKE, text, (*by_name[rare], *by_name[usual]))
+        yield Finding(ALIKE, text, tuple(by_name[rare]))
 
 
 def _near_pairs(names: Iterable[str]) -> set[tuple[str, str]]:

@@ -1,0 +1,126 @@
+"""What the package knows, as pandas DataFrames with proper types."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from festival.analysis.checks import Finding
+from festival.analysis.cost import Line
+from festival.analysis.original import Compared, Difference
+from festival.analysis.partitions import PartitionRun
+from festival.analysis.prices import PriceList
+from festival.lineup.model import Performance, clock
+
+
+def performances_frame(performances: Iterable[Performance]) -> pd.DataFrame:
+    """One row for each performance, in the order given.
+
+    Columns: `Performer`, `Stage` (str), `Date` (the lineup's day), `Start` and `End` (timestamps by
+    the calendar, right after midnight too), `Minutes` (Int64, the length) and `Popularity` (Int64,
+    <NA> where there is none).
+    """
+    rows = list(performances)
+    day = pd.to_datetime(pd.Series([row.date for row in rows], dtype="str"), format="%Y-%m-%d")
+    start = _minutes([row.start for row in rows])
+    end = _minutes([row.end for row in rows])
+    return pd.DataFrame(
+        {
+            "Performer": pd.Series([row.performer for row in rows], dtype="str"),
+            "Stage": pd.Series([row.stage for row in rows], dtype="str"),
+            "Date": day,
+            "Start": day + start,
+            "End": day + end,
+            "Minutes": pd.Series([row.end - row.start for row in rows], dtype="Int64"),
+            "Popularity": pd.Series([row.popularity for row in rows], dtype="Int64"),
+        }
+    )
+
+
+def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
+    """One row for each finding: its kind, what it is, and the first performance it is about."""
+    rows = [
+        (finding.kind, finding.what, first.date, clock(first.start), first.stage, first.performer)
+        for finding in findings
+        for first in finding.performances[:1]
+    ]
+    return pd.DataFrame(rows, columns=["Kind", "What", "Date", "Start", "Stage", "Performer"])
+
+
+def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row for each ingest or check: file, status, and the five counts as whole numbers."""
+    counts = ["read", "written", "rejected", "duplicates", "unwritten"]
+    frame = pd.DataFrame(list(summaries), columns=["file", "status", *counts, "error"])
+    frame[counts] = frame[counts].astype("Int64")
+    frame["error"] = frame["error"].fillna("")
+    return frame
+
+
+def rows_frame(
+    by_file: Iterable[tuple[str, Iterable[Mapping[str, Any]]]], columns: Iterable[str]
+) -> pd.DataFrame:
+    """The rejections, warnings or duplicate rows of several files, with the file in front."""
+    wanted = list(columns)
+    rows = [(file, *(row.get(name) for name in wanted)) for file, found in by_file for row in found]
+    return pd.DataFrame(rows, columns=["file", *wanted])
+
+
+def bill_frame(lines: Iterable[Line]) -> pd.DataFrame:
+    """The bill, one row for each line, with its share of the whole."""
+    frame = pd.DataFrame(
+        [
+            (line.component, line.item, line.amount, line.price.unit, line.how, line.dollars)
+            for line in lines
+        ],
+        columns=["component", "item", "amount", "unit", "how", "dollars"],
+    )
+    frame["share"] = frame["dollars"] / (frame["dollars"].sum() or 1.0)
+    return frame
+
+
+def prices_frame(prices: PriceList) -> pd.DataFrame:
+    """Every price of the region, and whether and where it was seen."""
+    rows = [
+        (price.what, price.dollars, price.per, price.unit, price.confirmed, price.seen, price.page)
+        for price in prices.prices.values()
+    ]
+    columns = ["what", "dollars", "per", "unit", "confirmed", "seen", "page"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def compared_frame(compared: Iterable[Compared]) -> pd.DataFrame:
+    """The original README's dollars a day beside this model's."""
+    rows = [
+        (row.rows_per_day, row.original_from, row.original_to, row.work, row.standing, row.here)
+        for row in compared
+    ]
+    columns = ["rows a day", "README from", "README to", "work", "standing stack", "together"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
+    """Why the two differ, each with its dollars a day."""
+    rows = [(row.what, row.original, row.here, row.dollars_a_day) for row in differences]
+    return pd.DataFrame(rows, columns=["what", "README", "here", "dollars a day"])
+
+
+def partition_runs_frame(runs: Iterable[PartitionRun]) -> pd.DataFrame:
+    """One row for each simulated run: shards, seconds, rows a second, and the busiest key."""
+    rows = [
+        (
+            run.shards,
+            run.rows,
+            run.seconds,
+            run.rows_per_second,
+            f"{top.where} {top.key}",
+            top.units,
+        )
+        for run in runs
+        for top in run.loads[:1]
+    ]
+    columns = ["shards", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _minutes(values: list[int]) -> pd.Series:
+    return pd.to_timedelta(pd.Series(values, dtype="int64"), unit="min")
