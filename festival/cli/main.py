@@ -1,4 +1,4 @@
-"""The `festival` command: which module has which command, and how every mistake is said in one line.
+"""The `festival` command: where each command is, and how every mistake is said in one line.
 
 A command's module is loaded when the command is called, so `festival check` needs boto3 and click
 only, and starts at once.
@@ -81,7 +81,7 @@ def festival(ctx: click.Context) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """The command's entry point: exit status 0 done, 1 rejections with --strict, 2 could not be done."""
+    """Exit status: 0 done; 1 done, with rejections and --strict; 2 could not be done."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:

@@ -1,0 +1,98 @@
+"""`festival check` and `festival normalize`: a file, read; nothing is written to the table."""
+
+import math
+import shutil
+import tempfile
+from array import array
+from collections.abc import Callable, Iterable
+from typing import IO
+
+import click
+
+from festival.cli import report as printed
+from festival.cli import rows
+from festival.cli.source import CHUNK_BYTES, chunks_of, refuse_same_file, written_whole
+from festival.ingest.pipeline import check_blocks, ingest_blocks
+from festival.ingest.tally import Tally
+from festival.lineup.model import Performance
+from festival.lineup.read import read_lineup
+from festival.table.writer import WriteOutcome
+
+IN_MEMORY_BYTES = 32 * 1024 * 1024
+
+
+@click.command()
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
+@click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
+def check(file: str, as_json: bool, strict: bool) -> None:
+    """Show what of a lineup would be accepted; nothing is written.
+
+    FILE is CSV, JSON or JSON Lines, or - for standard input.
+    """
+    report = check_blocks(read_lineup(chunks_of(file)), file)
+    printed.show(report, as_json=as_json, strict=strict, done="would be written")
+
+
+@click.command()
+@click.argument("file")
+@click.option(
+    "--to", "form", type=click.Choice(["jsonl", "csv"]), help="Default: by OUT's name, else jsonl."
+)
+@click.option("-o", "--out", metavar="OUT", help="The file to write, whole or not at all.")
+@click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
+def normalize(file: str, form: str | None, out: str | None, strict: bool) -> None:
+    """Write the accepted performances with the table's attributes.
+
+    FILE is CSV, JSON or JSON Lines, or - for standard input. What was refused is told on standard
+    error.
+    """
+    refuse_same_file(file, out)
+    as_csv = form == "csv" or (form is None and (out or "").endswith(".csv"))
+    encode = rows.csv_lines if as_csv else rows.json_lines
+    with (
+        tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place,
+        written_whole(out) as target,
+    ):
+        kept, tally = Kept(encode, place), Tally()
+        result = ingest_blocks(read_lineup(chunks_of(file)), tally, kept)
+        report = tally.report(file, error=result.error)
+        if out is not None:
+            printed.end(report, strict=False)
+        if as_csv:
+            target.write((",".join(rows.COLUMNS) + "\n").encode())
+        # A row that a later row of the same key replaced never gets into the table.
+        kept.copy_to(target, without=(row["line"] for row in report.duplicate_rows))
+        target.flush()
+    if len(report.rejections) or len(report.warnings) or len(report.duplicate_rows):
+        click.echo("\n".join(printed.lines(report, "accepted")), err=True)
+    printed.end(report, strict=strict)
+
+
+class Kept:
+    """Takes the accepted performances as the table's writer would, and keeps them as lines."""
+
+    def __init__(self, encode: Callable[[Iterable[Performance]], str], place: IO[bytes]) -> None:
+        self._encode = encode
+        self.place = place
+        self.line_numbers = array("Q")
+        self.deadline = math.inf
+        self.stopped = ""
+
+    def put(self, performances: list[Performance]) -> None:
+        self.place.write(self._encode(performances).encode("utf-8", "backslashreplace"))
+        self.line_numbers.extend([performance.line for performance in performances])
+
+    def flush(self) -> WriteOutcome:
+        return WriteOutcome((), (), "", 0, 0, 0)
+
+    def copy_to(self, target: IO[bytes], without: Iterable[int]) -> None:
+        """Write the lines to `target`, without those of the given line numbers of the file."""
+        self.place.seek(0)
+        replaced = set(without)
+        if not replaced:
+            shutil.copyfileobj(self.place, target, CHUNK_BYTES)
+            return
+        for number, line in zip(self.line_numbers, self.place, strict=True):
+            if number not in replaced:
+                target.write(line)

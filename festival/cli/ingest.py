@@ -1,0 +1,103 @@
+"""`festival ingest`: a file on this machine, or one in S3 by way of the ledger, into the table."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from festival.cli import report as printed
+from festival.cli.settings import Settings
+from festival.cli.source import chunks_of
+from festival.errors import FestivalError
+from festival.ingest.attempt import DONE, Means, TryFailedError
+from festival.ingest.direct import ingest_blocks_directly, ingest_object
+from festival.ingest.events import FileEvent
+from festival.ingest.kept import Reports
+from festival.ingest.ledger import Ledger
+from festival.ingest.mail import Mailer
+from festival.ingest.report import IngestReport
+from festival.ingest.service import Ingestor
+from festival.ingest.writers import writer_opener
+from festival.lineup.read import read_lineup
+
+S3 = "s3://"
+
+
+@click.command()
+@click.argument("file")
+@click.option("--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table.")
+@click.option("--again", is_flag=True, help="Ingest a finished version of an S3 object once more.")
+@click.option(
+    "--notify", is_flag=True, help="Send the e-mail about the file, as the function does."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
+@click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
+def ingest(
+    file: str, table: str | None, again: bool, notify: bool, as_json: bool, strict: bool
+) -> None:
+    """Put a lineup into the table.
+
+    FILE is a file, - for standard input, or s3://BUCKET/KEY. An object in S3 goes by way of the
+    ledger, once a version; a file on this machine goes straight to the table.
+    """
+    settings = Settings.from_environment()
+    mailer = Mailer(settings.clients.sns, settings.outputs.topic_arn) if notify else None
+    if file.startswith(S3):
+        report = from_s3(settings, file, table, mailer, again=again)
+    elif again:
+        raise click.UsageError(
+            "--again is for s3://BUCKET/KEY: a file on this machine has no ledger"
+        )
+    else:
+        report = from_here(settings, file, table)
+        if mailer is not None:
+            mailer.send(report)
+    printed.show(report, as_json=as_json, strict=strict)
+
+
+def from_here(settings: Settings, file: str, table: str | None) -> IngestReport:
+    """A file of this machine, or standard input, into the table."""
+    name, shards = settings.table_name(table), settings.popularity_shards(table)
+    open_writer = writer_opener(settings.clients.dynamodb, name, shards)
+    with open_writer(Path(file).name, math.inf) as writer:
+        return ingest_blocks_directly(read_lineup(chunks_of(file)), file, writer)
+
+
+def from_s3(
+    settings: Settings, file: str, table: str | None, mailer: Mailer | None, *, again: bool
+) -> IngestReport:
+    """The current version of an object into the table, under its lease."""
+    event = event_of(file)
+    clients, outputs = settings.clients, settings.outputs
+    open_writer = writer_opener(
+        clients.dynamodb, settings.table_name(table), outputs.popularity_shards
+    )
+    means = Means(
+        s3=clients.s3,
+        ledger=Ledger(clients.dynamodb, outputs.ledger_table),
+        open_writer=open_writer,
+        reports=Reports(clients.s3, outputs.reports_bucket),
+        mailer=mailer,
+    )
+    try:
+        result = ingest_object(Ingestor(means), event, again=again, say=say)
+    except TryFailedError as failed:
+        return replace(failed.report, error=str(failed))
+    if result.action == DONE:
+        say(f"{file} is in the table already; --again ingests it once more")
+    if result.report is None:
+        raise FestivalError(f"{file} changed while it was read: ingest it again")
+    return result.report
+
+
+def say(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def event_of(file: str) -> FileEvent:
+    """The object that `s3://BUCKET/KEY` names, in its current version."""
+    bucket, _, key = file.removeprefix(S3).partition("/")
+    if not bucket or not key or key.endswith("/"):
+        raise FestivalError(f"{file}: expected s3://BUCKET/KEY, the name of one object")
+    return FileEvent(bucket, key)

@@ -1,0 +1,97 @@
+"""`festival history` and `festival dlq`: what became of every file, and what is stuck."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import click
+
+from festival.cli.settings import Settings
+from festival.cli.text import counted, printable, table
+from festival.ingest.ledger import Ledger
+from festival.ingest.records import VersionRecord
+from festival.ops.dlq import DeadLetter, dead_letters, put_back_unread, redrive
+
+HEADS = ("Started (UTC)", "File", "Version", "Status", "Outcome", "Written", "Rejected", "Seconds")
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--days", type=click.IntRange(1, 120), default=7, show_default=True)
+def history(file: str | None, days: int) -> None:
+    """Show what became of every file, from the ledger.
+
+    FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it, else the
+    ingests of the last days over all files.
+    """
+    settings = Settings.from_environment()
+    ledger = ledger_of(settings)
+    if file is None:
+        records = list(ledger.recent(days))
+    else:
+        records = ledger.history(name_of(file, settings.outputs.upload_bucket))
+    click.echo("\n".join(history_lines(records)) if records else "nothing was ingested")
+
+
+def ledger_of(settings: Settings) -> Ledger:
+    return Ledger(settings.clients.dynamodb, settings.outputs.ledger_table)
+
+
+def name_of(file: str, bucket: str) -> str:
+    """The ledger's name of a file: `bucket/key`."""
+    if file.startswith("s3://"):
+        return file.removeprefix("s3://")
+    return file if file.startswith(f"{bucket}/") else f"{bucket}/{file}"
+
+
+def history_lines(records: Iterable[VersionRecord]) -> Iterator[str]:
+    """A line for each ingest, and under them why tries failed."""
+    records = list(records)
+    yield from table(HEADS, [_cells(record) for record in records])
+    for record in records:
+        reasons = [record.error, *record.reasons.values()]
+        for reason in dict.fromkeys(filter(None, reasons)):
+            yield f"{printable(record.file)} {record.version[:8]}: {printable(reason)}"
+
+
+def _cells(record: VersionRecord) -> Sequence[object]:
+    return (
+        record.started_at[:19].replace("T", " "),
+        record.file,
+        record.version[:8],
+        record.status,
+        record.outcome,
+        f"{record.counts.written:,}",
+        f"{record.counts.rejected:,}",
+        f"{record.milliseconds / 1000:.1f}",
+    )
+
+
+@click.command()
+@click.option("--redrive", "put_back", is_flag=True, help="Put every message back into the queue.")
+def dlq(put_back: bool) -> None:
+    """Show the dead-letter queue, and put messages back.
+
+    Each message with its files, how often it was received and why each try failed.
+    """
+    settings = Settings.from_environment()
+    outputs, sqs, ledger = settings.outputs, settings.clients.sqs, ledger_of(settings)
+    letters = dead_letters(sqs, outputs.dead_letter_queue_url, ledger)
+    for line in dead_letter_lines(letters):
+        click.echo(line)
+    if not put_back:
+        put_back_unread(sqs, outputs.dead_letter_queue_url, letters)
+        return
+    for letter in redrive(sqs, outputs.dead_letter_queue_url, outputs.queue_url, ledger, letters):
+        click.echo(f"{letter.id} is back in the queue")
+
+
+def dead_letter_lines(letters: Sequence[DeadLetter]) -> Iterator[str]:
+    yield f"{counted(len(letters), 'message')} in the dead-letter queue"
+    for letter in letters:
+        yield ""
+        yield f"message {letter.id}, received {counted(letter.receives, 'time')}"
+        for event in letter.files:
+            version = f" version {event.version}" if event.version else ""
+            yield f"  file   s3://{printable(event.file)}{version}"
+        if not letter.files:
+            yield f"  body   {printable(letter.body[:200])}"
+        yield from (f"  reason {printable(reason)}" for reason in letter.reasons)

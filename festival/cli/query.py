@@ -1,0 +1,82 @@
+"""`festival query`: the access patterns of the table, asked from a shell."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from festival.cli import answers
+from festival.cli.settings import Settings
+from festival.table import access
+from festival.table.item import attributes
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def question(command: Command) -> Command:
+    """The options that every question has."""
+    name = click.option(
+        "--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table."
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON array of items.")
+    return name(as_json(command))
+
+
+@click.group()
+def query() -> None:
+    """Ask the table."""
+
+
+@query.command()
+@click.argument("name")
+@question
+def performer(name: str, table: str | None, as_json: bool) -> None:
+    """All performances of a performer."""
+    show(access.by_performer(name), table, as_json)
+
+
+@query.command()
+@click.argument("date")
+@click.option("--from", "time_from", metavar="HH:MM", default="00:00", show_default=True)
+@click.option("--to", "time_to", metavar="HH:MM", default="23:59", show_default=True)
+@question
+def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bool) -> None:
+    """The performances that start on DATE (YYYY-MM-DD), in a time range.
+
+    A range over midnight (--from 22:00 --to 02:00) goes on into the next day.
+    """
+    show(access.on_date(date, time_from, time_to), table, as_json)
+
+
+@query.command()
+@click.argument("stage")
+@click.argument("date")
+@click.argument("time")
+@click.option("--exact", is_flag=True, help="Only what starts at exactly this time.")
+@question
+def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_json: bool) -> None:
+    """Who is on STAGE at a moment: DATE (YYYY-MM-DD) and TIME (HH:MM)."""
+    pattern = access.stage_at_exactly if exact else access.on_stage_at
+    show(pattern(stage, date, time), table, as_json)
+
+
+@query.command()
+@click.option("--above", type=click.INT, default=80, show_default=True, metavar="N")
+@question
+def popular(above: int, table: str | None, as_json: bool) -> None:
+    """The performances with a popularity above N, most popular first."""
+    shards = Settings.from_environment().popularity_shards(table)
+    show(access.more_popular_than(above, shards), table, as_json)
+
+
+def show(pattern: access.AccessPattern, table: str | None, as_json: bool) -> None:
+    settings = Settings.from_environment()
+    pages = list(access.ask(settings.clients.dynamodb, settings.table_name(table), pattern))
+    found = pattern.select([found for page in pages for found in page.performances])
+    if as_json:
+        click.echo(json.dumps([attributes(one) for one in found], ensure_ascii=False, indent=1))
+        return
+    if found:
+        click.echo("\n".join(answers.lines(found)))
+    click.echo(answers.footer(pattern, found, pages))

@@ -1,0 +1,66 @@
+"""Where a command's input comes from and its output goes: files, standard input and output."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from festival.errors import FestivalError, LineupError
+
+CHUNK_BYTES = 256 * 1024
+STANDARD = "-"
+
+
+def chunks_of(file: str) -> Iterator[bytes]:
+    """The bytes of a file, or of standard input for `-`.
+
+    Raises LineupError where it cannot be read, so that the report of the file says so.
+    """
+    try:
+        if file == STANDARD:
+            yield from _chunks(sys.stdin.buffer)
+        else:
+            with Path(file).open("rb") as opened:
+                yield from _chunks(opened)
+    except OSError as error:
+        raise LineupError(f"cannot be read: {error.strerror or error}") from None
+    except ValueError as error:  # a NUL in the name
+        raise LineupError(f"cannot be read: {error}") from None
+
+
+def _chunks(opened: IO[bytes]) -> Iterator[bytes]:
+    while chunk := opened.read(CHUNK_BYTES):
+        yield chunk
+
+
+def refuse_same_file(file: str, out: str | None) -> None:
+    """Raises FestivalError where the output would replace the input."""
+    if out is None or file == STANDARD or not Path(out).exists() or not Path(file).exists():
+        return
+    if Path(out).samefile(file):
+        raise FestivalError(f"{out} is the input itself: expected another file to write to")
+
+
+@contextmanager
+def written_whole(out: str | None) -> Iterator[IO[bytes]]:
+    """A place for bytes that become the file `out` at the end and only if all went well.
+
+    Without `out` they go to standard output. A device or a pipe is written to directly.
+    """
+    if out is None or out == STANDARD:
+        yield sys.stdout.buffer
+        return
+    target = Path(out).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as opened:
+            yield opened
+        return
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as opened:
+            yield opened
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
