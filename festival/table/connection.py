@@ -142,7 +142,7 @@ class Connection:
             raise kind(f"{operation} at {self._url}: {_short(error)}") from error
         answer: bytes = response.data
         expected = response.headers.get("x-amz-crc32")
-        if expected is not None and int(expected) != crc32(answer):
+        if expected is not None and expected != str(crc32(answer)):
             raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
         return Answer(response.status, answer)
 

@@ -55,9 +55,10 @@ class BulkWriter:
     does so after a newer row of the same key was stored, the older row stays, until the file is
     ingested again. BatchWriteItem knows no condition that would prevent it.
 
-    `deadline` is a moment of `clock`: no request begins after it, and none waits past it. Without
-    one the writer gives up after `patience` seconds in which no request succeeded. Threads start
-    when there is something to send, and end with `close()`.
+    `deadline` is a moment of `clock`: no request begins after it, and none waits past it. It may be
+    moved while rows are written. With or without one the writer gives up after `patience` seconds
+    in which no request succeeded. Threads start when there is something to send, and end with
+    `close()`.
     """
 
     def __init__(
