@@ -171,8 +171,8 @@ class Ledger:
             self._table.update(
                 file,
                 VERSION_PREFIX + version,
-                "SET #s = :superseded, VersionId = :version, Sequencer = if_not_exists(Sequencer, :sequencer), "
-                "#d = if_not_exists(#d, :day), "
+                "SET #s = :superseded, VersionId = :version, "
+                "Sequencer = if_not_exists(Sequencer, :sequencer), #d = if_not_exists(#d, :day), "
                 "StartedAt = if_not_exists(StartedAt, :now), FinishedAt = :now, "
                 "ExpiresAt = :expires",
                 "attribute_not_exists(#s) OR #s = :running",

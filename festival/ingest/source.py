@@ -70,7 +70,7 @@ def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[by
     while offset < stored.size:
         try:
             for chunk in _open(s3, stored, offset):
-                tries = 0
+                tries = 0 if chunk else tries
                 offset += len(chunk)
                 yield chunk
         except (BotoCoreError, OSError) as error:
