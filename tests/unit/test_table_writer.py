@@ -347,6 +347,7 @@ def test_an_interrupt_ends_writing_without_leaving_threads():
 
     class Interrupting(FakeDynamo):
         def call(self, operation, body, *, timeout=None):
+            time.sleep(0.05)  # until the main thread waits for the flush
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             time.sleep(0.05)
             return super().call(operation, body, timeout=timeout)
