@@ -1,0 +1,248 @@
+"""Deploying the stack: the zip and its bucket, a change set to look at, its execution step by step.
+
+Source: the CloudFormation guide, "Update CloudFormation stacks using change sets".
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from festival.errors import FestivalError
+from festival.ops.build import build_zip, content_key
+from festival.ops.deployment_bucket import default_bucket_name, ensure_bucket, upload_once
+from festival.ops.stack import (
+    DEFAULT_STACK,
+    POLL_SECONDS,
+    TEMPLATE,
+    Stack,
+    StackOutputs,
+    Step,
+    find_stack,
+    follow,
+    last_step,
+    read_outputs,
+    read_template,
+)
+
+CHANGE_SET_PREFIX = "festival-"
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+AT_REST_AND_WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+
+
+class FailedStackError(FestivalError):
+    """A stack that never came up, or is half removed: it has to go before it is made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is to be deployed. What is not said keeps its value, or takes the template's default.
+
+    `parameters` are the template's own, by name.
+    """
+
+    stack: str = DEFAULT_STACK
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    template: Path = TEMPLATE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change set would do to one resource. `replacement` is True, False or Conditional."""
+
+    action: str
+    resource: str
+    type: str
+    replacement: str = "False"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A change set that waits for a yes. With no changes there is nothing to do."""
+
+    stack: str
+    stack_id: str
+    creates: bool
+    change_set: str
+    changes: tuple[Change, ...]
+
+
+def deploy(session: Any, wishes: Wishes) -> StackOutputs:
+    """Plan and execute in one go. `session` is a boto3 session.
+
+    Raises FestivalError with the reason of the resource that failed.
+    """
+    for _ in execute(session, plan(session, wishes)):
+        pass
+    return read_outputs(session, wishes.stack)
+
+
+def plan(session: Any, wishes: Wishes) -> Plan:
+    """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
+
+    Raises FailedStackError where a former try has to be removed first (`remove_failed`), and
+    FestivalError where the stack is busy or stuck, or a parameter is missing or unknown.
+    """
+    cloudformation = session.client("cloudformation")
+    body = read_template(wishes.template)
+    stack = _ready_for_a_plan(cloudformation, find_stack(cloudformation, wishes.stack))
+    known = dict(stack.parameters) if stack else {}
+    given = dict(wishes.parameters)
+    account = session.client("sts").get_caller_identity()["Account"]
+    bucket = (
+        given.get("DeploymentBucketName")
+        or known.get("DeploymentBucketName")
+        or default_bucket_name("festival-deployment", account, session.region_name)
+    )
+    uploads = default_bucket_name(f"{wishes.stack}-uploads", account, session.region_name)
+    ensure_bucket(session, bucket, account)
+    with TemporaryDirectory() as folder:
+        archive = build_zip(Path(folder) / "function.zip")
+        key = upload_once(session, bucket, content_key(archive), archive)
+    given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
+    declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
+    parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
+    return _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
+
+
+def execute(session: Any, plan: Plan) -> Iterator[Step]:
+    """Carry out a plan; each step as it happens.
+
+    Raises FestivalError at the end where the stack did not come up, naming the first causes.
+    """
+    if not plan.changes:
+        return
+    cloudformation = session.client("cloudformation")
+    since = last_step(cloudformation, plan.stack_id)
+    cloudformation.execute_change_set(ChangeSetName=plan.change_set)
+    causes: list[Step] = []
+    for step in follow(cloudformation, plan.stack_id, since):
+        if step.failed:
+            causes.append(step)
+        yield step
+    stack = find_stack(cloudformation, plan.stack_id)
+    if stack is None or stack.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise FestivalError(_failure(plan.stack, stack.status if stack else "gone", causes))
+
+
+def discard(session: Any, plan: Plan) -> None:
+    """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
+    cloudformation = session.client("cloudformation")
+    cloudformation.delete_change_set(ChangeSetName=plan.change_set)
+    if plan.creates:
+        cloudformation.delete_stack(StackName=plan.stack_id)
+
+
+def change_set_parameters(
+    declared: list[Mapping[str, Any]],
+    given: Mapping[str, str],
+    known: Mapping[str, str],
+    fallbacks: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """The parameters of a change set: what is given, else what the stack has, else a default.
+
+    `declared` are the template's parameters as GetTemplateSummary lists them, `known` the values of
+    the deployed stack. Raises FestivalError where one is unknown, or has no value at all.
+    """
+    names = [parameter["ParameterKey"] for parameter in declared]
+    if unknown := sorted(set(given) - set(names)):
+        raise FestivalError(
+            f"The template has no parameter {', '.join(unknown)}: it has {', '.join(names)}"
+        )
+    parameters: list[dict[str, Any]] = []
+    for parameter in declared:
+        name = parameter["ParameterKey"]
+        if name in given:
+            parameters.append({"ParameterKey": name, "ParameterValue": given[name]})
+        elif name in known:
+            parameters.append({"ParameterKey": name, "UsePreviousValue": True})
+        elif name in fallbacks:
+            parameters.append({"ParameterKey": name, "ParameterValue": fallbacks[name]})
+        elif "DefaultValue" not in parameter:
+            raise FestivalError(
+                f"The parameter {name} has no value yet: {parameter.get('Description', '')}"
+            )
+    return parameters
+
+
+def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
+    if stack is None or stack.status in AT_REST_AND_WELL:
+        return stack
+    if stack.status == "REVIEW_IN_PROGRESS":  # a plan that nobody carried out
+        cloudformation.delete_stack(StackName=stack.id)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack.id)
+        return None
+    if stack.in_progress:
+        raise FestivalError(
+            f"The stack {stack.name} is being changed ({stack.status}): wait until it is done"
+        )
+    if stack.status in NEVER_CAME_UP:
+        raise FailedStackError(
+            f"The stack {stack.name} is {stack.status} from a former try and has to be removed"
+            f" before it is made again: {stack.reason or 'no reason given'}"
+        )
+    raise FestivalError(
+        f"The stack {stack.name} is stuck in {stack.status} ({stack.reason}): mend the cause, then"
+        f" run aws cloudformation continue-update-rollback --stack-name {stack.name}"
+    )
+
+
+def _create_change_set(
+    cloudformation: Any, name: str, creates: bool, body: str, parameters: list[dict[str, Any]]
+) -> Plan:
+    try:
+        answer = cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=f"{CHANGE_SET_PREFIX}{time.strftime('%Y%m%d-%H%M%S')}",
+            ChangeSetType="CREATE" if creates else "UPDATE",
+            TemplateBody=body,
+            Parameters=parameters,
+            Capabilities=["CAPABILITY_IAM"],
+        )
+    except ClientError as error:
+        if any(words in str(error) for words in NO_CHANGES):  # moto says so at once
+            return Plan(name, name, creates, "", ())
+        raise FestivalError(f"CloudFormation refuses the change of {name}: {error}") from error
+    change_set = answer["Id"]
+    described = _wait_for_change_set(cloudformation, change_set)
+    if described["Status"] == "FAILED":
+        reason = described.get("StatusReason", "")
+        cloudformation.delete_change_set(ChangeSetName=change_set)
+        if any(words in reason for words in NO_CHANGES):
+            return Plan(name, answer["StackId"], creates, change_set, ())
+        raise FestivalError(f"CloudFormation refuses the change of {name}: {reason}")
+    changes = tuple(
+        _change(entry["ResourceChange"])
+        for page in cloudformation.get_paginator("describe_change_set").paginate(
+            ChangeSetName=change_set
+        )
+        for entry in page["Changes"]
+    )
+    return Plan(name, answer["StackId"], creates, change_set, changes)
+
+
+def _wait_for_change_set(cloudformation: Any, change_set: str) -> Mapping[str, Any]:
+    while True:
+        described: Mapping[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set)
+        if described["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            return described
+        time.sleep(POLL_SECONDS)
+
+
+def _change(change: Mapping[str, Any]) -> Change:
+    return Change(
+        action=change["Action"],
+        resource=change["LogicalResourceId"],
+        type=change["ResourceType"],
+        replacement=change.get("Replacement", "False"),
+    )
+
+
+def _failure(name: str, status: str, causes: list[Step]) -> str:
+    said = "; ".join(f"{step.resource}: {step.reason}" for step in causes[:3])
+    return f"The stack {name} could not be deployed ({status}): {said or 'no resource said why'}"

@@ -1,0 +1,162 @@
+"""What moto lacks of AWS and the kit depends on, each in one place.
+
+`patched` mends moto itself while the embedded AWS runs; `complete_stacks` makes, after each change
+of a stack, the calls that CloudFormation would have made where moto passes over in silence.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from moto.cloudformation.models import ChangeSet
+from moto.s3 import notifications
+
+from festival.ops.template import parse_template
+
+TAP_SUFFIX = "-mail"
+
+_sequence = itertools.count(1)
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """moto with the mended parts in place."""
+    with (
+        mock.patch.object(notifications, "_get_s3_event", _event_with_version),
+        mock.patch.object(ChangeSet, "apply", _apply_whole_template),
+    ):
+        yield
+
+
+_moto_event = notifications._get_s3_event
+
+
+def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+    """AWS names the version that this very put made, and numbers the events of a key.
+
+    Source: the S3 guide, "Event message structure".
+    """
+    event = _moto_event(event_name, bucket, key, notification_id)
+    described = event["Records"][0]["s3"]["object"]
+    described["sequencer"] = f"{next(_sequence):016X}"
+    if bucket.is_versioned:
+        described["versionId"] = key.version_id
+    described["key"] = described["key"].replace("%2F", "/")
+    return event
+
+
+_moto_apply = ChangeSet.apply
+
+
+def _apply_whole_template(change_set: Any) -> None:
+    """A change set brings the stack its template, its parameters and its outputs as well."""
+    stack = change_set.stack
+    stack.template = change_set.template
+    stack._parse_template()
+    stack.parameters = change_set.parameters
+    _moto_apply(change_set)
+    stack.output_map = stack._create_output_map()
+
+
+def complete_stacks(session: Any) -> None:
+    """Make the calls for what the stacks' templates say and moto's CloudFormation has left out."""
+    for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
+        if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            _complete_stack(session, stack["StackName"])
+
+
+def _complete_stack(session: Any, stack: str) -> None:
+    cloudformation = session.client("cloudformation")
+    template = parse_template(_template_text(cloudformation, stack))
+    physical = {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for resource in page["StackResourceSummaries"]
+        if resource["LogicalResourceId"]
+    }
+    for type_, step in STEPS.items():
+        for name, resource in template["Resources"].items():
+            if resource["Type"] == type_ and name in physical:
+                step(session, physical[name], resource.get("Properties", {}), physical)
+
+
+def _template_text(cloudformation: Any, stack: str) -> str:
+    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    return str(body)
+
+
+def _complete_bucket(
+    session: Any, bucket: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+) -> None:
+    """moto makes a bare bucket: AWS makes it versioned, and lets it tell the queue."""
+    s3 = session.client("s3")
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
+        )
+    notification = properties.get("NotificationConfiguration", {})
+    queues = [
+        {
+            "QueueArn": queue_arn(session, physical[queue["Queue"]["Fn::GetAtt"][0]]),
+            "Events": [queue["Event"]],
+        }
+        for queue in notification.get("QueueConfigurations", [])
+    ]
+    if queues:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
+        )
+
+
+def _complete_table(
+    session: Any, table: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+) -> None:
+    """moto forgets point-in-time recovery: AWS turns it on, and exports need it."""
+    if "PointInTimeRecoverySpecification" in properties:
+        session.client("dynamodb").update_continuous_backups(
+            TableName=table,
+            PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"],
+        )
+
+
+def _complete_mapping(
+    session: Any, mapping: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+) -> None:
+    """Nothing of AWS: moto's own mapping receives messages without running the function.
+
+    Each such receive counts, and messages would reach the dead-letter queue too early. The poller
+    takes the mapping's place.
+    """
+    session.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+
+
+def _complete_topic(
+    session: Any, topic: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+) -> None:
+    """moto sends no e-mail: a queue that taps the topic takes the place of the reader's mailbox."""
+    queue = session.client("sqs").create_queue(QueueName=tap_name(topic))["QueueUrl"]
+    session.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(session, queue)
+    )
+
+
+def tap_name(topic: str) -> str:
+    """The name of the queue that stands for the mailbox behind a topic."""
+    return f"{topic.rpartition(':')[2]}{TAP_SUFFIX}"
+
+
+def queue_arn(session: Any, url: str) -> str:
+    """The ARN of a queue."""
+    answer = session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+# The mapping first: the bucket's notification sends a message at once.
+STEPS = {
+    "AWS::Lambda::EventSourceMapping": _complete_mapping,
+    "AWS::S3::Bucket": _complete_bucket,
+    "AWS::DynamoDB::Table": _complete_table,
+    "AWS::SNS::Topic": _complete_topic,
+}

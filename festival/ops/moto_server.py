@@ -1,0 +1,84 @@
+"""moto's server on a loopback port, that tells when a stack has changed."""
+
+import http.client
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs
+
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
+
+HOST = "127.0.0.1"
+STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet"}
+
+
+class _Handler(MotoRequestHandler):
+    disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
+
+
+@contextmanager
+def serving(port: int, after_stack_change: Callable[[], None]) -> Iterator[str]:
+    """An empty AWS behind the URL that is yielded.
+
+    `after_stack_change` is called once CloudFormation is done with a stack, and before the caller
+    has the answer.
+    """
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        changes_stack = _changes_stack(environ)
+        answer: Iterable[bytes] = moto(environ, start_response)
+        if changes_stack:
+            answer = list(answer)
+            after_stack_change()
+        return answer
+
+    with _quiet():
+        server = make_server(HOST, port, application, threaded=True, request_handler=_Handler)
+        thread = Thread(target=server.serve_forever, args=(0.05,), name="moto", daemon=True)
+        thread.start()
+        try:
+            _reset(server.port)
+            yield f"http://{HOST}:{server.port}"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _changes_stack(environ: dict[str, Any]) -> bool:
+    if "/cloudformation/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+        return False
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return parse_qs(body.decode()).get("Action", [""])[0] in STACK_CHANGES
+
+
+def _reset(port: int) -> None:
+    """moto keeps its state for as long as the process lives: a new AWS starts empty."""
+    connection = http.client.HTTPConnection(HOST, port)
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """moto speaks of every resource type it passes over, and the server of every request."""
+    loggers = [logging.getLogger(name) for name in ("moto", "werkzeug")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"moto\.")
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)

@@ -1,0 +1,129 @@
+"""A notebook's parameters: read from its `parameters` cell, and what a person gives checked.
+
+papermill's own inspector drops optional types and takes a `#` inside a default for the help, and
+its command turns `007` into 7; so the cell is read with `ast` and `tokenize`, and a value becomes
+what its declared type says.
+"""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from festival.errors import FestivalError
+
+Value = str | int | float | bool | None
+
+TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
+TRUE, FALSE, NONE = ("true", "yes", "1"), ("false", "no", "0"), "none"
+EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `name: type = default  # help`, where the type may end in `| None`."""
+
+    name: str
+    type: str
+    optional: bool
+    default: Value
+    help: str
+
+    @property
+    def declared(self) -> str:
+        return f"{self.type} | None" if self.optional else self.type
+
+
+def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
+    """The parameters of a notebook, in its order. Raises FestivalError for what is no notebook."""
+    for cell in _cells(notebook):
+        if "parameters" in cell.metadata.get("tags", []):
+            return tuple(parse(cell.source, notebook.name))
+    return ()
+
+
+def parse(source: str, name: str = "notebook") -> Iterator[Parameter]:
+    """The parameters that a cell's source declares. Raises FestivalError where one is not clear."""
+    helps = _comments(source)
+    for statement in ast.parse(source).body:
+        if not isinstance(statement, ast.AnnAssign) or statement.value is None:
+            line = ast.unparse(statement)
+            raise FestivalError(f"{name}: {line!r}: expected `name: type = default  # help`")
+        declared = ast.unparse(statement.annotation)
+        kind = declared.removesuffix(" | None")
+        if kind not in TYPES:
+            raise FestivalError(f"{name}: type {declared!r}: expected {', '.join(TYPES)}")
+        yield Parameter(
+            name=ast.unparse(statement.target),
+            type=kind,
+            optional=declared != kind,
+            default=ast.literal_eval(statement.value),
+            help=helps.get(statement.end_lineno or 0, ""),
+        )
+
+
+def check_given(
+    parameters: Iterable[Parameter],
+    given: Iterable[tuple[str, str]],
+    notebook: str = "the notebook",
+) -> dict[str, Value]:
+    """What a person gave, as values of the declared types; text stays text, `007` and dates too.
+
+    Raises FestivalError for a name the notebook does not have, and for a value of another type.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    values: dict[str, Value] = {}
+    for name, text in given:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
+            raise FestivalError(f"{notebook} has no parameter {name!r}: {hint}")
+        values[name] = _value(known[name], text)
+    return values
+
+
+def _value(parameter: Parameter, text: str) -> Value:
+    if parameter.optional and text.lower() == NONE:
+        return None
+    if parameter.type == "bool":
+        if text.lower() in TRUE + FALSE:
+            return text.lower() in TRUE
+    elif parameter.type == "str":
+        return text
+    else:
+        try:
+            number: int | float = TYPES[parameter.type](text)
+        except ValueError:
+            pass
+        else:
+            # `nan` and `inf` are floats to Python, and no answer to any question here.
+            if number - number == 0:
+                return number
+    expected = EXPECTED[parameter.type] + (" or none" if parameter.optional else "")
+    raise FestivalError(f"parameter {parameter.name} is {text!r}: expected {expected}")
+
+
+def _comments(source: str) -> dict[int, str]:
+    """The comment on each line that has one, without its `#`."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {
+        token.start[0]: token.string.lstrip("#").strip()
+        for token in tokens
+        if token.type == tokenize.COMMENT
+    }
+
+
+def _cells(notebook: Path) -> list[Any]:
+    try:
+        read: Any = nbformat.read
+        return list(read(notebook, as_version=4).cells)
+    except OSError as error:
+        raise FestivalError(f"notebook {notebook}: {error.strerror}") from None
+    except Exception as error:
+        raise FestivalError(f"{notebook} is no notebook: {' '.join(str(error).split())}") from None

@@ -1,0 +1,179 @@
+"""A deployed stack as the kit sees it: its state, its outputs, its template."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.errors import FestivalError
+
+DEFAULT_STACK = "o240-festival"
+POLL_SECONDS = 2.0
+TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class StackOutputs:
+    """The names of what a deployed stack is made of."""
+
+    stack: str
+    upload_bucket: str
+    reports_bucket: str
+    table: str
+    ledger_table: str
+    topic_arn: str
+    queue_url: str
+    dead_letter_queue_url: str
+    function: str
+    popularity_shards: int = 1
+
+    @classmethod
+    def from_outputs(cls, stack: str, outputs: Mapping[str, str]) -> "StackOutputs":
+        """Raises FestivalError where an output is missing: it is another stack, or an older one."""
+        try:
+            return cls(
+                stack=stack,
+                upload_bucket=outputs["UploadBucketNameOut"],
+                reports_bucket=outputs["ReportsBucketNameOut"],
+                table=outputs["TableNameOut"],
+                ledger_table=outputs["LedgerTableNameOut"],
+                topic_arn=outputs["TopicArnOut"],
+                queue_url=outputs["QueueUrlOut"],
+                dead_letter_queue_url=outputs["DeadLetterQueueUrlOut"],
+                function=outputs["FunctionNameOut"],
+                popularity_shards=int(outputs["PopularityShardsOut"]),
+            )
+        except KeyError as missing:
+            raise FestivalError(
+                f"The stack {stack} has no output {missing}: it was not made from this kit's"
+                " template, or from an older one; run festival deploy"
+            ) from missing
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack as CloudFormation describes it."""
+
+    name: str
+    id: str
+    status: str
+    reason: str = ""
+    changed: datetime | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def in_progress(self) -> bool:
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of a stack: what happened to a resource, and why, in the resource's own words."""
+
+    id: str
+    time: datetime
+    resource: str
+    type: str
+    status: str
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether this resource is a cause; one that was only cancelled because of it is not."""
+        return self.status.endswith("_FAILED") and "cancelled" not in self.reason
+
+
+def find_stack(cloudformation: Any, name: str) -> Stack | None:
+    """The stack of that name, or None where there is none. `cloudformation` is a boto3 client."""
+    try:
+        answer = cloudformation.describe_stacks(StackName=name)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    described = answer["Stacks"][0]
+    return Stack(
+        name=described["StackName"],
+        id=described["StackId"],
+        status=described["StackStatus"],
+        reason=described.get("StackStatusReason", ""),
+        changed=described.get("LastUpdatedTime") or described.get("CreationTime"),
+        parameters={
+            parameter["ParameterKey"]: parameter.get("ParameterValue", "")
+            for parameter in described.get("Parameters", [])
+        },
+        outputs={
+            output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+        },
+    )
+
+
+def last_step(cloudformation: Any, stack_id: str) -> str:
+    """The id of the newest event of a stack, from which `follow` tells what is new."""
+    events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
+    return str(events[0]["EventId"]) if events else ""
+
+
+def follow(cloudformation: Any, stack_id: str, since: str) -> Iterator[Step]:
+    """The events of a stack after the event `since`, as they come, until the stack is at rest."""
+    while True:
+        stack = find_stack(cloudformation, stack_id)
+        steps = _steps_since(cloudformation, stack_id, since)
+        yield from steps
+        since = steps[-1].id if steps else since
+        if stack is None or not stack.in_progress:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _steps_since(cloudformation: Any, stack_id: str, since: str) -> list[Step]:
+    """Oldest first. CloudFormation lists the newest first, a page at a time."""
+    steps: list[Step] = []
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+        for event in page["StackEvents"]:
+            if event["EventId"] == since:
+                return steps[::-1]
+            steps.append(
+                Step(
+                    id=event["EventId"],
+                    time=event["Timestamp"],
+                    resource=event["LogicalResourceId"],
+                    type=event["ResourceType"],
+                    status=event["ResourceStatus"],
+                    reason=event.get("ResourceStatusReason", ""),
+                )
+            )
+    return steps[::-1]
+
+
+def read_outputs(session: Any, name: str = DEFAULT_STACK) -> StackOutputs:
+    """The outputs of the stack of that name. `session` is a boto3 session.
+
+    Raises FestivalError where AWS cannot be asked, or there is no such stack.
+    """
+    try:
+        stack = find_stack(session.client("cloudformation"), name)
+    except (BotoCoreError, ClientError) as error:
+        raise FestivalError(f"The stack {name} cannot be looked up: {error}") from error
+    if stack is None:
+        raise FestivalError(
+            f"There is no stack {name} in {session.region_name}: run festival deploy, or name the"
+            " stack in FESTIVAL_STACK or the table with --table"
+        )
+    return StackOutputs.from_outputs(name, stack.outputs)
+
+
+def read_template(path: Path = TEMPLATE) -> str:
+    """The template's text. Raises FestivalError where the file is not there."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FestivalError(
+            f"The template {path} cannot be read: {error}; it is part of the kit's repository, not"
+            " of the installed package"
+        ) from error
