@@ -12,7 +12,6 @@ from typing import Any
 
 import nbformat
 from botocore.exceptions import BotoCoreError, ClientError
-from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from papermill import PapermillExecutionError, execute_notebook
@@ -93,6 +92,7 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
             str(notebook),
             executed,
             dict(values),
+            kernel_name="python3",
             progress_bar=progress,
             # Of no use to a reader: the kernel's warning about a loopback connection.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
@@ -102,10 +102,6 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
     except DeadKernelError:
         raise FestivalError(
             f"{notebook.name}: the kernel died, most often for want of memory (see {executed})"
-        ) from None
-    except NoSuchKernel as error:
-        raise FestivalError(
-            f"{notebook.name} wants the kernel {error.name!r}, which is not installed here"
         ) from None
     except (OSError, BotoCoreError, ClientError) as error:
         raise FestivalError(f"{executed} cannot be written: {error}") from None

@@ -1,0 +1,73 @@
+"""What a notebook needs around its questions: mistakes said in one sentence, files found."""
+
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pandas as pd
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+)
+
+from festival.errors import FestivalError
+
+MISTAKES = (FestivalError, BotoCoreError, ClientError)
+
+
+def prepare() -> None:
+    """Call first in a notebook: one line for a user's mistake, tables that are fit to read.
+
+    A mistake still fails the cell, and so the run. Outside IPython only the tables change.
+    """
+    pd.options.display.max_colwidth = 120
+    pd.options.display.max_rows = 40
+    pd.options.display.precision = 4
+    # A dollar sign is a dollar sign: JupyterLab would set what stands between two as a formula.
+    pd.options.display.html.use_mathjax = False
+    ipython: Any = sys.modules.get("IPython")
+    if ipython is not None and (shell := ipython.get_ipython()) is not None:
+        shell.set_custom_exc(MISTAKES, _show)
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong and what to do, in one line."""
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials found: run `aws configure`, or name a profile in AWS_PROFILE"
+    if isinstance(error, NoRegionError):
+        return "no AWS region set: name it in AWS_REGION, or in the profile"
+    if isinstance(error, EndpointConnectionError):
+        return f"AWS cannot be reached at {error.kwargs.get('endpoint_url')}: is it running?"
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {})
+        return f"AWS refuses {error.operation_name}: {said.get('Code')}: {said.get('Message')}"
+    return " ".join(str(error).split())
+
+
+def found(source: str) -> str:
+    """The file or folder as it is to be opened; `s3://` as it is.
+
+    A relative path is looked for here and in the folder above, because JupyterLab starts a notebook
+    in the notebook's own folder, and papermill in the reader's. Raises FestivalError.
+    """
+    if source.startswith("s3://"):
+        return source
+    for path in (Path(source), Path("..") / source):
+        if path.exists():
+            return str(path)
+    raise FestivalError(f"source {source!r} is not there: expected a file, a folder or s3://…")
+
+
+def _show(
+    shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, **_: Any
+) -> None:
+    # The kernel's own way of telling its clients; papermill takes the run for failed by it.
+    line = "".join(traceback.format_exception_only(FestivalError(sentence(error)))).strip()
+    shell._showtraceback(
+        kind, FestivalError(sentence(error)), [line.removeprefix("festival.errors.")]
+    )
