@@ -30,6 +30,7 @@ from festival.ingest.source import (
     object_chunks,
 )
 from festival.ingest.tally import Tally
+from festival.lineup.limits import DEFAULT_LIMITS, Limits
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
 
@@ -85,6 +86,7 @@ class Means:
     mailer: Mailer | None = None
     nudge: Callable[[FileEvent, int], None] | None = None
     monotonic: Callable[[], float] = time.monotonic
+    limits: Limits = DEFAULT_LIMITS
 
 
 class Attempt:
@@ -170,7 +172,7 @@ class Attempt:
         with self._means.open_writer(stored.file, self._started + self._budget.write) as writer:
             try:
                 ended = ingest_blocks(
-                    read_lineup(chunks, start=start),
+                    read_lineup(chunks, start=start, limits=self._means.limits),
                     tally,
                     writer,
                     lambda block: self._pause(stored, tally, writer, block),

@@ -59,6 +59,11 @@ def _function() -> tuple[Settings, Ingestor, Clients]:
     """What is made once and kept over warm invocations."""
     settings = Settings.from_environment(os.environ)
     clients = Clients.of_environment()
+    return settings, Ingestor(means_of(settings, clients)), clients
+
+
+def means_of(settings: Settings, clients: Clients) -> Means:
+    """What the function works with."""
 
     def nudge(event: FileEvent, attempt: int) -> None:
         clients.sqs.send_message(
@@ -67,7 +72,7 @@ def _function() -> tuple[Settings, Ingestor, Clients]:
             DelaySeconds=NUDGE_DELAY_SECONDS,
         )
 
-    means = Means(
+    return Means(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, settings.ledger_table),
         open_writer=writer_opener(clients.dynamodb, settings.table, settings.popularity_shards),
@@ -75,4 +80,3 @@ def _function() -> tuple[Settings, Ingestor, Clients]:
         mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
         nudge=nudge,
     )
-    return settings, Ingestor(means), clients
