@@ -21,7 +21,7 @@ from botocore.exceptions import ConnectionError as NotConnectedError
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
-from festival.table.faults import PASSING, in_one_line
+from festival.table.faults import failure, in_one_line
 from festival.table.item import Item, from_item, popularity_buckets
 from festival.table.schema import (
     DATE_INDEX,
@@ -243,9 +243,9 @@ def _pages(client: Any, request: dict[str, Any]) -> Iterator[Page]:
 
 def _said(table: str, error: ClientError | BotoCoreError) -> FestivalError:
     if isinstance(error, ClientError):
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        kind = RetryableError if code in PASSING else FestivalError
-        return kind(in_one_line(table, code, message))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        said = error.response["Error"]
+        return failure(table, status, said["Code"], said["Message"])
     passing = isinstance(error, NotConnectedError | HTTPClientError)
     kind = RetryableError if passing else FestivalError
     return kind(in_one_line(table, type(error).__name__, str(error)))

@@ -11,7 +11,7 @@ from json import dumps, loads
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table.connection import Answer
-from festival.table.faults import PASSING, THROTTLES, in_one_line
+from festival.table.faults import failure, is_throttle
 from festival.table.item import from_item
 
 # About a body as a whole; which row it is about has to be found out.
@@ -77,10 +77,10 @@ def verdict(answer: Answer | FestivalError, table: str, rows: Sequence[Performan
     code, message = answer.error()
     if code in _ABOUT_A_ROW:
         return Refused(message)
-    reason = in_one_line(table, code, message)
-    if code in PASSING or answer.status >= 500 or answer.status == 429:
-        return Again(reason, throttled=code in THROTTLES or answer.status == 429)
-    return Failed(reason)
+    error = failure(table, answer.status, code, message)
+    if isinstance(error, RetryableError):
+        return Again(str(error), throttled=is_throttle(answer.status, code))
+    return Failed(str(error))
 
 
 def _stored(answer: Answer, rows: Sequence[Performance]) -> Verdict:

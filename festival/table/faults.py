@@ -3,7 +3,9 @@
 Source: "Error handling with DynamoDB" (docs: Programming.Errors), its list of codes to retry.
 """
 
-PASSING = frozenset(
+from festival.errors import FestivalError, RetryableError
+
+_PASSING = frozenset(
     {
         "InternalServerError",
         "ProvisionedThroughputExceededException",
@@ -15,11 +17,23 @@ PASSING = frozenset(
         "ThrottlingException",
     }
 )
-THROTTLES = frozenset(
+_THROTTLES = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 )
 
 
+def failure(table: str, status: int, code: str, message: str) -> FestivalError:
+    """An error answer as one line; a RetryableError where a later try may succeed."""
+    passing = code in _PASSING or status >= 500 or status == 429
+    kind = RetryableError if passing else FestivalError
+    return kind(in_one_line(table, code, message))
+
+
+def is_throttle(status: int, code: str) -> bool:
+    """Whether an error answer asks for fewer requests."""
+    return code in _THROTTLES or status == 429
+
+
 def in_one_line(table: str, code: str, message: str) -> str:
-    """A service's error as one line, `table lineup: ResourceNotFoundException: …`."""
+    """What went wrong with a table, `table lineup: ResourceNotFoundException: …`."""
     return f"table {table}: {code}: {' '.join(message.split())}".rstrip(": ")

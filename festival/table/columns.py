@@ -1,0 +1,155 @@
+"""Many items at once, straight into columns: for DataFrames and exports.
+
+`access.answer` makes an object of each item, which is right for a page of results. Here a page's
+JSON is decoded once and its values go into lists, while the next page is already on its way.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from json import JSONDecoder, dumps, loads
+from typing import Any
+
+from festival.errors import FestivalError, RetryableError
+from festival.lineup.model import Performance
+from festival.table.access import AccessPattern
+from festival.table.connection import Connection
+from festival.table.faults import failure
+from festival.table.item import from_item
+from festival.table.pace import pause
+
+Columns = dict[str, list[Any]]
+
+_TEXTS = (
+    "Performer",
+    "Performance",
+    "Stage",
+    "Date",
+    "StartTime",
+    "EndTime",
+    "DateStart",
+    "StartSort",
+)
+_NUMBERS = ("StartMinutes", "EndMinutes")
+_OPTIONAL_TEXTS = ("PopularityBucket", "Source")
+COLUMNS = (
+    *("Performer", "Performance", "Stage", "Date", "StartTime", "EndTime"),
+    *("StartMinutes", "EndMinutes", "DateStart", "StartSort"),
+    *("Popularity", "PopularityBucket", "Source"),
+)
+
+_TRIES = 10
+# A quote inside a value is escaped, so this can only be the answer's own key.
+_NEXT_KEY = re.compile(rb'"LastEvaluatedKey"\s*:\s*')
+_LONGEST_KEY_JSON = 1 << 16
+
+
+def read_columns(connection: Connection, table: str, pattern: AccessPattern) -> Columns:
+    """What `access.answer` answers, as columns: the same rows in the same order.
+
+    Every attribute of the table is a column (`COLUMNS`), numbers are int, and what an item may
+    lack is None. Throttles are waited out; raises FestivalError for a table that is not there or
+    may not be read, RetryableError where a later try may succeed.
+    """
+    columns = _empty()
+    for body in _bodies(connection, "Query", [query.request(table) for query in pattern.queries]):
+        _append(columns, body)
+    return _select(columns, pattern)
+
+
+def scan_in_parallel(connection: Connection, table: str, *, segments: int = 4) -> Iterator[Columns]:
+    """Every item of a table, a page of columns at a time, in no order: an export by Scan.
+
+    Reads the whole table, and costs an RRU for every 8 KB of it. Segments are read at once
+    ("Parallel scan" in the docs of Scan); at most one page of each is in memory.
+    """
+    requests = [
+        {"TableName": table, "Segment": segment, "TotalSegments": segments}
+        for segment in range(segments)
+    ]
+    for body in _bodies(connection, "Scan", requests):
+        page = _empty()
+        _append(page, body)
+        yield page
+
+
+def _empty() -> Columns:
+    return {name: [] for name in COLUMNS}
+
+
+def _append(columns: Columns, body: bytes) -> None:
+    items = loads(body)["Items"]
+    try:
+        for name in _TEXTS:
+            columns[name] += [item[name]["S"] for item in items]
+        for name in _NUMBERS:
+            columns[name] += [int(item[name]["N"]) for item in items]
+    except (KeyError, ValueError) as cause:
+        for item in items:
+            from_item(item)
+        raise FestivalError(f"an item has no usable {cause}: expected a performance") from cause
+    for name in _OPTIONAL_TEXTS:
+        columns[name] += [item[name]["S"] if name in item else None for item in items]
+    columns["Popularity"] += [
+        int(item["Popularity"]["N"]) if "Popularity" in item else None for item in items
+    ]
+
+
+def _select(columns: Columns, pattern: AccessPattern) -> Columns:
+    """The rows that the pattern keeps, in its order. A row's line is its place, for a moment."""
+    places = range(len(columns["Performer"]))
+    fields = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")
+    rows = map(Performance._make, zip(*(columns[name] for name in fields), places, strict=True))
+    chosen = [row.line for row in pattern.select(list(rows))]
+    if chosen == list(places):
+        return columns
+    return {name: [values[place] for place in chosen] for name, values in columns.items()}
+
+
+def _bodies(
+    connection: Connection, operation: str, requests: Sequence[dict[str, Any]]
+) -> Iterator[bytes]:
+    """The pages of several requests as they come; the pages of one request in their order."""
+    with ThreadPoolExecutor(max_workers=len(requests)) as threads:
+
+        def fetch(request: dict[str, Any]) -> Future[bytes]:
+            return threads.submit(_fetch, connection, operation, request)
+
+        coming = {fetch(request): request for request in requests}
+        while coming:
+            arrived, _ = wait(coming, return_when=FIRST_COMPLETED)
+            for page in arrived:
+                request, body = coming.pop(page), page.result()
+                if key := _next_key(body):
+                    coming[fetch({**request, "ExclusiveStartKey": key})] = request
+                yield body
+
+
+def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> bytes:
+    """One page, asked for again while DynamoDB asks for patience."""
+    body = dumps(request).encode()
+    attempt = 0
+    while True:
+        attempt += 1
+        trouble: FestivalError
+        try:
+            answer = connection.call(operation, body)
+            if answer.status == 200:
+                return answer.body
+            trouble = failure(request["TableName"], answer.status, *answer.error())
+        except RetryableError as lost:
+            trouble = lost
+        if attempt == _TRIES or not isinstance(trouble, RetryableError):
+            raise trouble
+        time.sleep(pause(attempt, random.random()))
+
+
+def _next_key(body: bytes) -> Any:
+    """Where the next page begins, found without decoding the page; None at the end."""
+    found = _NEXT_KEY.search(body)
+    if found is None:
+        return None
+    text = body[found.end() : found.end() + _LONGEST_KEY_JSON].decode("utf-8", "ignore")
+    return JSONDecoder().raw_decode(text)[0]
