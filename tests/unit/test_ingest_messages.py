@@ -1,0 +1,155 @@
+"""What becomes of an SQS message: done with, hidden for a while, sent anew, or given up."""
+
+import io
+import json
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from festival.errors import RetryableError
+from festival.ingest.attempt import INGESTED, Result
+from festival.ingest.budget import Budget
+from festival.ingest.leases import LeaseHeldError
+from festival.ingest.log import Log
+from festival.ingest.messages import Desk, Message
+from festival.ingest.report import Counts, IngestReport
+
+BUDGET = Budget.of_invocation(300)
+
+
+@dataclass
+class Ledger:
+    noted: list = field(default_factory=list)
+
+    def now(self):
+        return 1000.0
+
+    def note_failed_try(self, file, version, message, reason):
+        self.noted.append((file, version, message, reason))
+
+
+class Ingestor:
+    """Does what it is told for each key: an exception is raised, anything else is a success."""
+
+    def __init__(self, **outcomes):
+        self.outcomes = outcomes
+        self.given_up = []
+        self.tried = []
+        self.means = SimpleNamespace(ledger=Ledger())
+
+    def ingest(self, event, owner, budget):
+        self.tried.append(event.key)
+        outcome = self.outcomes.get(event.key)
+        if isinstance(outcome, Exception):
+            raise outcome
+        report = IngestReport(event.file, Counts(read=3, rejected=1), [], [], [])
+        return Result(INGESTED, event.file, "v1", report, retries=2, throttles=1, milliseconds=9)
+
+    def give_up(self, event, owner, budget, error):
+        self.given_up.append((event.key, str(error)))
+
+
+@dataclass
+class Sqs:
+    hidden: list = field(default_factory=list)
+    sent: list = field(default_factory=list)
+
+    def change_message_visibility(self, QueueUrl, ReceiptHandle, VisibilityTimeout):  # noqa: N803
+        self.hidden.append(VisibilityTimeout)
+
+    def send_message(self, QueueUrl, MessageBody, DelaySeconds):  # noqa: N803
+        self.sent.append((MessageBody, DelaySeconds))
+
+
+def s3_message(*keys, receives=1):
+    records = [
+        {
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": "upload"}, "object": {"key": key, "versionId": "v1"}},
+        }
+        for key in keys
+    ]
+    return Message("m-1", json.dumps({"Records": records}), "handle", receives)
+
+
+@pytest.fixture
+def out():
+    return io.StringIO()
+
+
+def desk(ingestor, out):
+    return Desk(ingestor, Sqs(), "queue", 5, "processFestivalData", Log(out=out))
+
+
+def test_a_message_is_done_with_when_every_file_of_it_is(out):
+    ingestor = Ingestor()
+    assert desk(ingestor, out).work_on(s3_message("a.csv", "b.csv"), "me", BUDGET)
+    assert ingestor.tried == ["a.csv", "b.csv"]
+
+
+def test_one_file_that_fails_brings_the_message_back_after_the_others_were_tried(out):
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    here = desk(ingestor, out)
+    assert not here.work_on(s3_message("a.csv", "b.csv"), "me", BUDGET)
+    assert ingestor.tried == ["a.csv", "b.csv"]
+    assert ingestor.means.ledger.noted == [("upload/a.csv", "v1", "m-1 receive 1", "throttled")]
+    assert ingestor.given_up == []
+    assert 10 <= here.sqs.hidden[0] <= 20
+
+
+def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    here = desk(ingestor, out)
+    assert not here.work_on(s3_message("a.csv", receives=5), "me", BUDGET)
+    assert ingestor.given_up == [("a.csv", "throttled")]
+    assert here.sqs.hidden == []
+
+
+def test_a_message_that_meets_a_live_lease_is_hidden_until_it_lapses(out):
+    ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
+    here = desk(ingestor, out)
+    assert not here.work_on(s3_message("a.csv"), "me", BUDGET)
+    assert 121 <= here.sqs.hidden[0] <= 125
+    assert ingestor.means.ledger.noted == []
+
+
+def test_at_its_last_receive_a_waiting_message_is_sent_anew_unaltered(out):
+    ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
+    here = desk(ingestor, out)
+    message = s3_message("a.csv", receives=5)
+    assert here.work_on(message, "me", BUDGET)
+    ((body, delay),) = here.sqs.sent
+    assert body == message.body
+    assert delay >= 120
+
+
+def test_a_message_nobody_understands_goes_its_way_to_the_dead_letter_queue(out):
+    ingestor = Ingestor()
+    here = desk(ingestor, out)
+    assert not here.work_on(Message("m-9", "hello", "handle", 1), "me", BUDGET)
+    ((file, _, name, reason),) = ingestor.means.ledger.noted
+    assert (file, name) == ("message/m-9", "m-9 receive 1")
+    assert "neither an S3 event nor a continuation" in reason
+    assert here.sqs.hidden == [0]
+
+
+def test_a_fault_of_the_code_is_told_with_its_traceback_and_tried_again(out):
+    ingestor = Ingestor(**{"a.csv": KeyError("surprise")})
+    assert not desk(ingestor, out).work_on(s3_message("a.csv"), "me", BUDGET)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert any("surprise" in line.get("traceback", "") for line in lines)
+
+
+def test_every_log_line_names_the_file_and_the_message_and_metrics_cost_no_call(out):
+    assert desk(Ingestor(), out).work_on(s3_message("a\ncsv"), "me", BUDGET)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert {line["file"] for line in lines} == {"upload/a\ncsv"}
+    assert {line["messageId"] for line in lines} == {"m-1"}
+    metrics = lines[-1]
+    (definition,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert definition["Dimensions"] == [["FunctionName"]]
+    assert metrics["RowsWritten"] == 2
+    assert metrics["RowsRejected"] == 1
+    assert metrics["Throttles"] == 1
