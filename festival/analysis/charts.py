@@ -95,7 +95,11 @@ def busy_hours(frame: pd.DataFrame) -> Figure:
     """How many performances are on in each hour of each day; a night belongs to its lineup day."""
     grid = hours_grid(frame)
     with picture(11, 1.5 + 0.42 * max(len(grid), 1)) as (figure, axes):
-        top = max(int(grid.to_numpy().max(initial=0)), 1)
+        axes.set_title("Performances on stage, by day and hour")
+        if grid.empty:
+            axes.set_axis_off()
+            return figure
+        top = int(grid.to_numpy().max())
         axes.imshow(grid, cmap="Blues", vmin=0, vmax=top * 1.25, aspect="auto")
         for (day, hour), count in np.ndenumerate(grid.to_numpy()):
             if count:
@@ -106,7 +110,6 @@ def busy_hours(frame: pd.DataFrame) -> Figure:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("Hour of the day (from :00 to :59; after midnight the same row goes on)")
-        axes.set_title("Performances on stage, by day and hour")
     return figure
 
 

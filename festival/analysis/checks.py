@@ -197,7 +197,7 @@ def _words(name: str) -> list[str]:
 
 def _plain(name: str) -> str:
     """The name without case, accents, punctuation and a leading `the`; `&` and `+` are `and`."""
-    words = _words(re.sub("[&+]", " and ", name))
+    words = _words(re.sub("[&+]", " and ", name)) or [name]
     return "".join(words[1:] if words[:1] == ["the"] and len(words) > 1 else words)
 
 

@@ -22,6 +22,8 @@ NEW_PARTITIONS = NEW_TABLE_LIMIT // PARTITION_LIMIT
 DOUBLING_SECONDS = 30 * 60
 # Rows a writer has on the way before it waits: 16 lanes with a batch of 25 each.
 ROWS_IN_FLIGHT = 400
+# The clock of the simulation: a tenth of a second, with a tenth of a second's units.
+SLICES = 10
 TABLE = "table"
 
 Write = tuple[str, str, int]
@@ -42,12 +44,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class PartitionRun:
-    """What the simulation saw: rows written in each second, and the busiest keys, busiest first."""
+    """What the simulation saw: the time of all rows, and the busiest keys, busiest first."""
 
     shards: int
     rows: int
     seconds: float
-    rows_by_second: tuple[int, ...]
     loads: tuple[Load, ...]
 
     @property
@@ -75,7 +76,7 @@ def simulate(
     rows_per_second: float = float("inf"),
     in_flight: int = ROWS_IN_FLIGHT,
 ) -> PartitionRun:
-    """Write the rows in their order against partitions of 1,000 WRU/s each, second by second.
+    """Write the rows in their order against partitions of 1,000 WRU/s each.
 
     The table and each index begin with `partitions` partitions (4 in a new one: 4,000 WRU/s) and
     have twice as many after every 30 minutes. A row is written when its partition of the table and
@@ -83,28 +84,29 @@ def simulate(
     waiting, so does the file. `rows_per_second` is what the writer itself can do.
     """
     rows = [row_writes(performance, shards=shards) for performance in performances]
-    by_second: list[int] = []
+    most = rows_per_second / SLICES
     waiting: list[list[Write]] = []
-    position, seconds = 0, 0.0
+    position = slices = 0
+    last = 0.0
     while waiting or position < len(rows):
-        budget = _Budget(partitions << (len(by_second) // DOUBLING_SECONDS))
-        room = min(rows_per_second, len(rows))
-        before = len(waiting) + len(rows) - position
+        budget = _Budget(partitions << (slices // (SLICES * DOUBLING_SECONDS)))
+        tried = len(waiting)
         waiting = [row for row in waiting if not budget.take(row)]
-        written = before - len(waiting) - (len(rows) - position)
-        while position < len(rows) and len(waiting) < in_flight and written < room:
+        written = tried - len(waiting)
+        while position < len(rows) and len(waiting) < in_flight and written < most:
             if budget.take(rows[position]):
                 written += 1
             else:
                 waiting.append(rows[position])
             position += 1
-        by_second.append(written)
-        seconds = len(by_second) - 1 + max(budget.fullest(), min(1.0, written / rows_per_second))
-    return PartitionRun(shards, len(rows), seconds, tuple(by_second), _loads(rows))
+        slices += 1
+        last = min(1.0, max(budget.fullest(), written / most))
+    seconds = (slices - 1 + last) / SLICES if slices else 0.0
+    return PartitionRun(shards, len(rows), seconds, _loads(rows))
 
 
 class _Budget:
-    """The units that every partition has left in one second."""
+    """The units that every partition has left in one slice of time."""
 
     def __init__(self, partitions: int) -> None:
         self._partitions = partitions
@@ -114,7 +116,7 @@ class _Budget:
         """Spend what the row costs, everywhere or nowhere."""
         wanted = [((where, self._partition(key)), units) for where, key, units in row]
         if any(
-            self._used[place] and self._used[place] + units > PARTITION_LIMIT
+            self._used[place] and self._used[place] + units > PARTITION_LIMIT / SLICES
             for place, units in wanted
         ):
             return False
@@ -123,8 +125,8 @@ class _Budget:
         return True
 
     def fullest(self) -> float:
-        """The share of the second that the busiest partition was busy."""
-        return min(1.0, max(self._used.values(), default=0) / PARTITION_LIMIT)
+        """The share of the slice that the busiest partition was busy."""
+        return max(self._used.values(), default=0) * SLICES / PARTITION_LIMIT
 
     def _partition(self, key: str) -> int:
         # Ranges of a hash, so that doubling splits each range in two, as DynamoDB does.
