@@ -1,0 +1,225 @@
+"""The table layer on real engines: what is written is what the five questions find."""
+
+from itertools import count
+
+import engines
+import pytest
+
+from festival.errors import FestivalError
+from festival.lineup.model import Performance
+from festival.ops.stack import TEMPLATE
+from festival.ops.template import parse_template
+from festival.table.access import (
+    answer,
+    ask,
+    by_performer,
+    more_popular_than,
+    on_date,
+    on_stage_at,
+    stage_at_exactly,
+)
+from festival.table.columns import COLUMNS, read_columns, scan_in_parallel
+from festival.table.connection import Connection
+from festival.table.item import attributes, to_item
+from festival.table.writer import BulkWriter
+
+table_names = (f"lineup-{number}" for number in count(1))
+
+
+def show(performer, stage, start, end, popularity=None, date="2024-06-28"):
+    return Performance(performer, stage, date, start, end, popularity, 0)
+
+
+ROLLING = show("Björk", "Pyramid", 21 * 60, 22 * 60 + 30, 97)
+LINEUP = [
+    ROLLING,
+    show("Four Tet", "Woods", 23 * 60 + 30, 25 * 60 + 30, 88),
+    show("Bonobo", "Woods", 25 * 60 + 30, 27 * 60, 81),
+    show('Florence, "and" the Machine', "Pyramid", 22 * 60, 23 * 60, 80, date="2024-06-29"),
+    show("雅楽 🎐", "Größe \\ Zelt", 0, 1440, 100, date="2024-06-30"),
+    show("Brass Band", "Woods", 9 * 60, 10 * 60, date="2024-06-29"),
+    show("Sigur Rós", "Woods", 12 * 60, 12 * 60, 1),
+]
+
+
+@pytest.fixture(scope="session", params=["moto", "dynalite"])
+def endpoint(request):
+    try:
+        with getattr(engines, request.param)() as url:
+            yield url
+    except engines.EngineMissingError as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def dynamodb(endpoint):
+    client = engines.client(endpoint)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def table(dynamodb):
+    name = next(table_names)
+    dynamodb.create_table(**engines.create_table_request(name))
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+    return name
+
+
+@pytest.fixture
+def connection(dynamodb):
+    connection = Connection.from_client(dynamodb)
+    yield connection
+    connection.close()
+
+
+def write(connection, table, rows, **options):
+    with BulkWriter(connection, table, **options) as writer:
+        writer.put(rows)
+        return writer.flush()
+
+
+@pytest.fixture
+def lineup(connection, table):
+    assert write(connection, table, LINEUP).unwritten == ()
+    return table
+
+
+def performers(dynamodb, table, pattern):
+    return [performance.performer for performance in answer(dynamodb, table, pattern)]
+
+
+def test_every_value_arrives_as_it_was(connection, dynamodb, table):
+    outcome = write(connection, table, LINEUP, source="friday.csv")
+    assert (outcome.rejections, outcome.unwritten, outcome.requests) == ((), (), 1)
+    for row in LINEUP:
+        key = {"Performer": {"S": row.performer}, "Performance": {"S": row.sort_key}}
+        item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+        assert item == to_item(row, source="friday.csv")
+
+
+def test_hundreds_of_rows_arrive_and_the_last_of_each_key_stands(connection, dynamodb, table):
+    rows = [
+        show(f"Artist {n % 90}", "Park", n % 60, n % 60 + 45, 1 + n % 100)._replace(line=n)
+        for n in range(400)
+    ]
+    outcome = write(connection, table, rows)
+    assert outcome.unwritten == ()
+    last = {row.key: row._replace(line=0) for row in rows}
+    found = answer(dynamodb, table, on_date("2024-06-28"))
+    assert sorted(found) == sorted(last.values())
+
+
+def test_all_performances_of_a_performer(dynamodb, lineup):
+    assert answer(dynamodb, lineup, by_performer("Björk")) == [ROLLING]
+    assert answer(dynamodb, lineup, by_performer("Nobody")) == []
+
+
+def test_a_range_over_midnight_finds_both_spellings(dynamodb, lineup):
+    pattern = on_date("2024-06-28", "21:00", "01:30")
+    assert performers(dynamodb, lineup, pattern) == ["Björk", "Four Tet", "Bonobo"]
+
+
+def test_a_stage_at_an_exact_time(dynamodb, lineup):
+    pattern = stage_at_exactly("Woods", "2024-06-28", "23:30")
+    assert performers(dynamodb, lineup, pattern) == ["Four Tet"]
+    assert performers(dynamodb, lineup, stage_at_exactly("Woods", "2024-06-28", "23:31")) == []
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "expected"),
+    [
+        ("2024-06-29", "00:30", ["Four Tet"]),
+        ("2024-06-29", "01:30", ["Bonobo"]),
+        ("2024-06-28", "12:00", []),
+        ("2024-06-29", "09:59", ["Brass Band"]),
+    ],
+)
+def test_who_is_on_a_stage_at_a_moment(dynamodb, lineup, date, time, expected):
+    assert performers(dynamodb, lineup, on_stage_at("Woods", date, time)) == expected
+
+
+def test_popularity_is_strictly_above_and_most_popular_first(dynamodb, lineup):
+    found = performers(dynamodb, lineup, more_popular_than(80))
+    assert found == ["雅楽 🎐", "Björk", "Four Tet", "Bonobo"]
+
+
+def test_popularity_shards_are_read_together(connection, dynamodb, table):
+    write(connection, table, LINEUP, shards=3)
+    found = performers(dynamodb, table, more_popular_than(80, shards=3))
+    assert found == ["雅楽 🎐", "Björk", "Four Tet", "Bonobo"]
+
+
+def test_every_page_says_what_it_read(dynamodb, lineup):
+    [page] = ask(dynamodb, lineup, by_performer("Björk"))
+    assert (page.scanned, page.performances) == (1, [ROLLING])
+    assert page.read_units > 0
+    assert page.milliseconds > 0
+
+
+def test_columns_have_the_same_answers_in_the_same_order(connection, dynamodb, lineup):
+    for pattern in (
+        by_performer("Björk"),
+        on_date("2024-06-28", "21:00", "01:30"),
+        on_stage_at("Woods", "2024-06-29", "00:30"),
+        more_popular_than(1),
+    ):
+        rows = [attributes(row) for row in answer(dynamodb, lineup, pattern)]
+        expected = {name: [row.get(name) for row in rows] for name in COLUMNS}
+        assert read_columns(connection, lineup, pattern) == expected
+
+
+def test_an_answer_of_more_than_a_megabyte_is_paged_to_its_end(connection, dynamodb, table):
+    rows = [show(f"Artist {n:03}", "Park", n, n + 60, 1 + n % 100) for n in range(300)]
+    write(connection, table, rows, source="a/very/long/path/" * 240)
+    pattern = more_popular_than(0)
+    assert len(list(ask(dynamodb, table, pattern))) > 1
+    assert sorted(answer(dynamodb, table, pattern)) == rows
+    assert sorted(read_columns(connection, table, pattern)["Performer"]) == [
+        row.performer for row in rows
+    ]
+
+
+def test_a_scan_in_parallel_exports_every_item_once(connection, lineup):
+    pages = list(scan_in_parallel(connection, lineup, segments=3))
+    assert sorted(name for page in pages for name in page["Performer"]) == sorted(
+        row.performer for row in LINEUP
+    )
+
+
+def test_a_table_that_is_not_there_is_one_line_for_reader_and_writer(connection, dynamodb):
+    outcome = write(connection, "nowhere", LINEUP)
+    assert len(outcome.unwritten) == len(LINEUP)
+    assert outcome.reason.startswith("table nowhere: ResourceNotFoundException")
+    with pytest.raises(FestivalError, match="table nowhere: ResourceNotFoundException"):
+        answer(dynamodb, "nowhere", by_performer("Björk"))
+    with pytest.raises(FestivalError, match="table nowhere: ResourceNotFoundException"):
+        read_columns(connection, "nowhere", by_performer("Björk"))
+
+
+def test_a_row_the_engine_itself_refuses_is_named_and_the_others_are_stored(
+    connection, dynamodb, table
+):
+    nameless = show("", "Woods", 60, 120)._replace(line=7)
+    outcome = write(connection, table, [*LINEUP, nameless])
+    stored = {name for page in scan_in_parallel(connection, table) for name in page["Performer"]}
+    assert {row.performer for row in LINEUP} <= stored
+    # moto refuses an empty key, as DynamoDB does; dynalite takes it.
+    assert [rejected.line for rejected in outcome.rejections] == ([] if "" in stored else [7])
+
+
+def test_the_tests_table_is_the_templates_table():
+    tables = [
+        resource["Properties"]
+        for resource in parse_template(TEMPLATE.read_text(encoding="utf-8"))["Resources"].values()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+    ]
+    [ours] = [table for table in tables if table["KeySchema"][0]["AttributeName"] == "Performer"]
+    expected = engines.create_table_request("lineup")
+    for part in ("KeySchema", "GlobalSecondaryIndexes", "BillingMode"):
+        assert ours[part] == expected[part]
+
+    def by_name(definitions):
+        return sorted(definitions, key=lambda definition: definition["AttributeName"])
+
+    assert by_name(ours["AttributeDefinitions"]) == by_name(expected["AttributeDefinitions"])
