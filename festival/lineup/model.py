@@ -72,7 +72,9 @@ class Rejection:
     field: str
     value: str
     reason: str
-    original: Mapping[str, Any] | str | None = dataclasses.field(default=None, compare=False, repr=False)
+    original: Mapping[str, Any] | str | None = dataclasses.field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)

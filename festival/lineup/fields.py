@@ -1,0 +1,34 @@
+"""The rules of the other fields, each a pure function of one cell."""
+
+import re
+from typing import Any
+
+from festival.lineup.clocks import calendar_day
+from festival.lineup.values import RuleError, text_of
+
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
+
+
+def iso_date(value: Any) -> str:
+    """A `YYYY-MM-DD` that is a day of the calendar. Raises RuleError."""
+    text = text_of(value)
+    if not text:
+        raise RuleError("is blank; expected YYYY-MM-DD")
+    if not _ISO_DATE.fullmatch(text):
+        raise RuleError("is no date; expected YYYY-MM-DD")
+    return calendar_day(text)
+
+
+def popularity(value: Any) -> int | None:
+    """A whole number from 1 to 100, or None for a blank. Raises RuleError for anything else.
+
+    `80.0` is whole: spreadsheets and pandas write it so once a cell of the column is blank.
+    """
+    text = text_of(value)
+    if not text:
+        return None
+    found = _WHOLE.fullmatch(text)
+    if not found or not 1 <= int(found[1]) <= 100:
+        raise RuleError("is no whole number from 1 to 100; kept without it")
+    return int(found[1])

@@ -1,0 +1,123 @@
+"""A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from festival.errors import LineupError
+from festival.lineup.columns import REQUIRED, Columns, match
+from festival.lineup.lines import AS_CP1252, LineReader, Lines, LongLine
+from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.model import RowWarning
+from festival.lineup.quotes import Cells, Flaw, Record, divide
+from festival.lineup.source import EXPECTED
+from festival.lineup.values import clean, shown
+
+DELIMITERS = (",", ";", "\t", "|")
+_PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header's cells, what divides them, and which column is which field."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    columns: Columns
+
+    def picker(self) -> Callable[[Cells], tuple[Any, ...]]:
+        """A function from a row as wide as the header to its six cells."""
+        places = self.columns.places
+        if None not in places:
+            return itemgetter(*places)
+        blank = len(self.names)
+        filled = itemgetter(*(blank if place is None else place for place in places))
+        return lambda cells: filled([*cells, ""])
+
+    def original(self, cells: Cells) -> Mapping[str, str] | None:
+        """A refused row by column name; None for a row of nothing but blanks.
+
+        Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
+        """
+        return dict(zip(self.names, cells, strict=False)) if clean("".join(cells)) else None
+
+
+def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
+    """Take the header off the lines: the first line that is not blank.
+
+    Raises LineupError where there is none, where needed columns are missing, or where two columns
+    are one field; the message names what was found.
+    """
+    lines, index = _first_text(reader)
+    if index in lines.refused:
+        raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
+    header, height = _best(lines.text, index, mapping)
+    warnings = [
+        RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
+        for at in range(index, index + height)
+        if at in lines.assumed
+    ]
+    if header.columns.ignored:
+        warnings.append(ignored(header.columns.ignored))
+    reader.take(lines, index + height)
+    return header, warnings
+
+
+def ignored(names: tuple[str, ...]) -> RowWarning:
+    """The warning, once a file, that it has columns nobody asked for."""
+    return RowWarning(
+        0, "", shown(", ".join(map(clean, names))), "columns that are no field; ignored"
+    )
+
+
+def _first_text(reader: LineReader) -> tuple[Lines, int]:
+    while (lines := reader.next()) is not None:
+        if isinstance(lines, LongLine):
+            raise LineupError(f"the first line {lines.reason}; {EXPECTED}")
+        for index, line in enumerate(lines.text):
+            if line.strip(_PADDING):
+                return lines, index
+        reader.take(lines, len(lines.text))
+    raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
+
+
+def _best(text: list[str], index: int, mapping: LineupMapping) -> tuple[Header, int]:
+    """The header under the delimiter that gives every needed column, or why none does."""
+    found: list[tuple[Header, int]] = []
+    unclear: LineupError | None = None
+    for delimiter in DELIMITERS:
+        record = _header_record(text, index, delimiter)
+        try:
+            columns = match(record.cells, mapping)
+        except LineupError as error:
+            unclear = unclear or error
+            continue
+        found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
+    fitting = [each for each in found if not each[0].columns.missing]
+    if fitting:
+        return fitting[0]
+    if unclear:
+        raise unclear
+    nearest = min(found, key=lambda each: len(each[0].columns.missing))[0]
+    raise LineupError(_misfit(text[index], nearest))
+
+
+def _header_record(text: list[str], index: int, delimiter: str) -> Record:
+    record = divide(text, index, len(text), delimiter)
+    if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
+        return Record(text[index].split(delimiter), 1)
+    return record
+
+
+def _misfit(line: str, nearest: Header) -> str:
+    missing = nearest.columns.missing
+    if len(missing) == len(REQUIRED):
+        if "\0" in line:
+            return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
+        return f"the first line is no header: '{shown(line)}'; {EXPECTED}"
+    names = shown(", ".join(map(clean, nearest.names)))
+    return (
+        f"the header has no column for {' and '.join(missing)}: it has '{names}'; expected "
+        f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"
+    )

@@ -1,0 +1,129 @@
+"""Rows to performances, fast: what a cell means is worked out once and remembered."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from festival.lineup.clocks import moment
+from festival.lineup.fields import iso_date, popularity
+from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
+from festival.lineup.rules import LONG_MINUTES, Settled, settle
+from festival.lineup.values import Memo, RuleError, name
+
+Row = TypeVar("Row")
+_UNCLEAR = -1
+# So far from any time of day that a length made with it is never a short one.
+_FAR = 10 * MINUTES_PER_DAY
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of some rows."""
+
+    performances: list[Performance] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[RowWarning] = field(default_factory=list)
+
+
+class Normaliser:
+    """Turns rows into performances by the rules.
+
+    Nearly every row consists of cells met before and of a plain name: those take the short way.
+    Whatever the short way is not sure of, it leaves to `settle`, which alone knows the rules.
+    """
+
+    def __init__(self) -> None:
+        self._names = Memo(_or_none(name))
+        self._dates = Memo(_or_none(iso_date))
+        self._starts = Memo(_minutes(MINUTES_PER_DAY - 1, unclear=-_FAR))
+        self._ends = Memo(_minutes(MINUTES_PER_DAY, unclear=_FAR))
+        self._scores = Memo(_score)
+
+    def normalise(
+        self,
+        lines: Iterable[int],
+        rows: Iterable[Row],
+        cells: Iterable[tuple[Any, ...]],
+        original: Callable[[Row], Any],
+    ) -> Outcome:
+        """The outcome of rows, given as their line, themselves and their six cells.
+
+        `original` tells how a refused row stood in the file, or None where it was no row at all.
+        """
+        outcome = Outcome()
+        keep, new = outcome.performances.append, tuple.__new__
+        names, dates, scores = self._names, self._dates, self._scores
+        starts, ends = self._starts, self._ends
+        for line, row, six in zip(lines, rows, cells, strict=False):
+            performer, stage, day, start, end, score = six
+            try:
+                # An ASCII name needs no Unicode rules, only its white space tidied.
+                plain = performer.isascii()
+                performer = " ".join(performer.split()) if plain else names[performer]
+                stage, day, score = names[stage], dates[day], scores[score]
+                start, end = starts[start], ends[end]
+            except (AttributeError, TypeError):
+                # JSON has names that are no text, and cells that no dict can remember.
+                self._carefully(line, row, six, original, outcome)
+                continue
+            if end < start:
+                end += MINUTES_PER_DAY
+            if (
+                performer
+                and stage
+                and day
+                and end - start <= LONG_MINUTES
+                and score != _UNCLEAR
+                and performer.isprintable()
+            ):
+                keep(new(Performance, (performer, stage, day, start, end, score, line)))
+            else:
+                self._carefully(line, row, six, original, outcome)
+        return outcome
+
+    def accepts(self, cells: tuple[Any, ...]) -> bool:
+        """Whether six cells are a performance."""
+        return isinstance(settle(0, cells), Settled)
+
+    def _carefully(
+        self,
+        line: int,
+        row: Row,
+        cells: tuple[Any, ...],
+        original: Callable[[Row], Any],
+        outcome: Outcome,
+    ) -> None:
+        settled = settle(line, cells)
+        if isinstance(settled, Settled):
+            outcome.performances.append(settled.performance)
+            outcome.warnings.extend(settled.warnings)
+        elif (stood := original(row)) is not None:
+            outcome.rejections.append(replace(settled, original=stood))
+
+
+def _or_none(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def attempt(value: Any) -> Any:
+        try:
+            return rule(value)
+        except RuleError:
+            return None
+
+    return attempt
+
+
+def _minutes(last: int, unclear: int) -> Callable[[Any], int]:
+    def attempt(value: Any) -> int:
+        try:
+            found = moment(value, last=last)
+        except RuleError:
+            return unclear
+        return unclear if found.date else found.minutes
+
+    return attempt
+
+
+def _score(value: Any) -> int | None:
+    try:
+        return popularity(value)
+    except RuleError:
+        return _UNCLEAR

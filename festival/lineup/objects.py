@@ -1,0 +1,106 @@
+"""JSON objects to six cells: an object's keys are its header."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from festival.errors import LineupError
+from festival.lineup.columns import FIELDS, match
+from festival.lineup.header import ignored
+from festival.lineup.jsontext import Repeated
+from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.model import Position, Rejection, RowWarning
+from festival.lineup.rows import Rows
+from festival.lineup.values import plain, shown
+
+EXPECTED_OBJECT = 'is no object; expected one such as {"Performer": "Abba", …}'
+TOO_DEEP = "is nested too deep to be read; expected a flat object"
+_MISSING = object()
+_LAYOUTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """For each of the six fields its key; or why the keys cannot be told apart."""
+
+    keys: tuple[Any, ...]
+    ignored: tuple[str, ...] = ()
+    unclear: str = ""
+
+
+class ObjectRows:
+    """Gathers the elements of a JSON file, block by block, into Rows."""
+
+    def __init__(self, mapping: LineupMapping, *, tell_ignored: bool) -> None:
+        self._mapping = mapping
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
+        self._tell_ignored = tell_ignored
+        self._begin()
+
+    def __len__(self) -> int:
+        return len(self._lines) + len(self._rejections)
+
+    def add(self, line: int, value: Any) -> None:
+        """Take an element in: an object, or something that is refused for being none."""
+        if not isinstance(value, dict):
+            self.refuse(line, value, EXPECTED_OBJECT)
+            return
+        layout = self._layouts.get(tuple(value)) or self._lay_out(value)
+        if layout.unclear:
+            self.refuse(line, value, layout.unclear)
+            return
+        if isinstance(value, Repeated):
+            self._warn_repeated(line, value, layout)
+        get = value.get
+        self._lines.append(line)
+        self._rows.append(value)
+        self._cells.append(tuple([get(key) for key in layout.keys]))
+
+    def refuse(self, line: int, value: Any, reason: str) -> None:
+        self._rejections.append(Rejection(line, "", shown(value), reason, original(value)))
+
+    def warn(self, line: int, value: Any, reason: str) -> None:
+        self._warnings.append(RowWarning(line, "", shown(value), reason))
+
+    def give(self, end: Position | None) -> Rows:
+        """What has been gathered; the next block begins empty."""
+        if self._tell_ignored and self._lines:
+            names = dict.fromkeys(n for each in self._layouts.values() for n in each.ignored)
+            if names:
+                self._warnings.insert(0, ignored(tuple(names)))
+            self._tell_ignored = False
+        rows = Rows(self._lines, self._rows, self._cells, end, self._rejections, self._warnings)
+        self._begin()
+        return rows
+
+    def _begin(self) -> None:
+        self._lines: list[int] = []
+        self._rows: list[dict[str, Any]] = []
+        self._cells: list[tuple[Any, ...]] = []
+        self._rejections: list[Rejection] = []
+        self._warnings: list[RowWarning] = []
+
+    def _lay_out(self, value: dict[str, Any]) -> _Layout:
+        names = tuple(value)
+        try:
+            columns = match(names, self._mapping)
+            keys = tuple(_MISSING if at is None else names[at] for at in columns.places)
+            layout = _Layout(keys, columns.ignored)
+        except LineupError as error:
+            layout = _Layout((), unclear=str(error))
+        if len(self._layouts) >= _LAYOUTS:
+            self._layouts.clear()
+        self._layouts[names] = layout
+        return layout
+
+    def _warn_repeated(self, line: int, value: Repeated, layout: _Layout) -> None:
+        for field_name, key in zip(FIELDS, layout.keys, strict=True):
+            if key in value.keys_twice:
+                reason = f"is the last of several '{shown(key)}' in one object"
+                self._warnings.append(RowWarning(line, field_name, shown(value[key]), reason))
+
+
+def original(value: Any) -> Any:
+    """A refused element as it can be written down again."""
+    kept = plain(value)
+    return kept if isinstance(kept, Mapping | str) else shown(value)

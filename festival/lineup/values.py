@@ -1,0 +1,132 @@
+"""The values of cells: text from a CSV, anything from JSON; cleaned, and shown in messages."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+SHOWN_CHARACTERS = 200
+_REMEMBERED_CHARACTERS = 200
+_SHOWN_DEPTH = 20
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class RuleError(Exception):
+    """A value that breaks its field's rule; the message is the reason, without the value."""
+
+
+class Number(NamedTuple):
+    """A JSON number as it was written: "1914" is a band, 0.10 is not 0.1."""
+
+    text: str
+
+
+class Memo(dict[Any, Any]):
+    """A bounded memory of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
+
+    Long texts are worked out anew each time: a hostile file must not fill the memory with them.
+    """
+
+    def __init__(self, rule: Callable[[Any], Any], bound: int = 4_096) -> None:
+        super().__init__()
+        self._rule = rule
+        self._bound = bound
+
+    def __missing__(self, key: Any) -> Any:
+        if isinstance(key, str) and len(key) > _REMEMBERED_CHARACTERS:
+            return self._rule(key)
+        if len(self) >= self._bound:
+            self.clear()
+        value = self[key] = self._rule(key)
+        return value
+
+
+def clean(text: str) -> str:
+    """White space runs as one space, trimmed; zero-width characters gone; Unicode NFC.
+
+    The joiners U+200C and U+200D stay: scripts and emoji need them.
+    """
+    if text.isascii():
+        return " ".join(text.split())
+    return " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
+
+
+def text_of(value: Any) -> str:
+    """A cell as clean text; a JSON number is the text it was written as, null is blank.
+
+    Raises RuleError for true, false, a list or an object.
+    """
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Number):
+        return value.text
+    if value is None:
+        return ""
+    raise RuleError(f"is {_kind(value)}; expected text")
+
+
+def name(value: Any) -> str:
+    """A performer or a stage: text of 1 character or more that can be stored and printed.
+
+    Raises RuleError for a blank, for half of a surrogate pair (it has no UTF-8 form) and for a
+    control character (it would reach terminals and e-mails).
+    """
+    text = text_of(value)
+    if not text:
+        raise RuleError("is blank; expected text")
+    if found := _CONTROL.search(text):
+        raise RuleError(f"has the control character U+{ord(found[0]):04X}; expected plain text")
+    if found := _SURROGATE.search(text):
+        raise RuleError(f"has half a surrogate pair, U+{ord(found[0]):04X}; expected whole text")
+    return text
+
+
+def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
+    """A JSON value as plain Python that `json.dumps` and UTF-8 can take, cut at a depth."""
+    if isinstance(value, Number):
+        return _plain_number(value.text)
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, Mapping | list) and not depth:
+        return "…"
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item, depth - 1) for item in value]
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value for a message: on one line, printable, at most 200 characters."""
+    if value is None:
+        return ""
+    if isinstance(value, Number):
+        value = value.text
+    text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    text = text[: SHOWN_CHARACTERS + 1]
+    if len(text) > SHOWN_CHARACTERS:
+        text = text[: SHOWN_CHARACTERS - 1] + "…"
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def _plain_number(text: str) -> int | float | str:
+    # Python refuses to convert integers of more than 4,300 digits; no real number has 300.
+    if len(text) > 300:
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "an object" if isinstance(value, Mapping) else "a list"
