@@ -29,11 +29,9 @@ class Place(NamedTuple):
 COMMANDS = {
     "demo": Place("demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."),
     "check": Place("files", "Show what of a lineup would be accepted; nothing is written."),
-    "inspect": Place("inspect", "Show how a file is read, and what only you can decide."),
     "normalize": Place("files", "Write the accepted performances with the table's attributes."),
     "ingest": Place("ingest", "Put a lineup into the table."),
     "query": Place("query", "Ask the table."),
-    "reconcile": Place("reconcile", "Show what a new version of a file moved or cancelled."),
     "history": Place("operate", "Show what became of every file, from the ledger."),
     "dlq": Place("operate", "Show the dead-letter queue, and put messages back."),
     "run": Place("run", "Run a notebook, with its parameters checked first."),
@@ -41,8 +39,6 @@ COMMANDS = {
     "lab": Place("local", "Run the embedded AWS with JupyterLab on it."),
     "build": Place("stack", "Build the function's zip."),
     "deploy": Place("stack", "Create or update the stack."),
-    "status": Place("stack", "Show the stack, its queues, ingests, alarms and subscription."),
-    "teardown": Place("stack", "Remove the stack."),
 }
 
 # What a missing module means to the person who called the command.

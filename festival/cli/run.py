@@ -1,0 +1,61 @@
+"""`festival run`: a notebook, run by papermill, with its parameters checked first."""
+
+from pathlib import Path
+
+import click
+
+from festival.cli.text import table
+from festival.ops.notebooks import find_notebook, run_notebook
+from festival.ops.parameters import read_parameters
+
+
+@click.command(context_settings={"help_option_names": []})
+@click.argument("notebook", required=False)
+@click.option(
+    *("-p", "--parameter", "given"),
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="A parameter of the notebook. Give the option once for each.",
+)
+@click.option(
+    *("-o", "--out"),
+    metavar="OUT",
+    help="The executed copy: a path, a folder/ or s3://…  Default: runs/NAME-TIME.ipynb",
+)
+@click.option("--help", "wants_help", is_flag=True, help="This text, or NOTEBOOK's parameters.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    notebook: str | None,
+    given: tuple[tuple[str, str], ...],
+    out: str | None,
+    wants_help: bool,
+) -> None:
+    """Run a notebook, with its parameters checked first.
+
+    NOTEBOOK is a path, or a name in notebooks/ (query). An HTML report is written beside the
+    executed copy. festival run --help NOTEBOOK lists the notebook's parameters.
+    """
+    if notebook is None:
+        if not wants_help:
+            raise click.UsageError("Missing argument 'NOTEBOOK'.", ctx)
+        click.echo(ctx.get_help())
+        return
+    path = find_notebook(notebook)
+    if wants_help:
+        click.echo(parameters_of(path))
+        return
+    done = run_notebook(path, given, out)
+    click.echo(f"executed notebook: {done.executed}\nreport:            {done.report}")
+
+
+def parameters_of(path: Path) -> str:
+    """The parameters of a notebook as a table."""
+    rows = [
+        (parameter.name, parameter.declared, repr(parameter.default), parameter.help)
+        for parameter in read_parameters(path)
+    ]
+    if not rows:
+        return f"{path} has no parameters"
+    return "\n".join([f"{path}", "", *table(("Parameter", "Type", "Default", ""), rows)])

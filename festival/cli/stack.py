@@ -1,0 +1,120 @@
+"""`festival build`, `deploy`, `status` and `teardown`: the stack, from its zip to its end."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from festival.cli.settings import Settings
+from festival.cli.text import counted, table
+from festival.errors import FestivalError
+from festival.ops.build import build_zip
+from festival.ops.deploy import Plan, Wishes, discard, execute, plan
+from festival.ops.stack import StackOutputs, Step, read_outputs
+
+stack_option = click.option(
+    "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.command()
+@click.option("-o", "--out", metavar="OUT", default="build/function.zip", show_default=True)
+def build(out: str) -> None:
+    """Build the function's zip.
+
+    The same sources give the same bytes.
+    """
+    archive = build_zip(Path(out))
+    click.echo(f"{archive} ({archive.stat().st_size:,} bytes)")
+
+
+@click.command()
+@stack_option
+@click.option("--email", metavar="ADDRESS", help="Who is told. Needed the first time.")
+@click.option("--upload-bucket", metavar="NAME", help="Default: of stack, account and region.")
+@click.option("--deployment-bucket", metavar="NAME", help="For the zip. Default: one of the kit's.")
+@click.option(
+    *("-p", "--parameter", "given"),
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Any parameter of the template. What is not said stays as it is.",
+)
+@yes_option
+def deploy(
+    stack: str | None,
+    email: str | None,
+    upload_bucket: str | None,
+    deployment_bucket: str | None,
+    given: tuple[tuple[str, str], ...],
+    yes: bool,
+) -> None:
+    """Create or update the stack.
+
+    Builds the zip, uploads it under a name made of its content, and shows what would change before
+    anything does. Safe to run again at any time, after an interrupt, too.
+    """
+    settings = Settings.from_environment()
+    named = {
+        "EmailAddress": email,
+        "UploadBucketName": upload_bucket,
+        "DeploymentBucketName": deployment_bucket,
+    }
+    parameters = dict(given) | {name: value for name, value in named.items() if value}
+    planned = plan(settings.session, Wishes(stack or settings.stack, parameters))
+    click.echo("\n".join(plan_lines(planned)))
+    if planned.changes:
+        if not agreed(yes, "Go on?"):
+            discard(settings.session, planned)
+            raise FestivalError("nothing was changed")
+        for step in execute(settings.session, planned):
+            click.echo(step_line(step))
+    outputs = read_outputs(settings.session, planned.stack)
+    click.echo("\n".join(outputs_lines(outputs, planned)))
+
+
+def outputs_lines(outputs: StackOutputs, planned: Plan) -> Iterator[str]:
+    """What the stack is made of, and what to do next."""
+    yield ""
+    names = [(name.replace("_", " "), value) for name, value in asdict(outputs).items()]
+    yield from table(("Output", ""), names)
+    yield ""
+    if planned.creates:
+        yield "SNS has sent an e-mail to confirm the subscription: open it and confirm."
+    yield f"Next: aws s3 cp sample/sample.csv s3://{outputs.upload_bucket}/"
+
+
+def agreed(yes: bool, question: str) -> bool:
+    """Whether the person said so: with --yes, or when asked at a terminal."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise FestivalError("nobody is there to ask: give --yes to go on")
+    return click.confirm(question)
+
+
+def plan_lines(planned: Plan) -> Iterator[str]:
+    """What a change set would do."""
+    if not planned.changes:
+        yield f"The stack {planned.stack} is as it should be: nothing to change."
+        return
+    verb = "create" if planned.creates else "update"
+    yield f"To {verb} the stack {planned.stack}: {counted(len(planned.changes), 'change')}"
+    rows = [
+        (
+            change.action,
+            change.resource,
+            change.type,
+            "" if change.replacement == "False" else change.replacement,
+        )
+        for change in planned.changes
+    ]
+    yield from (f"  {line}" for line in table(("Action", "Resource", "Type", "Replaced"), rows))
+
+
+def step_line(step: Step) -> str:
+    reason = f"  {step.reason}" if step.reason else ""
+    return f"  {step.time:%H:%M:%S}  {step.status:<28}  {step.resource}{reason}"
