@@ -27,7 +27,8 @@ def subject(report: IngestReport) -> str:
         tail += f", {counts.rejected} rejected"
     if counts.unwritten:
         tail += f", {counts.unwritten} unwritten"
-    return head + shortened(printable(report.file), SUBJECT_LIMIT - len(head) - len(tail)) + tail
+    name = report.file.partition("/")[2] or report.file  # the body names the bucket, too
+    return head + shortened(printable(name), SUBJECT_LIMIT - len(head) - len(tail)) + tail
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,7 @@
 """One version of an S3 object as a stream of bytes that opens itself again where it breaks."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +99,7 @@ def _open(s3: Any, stored: StoredObject, offset: int) -> Iterator[bytes]:
         if code in GONE:
             raise LineupError(gone(stored.file, stored.version)) from None
         raise unanswered(f"s3://{stored.file}", error) from None
-    with answer["Body"] as body:
+    with closing(answer["Body"]) as body:
         yield from body.iter_chunks(CHUNK_BYTES)
 
 

@@ -7,7 +7,7 @@ from festival.ingest.mail import Mailer, body, subject
 from festival.ingest.report import Counts, IngestReport
 
 
-def report(file="lineups/sample.csv", counts=None, **more):
+def report(file="upload/sample.csv", counts=None, **more):
     return IngestReport(file, counts or Counts(read=60), more.pop("rejections", []), [], [], **more)
 
 
@@ -16,9 +16,9 @@ def rejection(line):
 
 
 def test_the_subject_says_status_file_and_counts():
-    assert subject(report()) == "SUCCESS: lineups/sample.csv - 60 written"
+    assert subject(report()) == "SUCCESS: sample.csv - 60 written"
     partial = report(counts=Counts(read=60, rejected=4))
-    assert subject(partial) == "PARTIAL: lineups/sample.csv - 56 written, 4 rejected"
+    assert subject(partial) == "PARTIAL: sample.csv - 56 written, 4 rejected"
 
 
 @given(st.text(max_size=1200), st.integers(0, 10**12), st.integers(0, 10**12))
@@ -31,7 +31,7 @@ def test_any_file_name_makes_a_subject_that_sns_takes(name, written, rejected):
 
 def test_a_long_name_keeps_its_beginning_and_its_ending():
     line = subject(report("bucket/" + "summer-" * 40 + "lineup.csv"))
-    assert line.startswith("SUCCESS: bucket/summer-")
+    assert line.startswith("SUCCESS: summer-")
     assert "lineup.csv - 60 written" in line
 
 
