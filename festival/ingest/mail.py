@@ -74,8 +74,9 @@ def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int)
     lines = ["", f"{title}:"]
     for row in islice(rows, most):
         place = f"line {row['line']}" if row["line"] else "file"
-        value = one_line(row["value"])
-        lines.append(f'  {place}, {row["field"]} = "{value}": {one_line(row["reason"], 300)}')
+        cell = f", {row['field']} =" if row["field"] else ":"
+        reason = one_line(row["reason"], 300)
+        lines.append(f'  {place}{cell} "{one_line(row["value"])}": {reason}')
     if total > len(lines) - 2:
         lines.append(f"  ... and {total - (len(lines) - 2):,} more")
     return lines
