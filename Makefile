@@ -30,6 +30,9 @@ lint: $(ready)
 lab: $(ready)
 	@.venv/bin/festival lab
 
+soak: $(ready)
+	@$(python) -m tests.faults.soak $(ARGS)
+
 # A version manager's shim may be on the path and not run: each candidate has to prove itself.
 suits := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 $(ready): pyproject.toml constraints.txt

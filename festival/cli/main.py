@@ -92,7 +92,11 @@ def main(args: list[str] | None = None) -> None:
 def run(args: list[str] | None) -> int:
     """Run one command; its exit status. A mistake of the user is one line on stderr."""
     try:
-        return festival.main(args, prog_name="festival", standalone_mode=False) or 0
+        with festival.make_context("festival", sys.argv[1:] if args is None else args) as context:
+            festival.invoke(context)
+        return 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
