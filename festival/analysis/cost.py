@@ -20,9 +20,9 @@ POLLERS = 5
 POLL_SECONDS = 20
 IDLE_RECEIVES = POLLERS * DAYS * 24 * 3600 // POLL_SECONDS
 # One ingest in the ledger: three writes of the head, three of the version's item and of the index
-# it is in, one consistent read.
+# it is in, two consistent reads.
 LEDGER_WRITE_UNITS = 3 + 3 * 2
-LEDGER_READ_UNITS = 1
+LEDGER_READ_UNITS = 2
 LEDGER_ENTRY_BYTES = 2 * (1000 + 100)
 LEDGER_DAYS = 120
 # Lambda's START, END and REPORT lines and the function's own JSON line with its metrics.
@@ -197,6 +197,7 @@ def _files(
     row = f"{profile.in_file:.0f} B a row"
     return [
         Line("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
+        Line("S3", "key lists", files, prices["s3_put"], f"{files:,.0f} files, one list each"),
         Line("S3", "reads", 2 * files, prices["s3_get"], f"{files:,.0f} files, HEAD and GET"),
         Line("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
         Line(
@@ -249,7 +250,13 @@ def _watching(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]
             prices["metrics"],
             f"{stack.metrics} metrics, billed in the {hours:,.0f} hours that report",
         ),
-        Line("CloudWatch", "alarms", stack.alarms, prices["alarms"], f"{stack.alarms} alarms"),
+        Line(
+            "CloudWatch",
+            "alarms",
+            stack.alarms,
+            prices["alarms"],
+            f"{stack.alarms} metrics that alarms watch",
+        ),
         Line(
             "CloudWatch",
             "dashboard",

@@ -96,7 +96,7 @@ def _differences(
     yield Difference(
         "alarms, dashboard, metrics",
         "none",
-        f"{stack.alarms} alarms, {stack.dashboards} dashboard, {stack.metrics} metrics",
+        f"{stack.alarms} alarmed and {stack.metrics} own metrics, {stack.dashboards} dashboard",
         _watching(prices, stack),
     )
     yield Difference(

@@ -74,12 +74,16 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What stands in the template whether anyone uploads or not."""
+    """What stands in the template whether anyone uploads or not.
+
+    `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.
+    `metrics` are the function's own, in the embedded metric format.
+    """
 
     memory_mb: int = 256
     shards: int = 1
     metrics: int = 5
-    alarms: int = 6
+    alarms: int = 7
     dashboards: int = 1
     topic_key: bool = False
     point_in_time_recovery: bool = True

@@ -1,0 +1,111 @@
+"""Access patterns asked and measured: answer, time, read units, and what a Scan would cost."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date as calendar_date
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.analysis.capacity import READ_BLOCK, page_units
+from festival.errors import FestivalError
+from festival.lineup.model import Performance
+from festival.table.access import AccessPattern, Page, ask, on_date
+from festival.table.item import item_size
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, its answer, and what it took.
+
+    `read_units` is what DynamoDB says it charged, `units_by_rule` what its published rules give for
+    the items it looked at; `milliseconds` is from the first request to the last answer of each
+    Query, added.
+    """
+
+    pattern: AccessPattern
+    performances: list[Performance]
+    pages: int
+    looked_at: int
+    milliseconds: float
+    read_units: float
+    units_by_rule: float
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How much a Scan would read. DynamoDB updates both figures about every six hours."""
+
+    items: int
+    bytes: int
+
+    @property
+    def scan_units(self) -> float:
+        """RRU of an eventually consistent Scan of the whole table."""
+        return max(1, -(-self.bytes // READ_BLOCK)) / 2
+
+
+def ask_and_measure(client: Any, table: str, pattern: AccessPattern) -> Asked:
+    """The whole answer to a question, and what it took. Raises FestivalError as `access.ask`."""
+    pages: list[Page] = list(ask(client, table, pattern))
+    return Asked(
+        pattern=pattern,
+        performances=pattern.select([row for page in pages for row in page.performances]),
+        pages=len(pages),
+        looked_at=sum(page.scanned for page in pages),
+        milliseconds=sum(page.milliseconds for page in pages),
+        read_units=sum(page.read_units for page in pages),
+        units_by_rule=sum(page_units(map(item_size, page.items)) for page in pages),
+    )
+
+
+def days_from(first: str, days: int) -> list[AccessPattern]:
+    """The questions for so many days from a first one (`YYYY-MM-DD`) on. Raises FestivalError."""
+    on_date(first)
+    begin = calendar_date.fromisoformat(first)
+    return [on_date((begin + timedelta(days=day)).isoformat()) for day in range(days)]
+
+
+def table_size(client: Any, table: str, asked: Iterable[Asked] = ()) -> TableSize:
+    """The size of a table; where DynamoDB has not weighed it yet, by the items it found so far.
+
+    Raises FestivalError where there is no such table.
+    """
+    try:
+        described = client.describe_table(TableName=table)["Table"]
+    except (ClientError, BotoCoreError) as error:
+        raise FestivalError(f"table {table!r} cannot be described: {error}") from error
+    items, size = described["ItemCount"], described["TableSizeBytes"]
+    if items and not size:
+        looked_at = sum(one.looked_at for one in asked)
+        blocks = sum(2 * one.units_by_rule for one in asked)
+        size = round(items * blocks * READ_BLOCK / max(looked_at, 1))
+    return TableSize(items, size)
+
+
+def asked_frame(asked: Sequence[Asked], size: TableSize) -> pd.DataFrame:
+    """One row for each question: its key conditions, its answer's size, time and cost."""
+    rows = [
+        (
+            one.pattern.question,
+            "\n".join(_conditions(one.pattern)),
+            len(one.performances),
+            one.looked_at,
+            one.pages,
+            one.milliseconds,
+            one.read_units,
+            one.units_by_rule,
+            size.scan_units,
+        )
+        for one in asked
+    ]
+    columns = ["question", "key condition", "found", "looked at", "pages", "milliseconds"]
+    return pd.DataFrame(
+        rows, columns=[*columns, "RRU charged", "RRU by the rules", "RRU as a Scan"]
+    )
+
+
+def _conditions(pattern: AccessPattern) -> Iterator[str]:
+    yield from (line.strip() for line in pattern.describe().splitlines()[1:])

@@ -1,0 +1,122 @@
+"""What a file, a folder or a prefix of lineups would come to: the validate notebook's work."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from festival.errors import FestivalError, LineupError
+from festival.ingest.pipeline import ingest_blocks
+from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.source import current_object, object_chunks
+from festival.ingest.tally import Tally
+from festival.lineup.model import Performance
+from festival.lineup.read import read_lineup
+from festival.table.writer import WriteOutcome
+
+S3 = "s3://"
+CHUNK_BYTES = 256 * 1024
+LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One file as an ingest would take it: its report, and its performances, in memory."""
+
+    file: str
+    report: IngestReport
+    performances: list[Performance]
+
+
+def check_lineups(source: str, s3: Any = None) -> Iterator[Checked]:
+    """Every lineup of a source, checked; nothing is written.
+
+    `source` is a file, a folder or `s3://bucket/prefix`; of a folder or prefix, what is named like
+    a lineup (`.csv`, `.json`, …, also with `.gz`). `s3` is a client, needed for the latter. Raises
+    FestivalError where there is nothing to check.
+    """
+    nothing = True
+    for name, chunks in _sources(source, s3):
+        nothing = False
+        yield check_lineup(name, chunks)
+    if nothing:
+        endings = ", ".join(LINEUP_ENDINGS)
+        raise FestivalError(f"no lineup in {source}: expected names that end in {endings}")
+
+
+def check_lineup(name: str, chunks: Iterable[bytes]) -> Checked:
+    """One lineup, checked. Of rows with one key the last is kept, as the table would keep it."""
+    kept, tally = _Kept(), Tally(source=name)
+    ended = ingest_blocks(read_lineup(chunks), tally, kept)
+    return Checked(name, tally.report(name, error=ended.error), list(kept.by_key.values()))
+
+
+def together(checked: Iterable[Checked]) -> list[Performance]:
+    """The performances of all files; of one key, those of the last file, as the table has them."""
+    by_key = {row.key: row for one in checked for row in one.performances}
+    return list(by_key.values())
+
+
+def require_clean(checked: Iterable[Checked]) -> None:
+    """Raises FestivalError where a row was rejected or a file could not be read."""
+    files = list(checked)
+    refused = [one for one in files if one.report.counts.rejected]
+    broken = [one.file for one in files if one.report.status == FAILURE]
+    rows = sum(one.report.counts.rejected for one in refused)
+    if broken:
+        raise FestivalError(f"strict: {', '.join(broken)} could not be kept; see the reasons above")
+    if rows:
+        raise FestivalError(
+            f"strict: {rows:,} rows rejected in {len(refused)} of {len(files)} files"
+        )
+
+
+class _Kept:
+    """Takes performances as the table's writer would, and keeps the last of each key."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[str, str], Performance] = {}
+        self.deadline = inf
+        self.stopped = ""
+
+    def put(self, performances: list[Performance]) -> None:
+        self.by_key.update((row.key, row) for row in performances)
+
+    def flush(self) -> WriteOutcome:
+        return WriteOutcome((), (), "", 0, 0, 0)
+
+
+def _sources(source: str, s3: Any) -> Iterator[tuple[str, Iterator[bytes]]]:
+    if source.startswith(S3):
+        bucket, _, prefix = source.removeprefix(S3).partition("/")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        wanted = [key for key in keys if key == prefix or _is_named_like_a_lineup(key)]
+        yield from ((f"{S3}{bucket}/{key}", _object(s3, bucket, key)) for key in wanted)
+    elif Path(source).is_dir():
+        paths = sorted(path for path in Path(source).rglob("*") if path.is_file())
+        wanted_paths = [path for path in paths if _is_named_like_a_lineup(path.name)]
+        yield from ((str(path.relative_to(source)), _file(path)) for path in wanted_paths)
+    else:
+        yield source, _file(Path(source))
+
+
+def _is_named_like_a_lineup(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith(LINEUP_ENDINGS)
+
+
+def _file(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as opened:
+            while chunk := opened.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise LineupError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _object(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
+    stored = current_object(s3, bucket, key)
+    if stored is None:
+        raise LineupError("was deleted while it was looked for")
+    yield from object_chunks(s3, stored)
