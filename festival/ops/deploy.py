@@ -63,12 +63,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change set that waits for a yes. With no changes there is nothing to do."""
+    """A change set that waits for a yes. Without a change set there is nothing to do."""
 
     stack: str
     stack_id: str
     creates: bool
-    change_set: str
+    change_set: str | None
     changes: tuple[Change, ...]
 
 
@@ -115,7 +115,7 @@ def execute(session: Any, plan: Plan) -> Iterator[Step]:
 
     Raises FestivalError at the end where the stack did not come up, naming the first causes.
     """
-    if not plan.changes:
+    if plan.change_set is None:
         return
     cloudformation = session.client("cloudformation")
     since = last_step(cloudformation, plan.stack_id)
@@ -133,7 +133,8 @@ def execute(session: Any, plan: Plan) -> Iterator[Step]:
 def discard(session: Any, plan: Plan) -> None:
     """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
     cloudformation = session.client("cloudformation")
-    cloudformation.delete_change_set(ChangeSetName=plan.change_set)
+    if plan.change_set is not None:
+        cloudformation.delete_change_set(ChangeSetName=plan.change_set)
     if plan.creates:
         cloudformation.delete_stack(StackName=plan.stack_id)
 
@@ -206,7 +207,7 @@ def _create_change_set(
         )
     except ClientError as error:
         if any(words in str(error) for words in NO_CHANGES):  # moto says so at once
-            return Plan(name, name, creates, "", ())
+            return Plan(name, name, creates, None, ())
         raise FestivalError(f"CloudFormation refuses the change of {name}: {error}") from error
     change_set = answer["Id"]
     described = _wait_for_change_set(cloudformation, change_set)
@@ -214,7 +215,7 @@ def _create_change_set(
         reason = described.get("StatusReason", "")
         cloudformation.delete_change_set(ChangeSetName=change_set)
         if any(words in reason for words in NO_CHANGES):
-            return Plan(name, answer["StackId"], creates, change_set, ())
+            return Plan(name, answer["StackId"], creates, None, ())
         raise FestivalError(f"CloudFormation refuses the change of {name}: {reason}")
     changes = tuple(
         _change(entry["ResourceChange"])

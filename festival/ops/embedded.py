@@ -12,6 +12,8 @@ from typing import Any
 from unittest import mock
 
 import boto3
+import botocore.loaders
+import botocore.session
 
 from festival.errors import FestivalError
 from festival.ops import moto_gaps
@@ -23,6 +25,9 @@ from festival.ops.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
 EMAIL = "operator@festival.example"
+
+# Read once a process: without it each session spends a third of a second on parsing JSON.
+SERVICE_MODELS = botocore.loaders.create_loader()
 
 # What decides where a call goes and who makes it, in boto3, in the AWS CLI and in this kit.
 DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
@@ -86,6 +91,7 @@ class EmbeddedAws:
         """`port` 0 takes any free one."""
         self._port = port
         self._exit = ExitStack()
+        self._sessions = threading.local()
         self._deployments = 0
         self._pollers: dict[str, Poller] = {}
         self._mail: list[Email] = []
@@ -115,12 +121,12 @@ class EmbeddedAws:
         self._exit.close()
 
     def session(self) -> Any:
-        """A boto3 session of this AWS."""
-        return boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_REGION"],
-        )
+        """A boto3 session of this AWS, a new one for each thread that asks."""
+        if not hasattr(self._sessions, "session"):
+            core = botocore.session.get_session()
+            core.register_component("data_loader", SERVICE_MODELS)
+            self._sessions.session = boto3.Session(botocore_session=core)
+        return self._sessions.session
 
     def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
         """Deploy the kit's template, with parameters by the template's names."""

@@ -7,10 +7,13 @@ of a stack, the calls that CloudFormation would have made where moto passes over
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from unittest import mock
 
+from moto.cloudformation import parsing
 from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.parsing import ResourceMap
 from moto.s3 import notifications
 
 from festival.ops.template import parse_template
@@ -25,6 +28,9 @@ def patched() -> Iterator[None]:
     """moto with the mended parts in place."""
     with (
         mock.patch.object(notifications, "_get_s3_event", _event_with_version),
+        mock.patch.object(ResourceMap, "build_resource_diff", _diff_of_changed_parameters),
+        mock.patch.object(parsing, "parse_and_update_resource", _update_or_keep),
+        mock.patch.object(ChangeSet, "diff", _diff_with_parameters),
         mock.patch.object(ChangeSet, "apply", _apply_whole_template),
     ):
         yield
@@ -45,6 +51,42 @@ def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id:
         described["versionId"] = key.version_id
     described["key"] = described["key"].replace("%2F", "/")
     return event
+
+
+_moto_resource_diff = ResourceMap.build_resource_diff
+
+
+def _diff_of_changed_parameters(
+    resources: Any, template: Any, parameters: Mapping[str, Any] | None = None
+) -> Any:
+    """A parameter that keeps its value, if only by default, changes no resource."""
+    known = resources.resolved_parameters
+    changed = {
+        name: value
+        for name, value in (parameters or {}).items()
+        if str(known.get(name)) != str(value)
+    }
+    return _moto_resource_diff(resources, template, changed)
+
+
+_moto_update = parsing.parse_and_update_resource
+
+
+def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:
+    """A resource that moto cannot update stays; moto would forget that it exists."""
+    before = resources_map[logical_id]
+    return _moto_update(logical_id, resource_json, resources_map, **where) or before
+
+
+_moto_diff = ChangeSet.diff
+
+
+def _diff_with_parameters(change_set: Any) -> Any:
+    """A new value of a parameter changes the resources that refer to it."""
+    resources = change_set.stack.resource_map
+    compare = partial(resources.build_resource_diff, parameters=change_set.parameters)
+    with mock.patch.object(resources, "build_resource_diff", compare):
+        return _moto_diff(change_set)
 
 
 _moto_apply = ChangeSet.apply

@@ -12,7 +12,7 @@ from festival.ops.runtime import BrokenFunctionError, Function, FunctionError, R
 
 ARN = "arn:aws:lambda:us-east-2:123456789012:function:processFestivalData"
 
-# AWS's client is not called, the kit's own stands in: what happens where awslambdaric is not installed.
+# What happens where awslambdaric is not installed: the kit's own client stands in for AWS's.
 OWN_CLIENT = """
 import os, runpy, sys
 sys.path.insert(0, os.getcwd())
@@ -49,7 +49,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 **changes,
             }
         )
-        runtimes.append(Runtime(function, {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, on_log=on_log))
+        runtimes.append(
+            Runtime(function, {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, on_log=on_log)
+        )
         return runtimes[-1]
 
     yield start
@@ -128,7 +130,9 @@ def test_a_process_that_dies_says_its_last_words_and_the_next_event_starts_cold(
 @pytest.mark.parametrize("handler", ["doors.closed", "gates.opened", "doors"])
 def test_a_wrong_handler_cannot_start(start: Start, handler: str):
     runtime = start("def opened(event, context): return 1\n", handler)
-    with pytest.raises(BrokenFunctionError, match=f"cannot start with the handler {handler}: ") as e:
+    with pytest.raises(
+        BrokenFunctionError, match=f"cannot start with the handler {handler}: "
+    ) as e:
         runtime.invoke({})
     assert "\n" not in str(e.value)
 
@@ -137,14 +141,15 @@ def test_a_wrong_handler_cannot_start(start: Start, handler: str):
 def test_the_function_sees_nothing_that_lambda_lacks(start: Start, module: str):
     assert importlib.util.find_spec(module) is not None, "the machine has it, the function must not"
     runtime = start(f"import {module}\ndef opened(event, context): return 1\n")
-    with pytest.raises(BrokenFunctionError, match=f"No module named '{module}' in the function's zip"):
+    with pytest.raises(
+        BrokenFunctionError, match=f"No module named '{module}' in the function's zip"
+    ):
         runtime.invoke({})
 
 
 def test_the_function_sees_boto3(start: Start):
     runtime = start(
-        "import boto3\n"
-        "def opened(event, context): return boto3.client('sqs').meta.endpoint_url\n"
+        "import boto3\ndef opened(event, context): return boto3.client('sqs').meta.endpoint_url\n"
     )
     assert runtime.invoke({}) == "http://127.0.0.1:1"
 

@@ -149,7 +149,9 @@ def test_each_invocation_is_told_of():
 BATCH = ("glastonbury", "roskilde")
 
 
-@pytest.mark.parametrize("response", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}])
+@pytest.mark.parametrize(
+    "response", [None, {}, {"batchItemFailures": []}, {"batchItemFailures": None}]
+)
 def test_nothing_null_and_an_empty_list_mean_that_all_is_done(response: Any):
     assert failed_messages(response, BATCH, reports_item_failures=True) == frozenset()
 

@@ -1,0 +1,399 @@
+"""The template's promises: names, rights, limits and remedies."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from festival.ops.stack import TEMPLATE, StackOutputs, read_template
+from festival.ops.template import parse_template
+from festival.table import schema
+
+LARGEST_BODY = 51_200  # bytes that CloudFormation takes as --template-body
+
+TEXT = read_template()
+PARSED = parse_template(TEXT)
+RESOURCES = PARSED["Resources"]
+
+
+def of_type(type_: str) -> dict[str, dict[str, Any]]:
+    return {name: r["Properties"] for name, r in RESOURCES.items() if r["Type"] == type_}
+
+
+def properties(name: str) -> dict[str, Any]:
+    return RESOURCES[name]["Properties"]
+
+
+def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every statement of a policy, also those under a condition."""
+    for statement in document["Statement"]:
+        if "Fn::If" in statement:
+            yield from (s for s in statement["Fn::If"][1:] if s != {"Ref": "AWS::NoValue"})
+        else:
+            yield statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def policy_documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every policy in the template that says what someone may do."""
+    for name, role in of_type("AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            yield name, policy["PolicyDocument"]
+    for name, policy in of_type("AWS::IAM::ManagedPolicy").items():
+        yield name, policy["PolicyDocument"]
+
+
+def allowed(role: str) -> set[str]:
+    return {
+        action
+        for policy in properties(role)["Policies"]
+        for statement in statements(policy["PolicyDocument"])
+        for action in as_list(statement["Action"])
+    }
+
+
+# ── names ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_four_parameters_of_old_are_all_that_has_to_be_said():
+    without_default = {n for n, p in PARSED["Parameters"].items() if "Default" not in p}
+    assert without_default == {
+        "UploadBucketName",
+        "DeploymentBucketName",
+        "LambdaZipKey",
+        "EmailAddress",
+    }
+    assert PARSED["Parameters"]["FunctionName"]["Default"] == "processFestivalData"
+
+
+def test_every_parameter_and_output_is_described():
+    for section in ("Parameters", "Outputs"):
+        for name, entry in PARSED[section].items():
+            assert entry["Description"].strip(), f"{section} {name}"
+
+
+def test_the_kit_finds_every_output_that_it_needs():
+    outputs = dict.fromkeys(PARSED["Outputs"], "1")
+    assert StackOutputs.from_outputs("o240-festival", outputs).table == "1"
+    assert {"UploadBucketNameOut", "TableNameOut", "TopicArnOut"} <= set(outputs)
+
+
+def test_only_the_upload_bucket_and_the_function_have_names_of_their_own():
+    named = {
+        (name, key)
+        for name, resource in RESOURCES.items()
+        for key in resource["Properties"]
+        if key in ("BucketName", "TableName", "QueueName", "RoleName", "FunctionName", "Name")
+        or key in ("TopicName", "AlarmName", "DashboardName", "LogGroupName", "ManagedPolicyName")
+    }
+    assert named - {("IngestMapping", "FunctionName")} == {
+        ("UploadBucket", "BucketName"),
+        ("IngestFunction", "FunctionName"),
+        ("IngestLogGroup", "LogGroupName"),
+    }
+
+
+def test_the_template_fits_into_a_request():
+    assert len(TEXT.encode()) <= LARGEST_BODY
+
+
+# ── function ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_handler_is_a_function_of_the_package():
+    module, _, function = properties("IngestFunction")["Handler"].rpartition(".")
+    assert importlib.util.find_spec(module) is not None
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_function_is_as_large_and_as_patient_as_the_design_says():
+    function = properties("IngestFunction")
+    assert (function["Runtime"], function["Timeout"]) == ("python3.12", 300)
+    assert function["MemorySize"] == {"Ref": "FunctionMemory"}
+    assert PARSED["Parameters"]["FunctionMemory"]["Default"] == 256
+    assert function["RecursiveLoop"] == "Allow"
+    assert "ReservedConcurrentExecutions" not in function
+
+
+def test_the_function_is_told_everything_that_it_reads_from_its_environment():
+    assert set(properties("IngestFunction")["Environment"]["Variables"]) == {
+        "TABLE_NAME",
+        "LEDGER_TABLE_NAME",
+        "TOPIC_ARN",
+        "REPORTS_BUCKET_NAME",
+        "QUEUE_URL",
+        "MAX_RECEIVE_COUNT",
+        "MAXIMUM_CONCURRENCY",
+        "POPULARITY_SHARDS",
+        "LOG_LEVEL",
+    }
+
+
+def test_the_mapping_reports_item_failures_and_paces_itself():
+    mapping = properties("IngestMapping")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+    assert PARSED["Parameters"]["MaximumConcurrency"]["MinValue"] == 2
+    assert PARSED["Parameters"]["BatchSize"]["Default"] == 1
+
+
+def test_the_log_belongs_to_the_stack_and_is_not_kept_forever():
+    group = properties("IngestLogGroup")
+    assert group["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${FunctionName}"}
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    logging = properties("IngestFunction")["LoggingConfig"]
+    assert logging["LogGroup"] == {"Ref": "IngestLogGroup"}
+
+
+# ── queue and bucket ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_run():
+    queue, function = properties("IngestQueue"), properties("IngestFunction")
+    assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
+
+
+def test_messages_are_tried_five_times_and_kept_for_days():
+    days = 24 * 60 * 60
+    queue = properties("IngestQueue")
+    assert queue["MessageRetentionPeriod"] == 4 * days
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * days
+    variables = properties("IngestFunction")["Environment"]["Variables"]
+    assert variables["MAX_RECEIVE_COUNT"] == str(queue["RedrivePolicy"]["maxReceiveCount"])
+
+
+def test_the_bucket_waits_for_the_queue_policy_before_it_tells_the_queue():
+    assert RESOURCES["UploadBucket"]["DependsOn"] == "IngestQueuePolicy"
+    (queue,) = properties("UploadBucket")["NotificationConfiguration"]["QueueConfigurations"]
+    assert queue == {
+        "Event": "s3:ObjectCreated:*",
+        "Queue": {"Fn::GetAtt": ["IngestQueue", "Arn"]},
+    }
+
+
+def test_only_that_bucket_of_this_account_may_send_to_the_queue():
+    (allow,) = [
+        statement
+        for statement in statements(properties("IngestQueuePolicy")["PolicyDocument"])
+        if statement["Effect"] == "Allow"
+    ]
+    assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allow["Action"] == "sqs:SendMessage"
+    assert allow["Condition"] == {
+        "ArnEquals": {
+            "aws:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${UploadBucketName}"}
+        },
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+    }
+
+
+@pytest.mark.parametrize(
+    "type_", ["AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"]
+)
+def test_nothing_is_denied_but_requests_without_tls(type_: str):
+    denials = [
+        statement
+        for policy in of_type(type_).values()
+        for statement in statements(policy["PolicyDocument"])
+        if statement["Effect"] == "Deny"
+    ]
+    assert len(denials) == len(of_type(type_))
+    for denial in denials:
+        assert denial["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize("bucket", sorted(of_type("AWS::S3::Bucket")))
+def test_a_bucket_is_private_encrypted_and_tidies_up(bucket: str):
+    configured = properties(bucket)
+    assert set(configured["PublicAccessBlockConfiguration"].values()) == {True}
+    assert configured["BucketEncryption"]
+    rules = configured["LifecycleConfiguration"]["Rules"]
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def test_the_upload_bucket_keeps_old_versions_for_thirty_days():
+    bucket = properties("UploadBucket")
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert {"NoncurrentDays": 30} in [
+        rule.get("NoncurrentVersionExpiration")
+        for rule in bucket["LifecycleConfiguration"]["Rules"]
+    ]
+
+
+def test_the_state_of_an_ingest_outlives_its_last_possible_message():
+    days = 24 * 60 * 60
+    queues = (properties("IngestQueue"), properties("DeadLetterQueue"))
+    longest = sum(queue["MessageRetentionPeriod"] for queue in queues) / days
+    rules = properties("ReportsBucket")["LifecycleConfiguration"]["Rules"]
+    expiry = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert expiry["state/"] > longest
+    assert expiry["rejected/"] >= 90
+    assert not {"keys/", "runs/"} & set(expiry)
+
+
+@pytest.mark.parametrize("queue", sorted(of_type("AWS::SQS::Queue")))
+def test_a_queue_is_encrypted(queue: str):
+    assert properties(queue)["SqsManagedSseEnabled"] is True
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def key(keys: list[dict[str, str]]) -> tuple[str, str]:
+    partition, sort = keys
+    assert (partition["KeyType"], sort["KeyType"]) == ("HASH", "RANGE")
+    return partition["AttributeName"], sort["AttributeName"]
+
+
+def indexes(table: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    found = table["GlobalSecondaryIndexes"]
+    assert all(index["Projection"] == {"ProjectionType": "ALL"} for index in found)
+    return {index["IndexName"]: key(index["KeySchema"]) for index in found}
+
+
+def test_the_table_has_the_keys_and_indexes_of_the_schema():
+    table = properties("PerformancesTable")
+    assert key(table["KeySchema"]) == (schema.PARTITION_KEY, schema.SORT_KEY)
+    assert indexes(table) == {i.name: (i.partition_key, i.sort_key) for i in schema.INDEXES}
+    types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    for index in schema.INDEXES:
+        assert (types[index.partition_key], types[index.sort_key]) == ("S", index.sort_type)
+
+
+def test_the_ledger_finds_an_entry_by_file_by_day_and_by_run():
+    ledger = properties("LedgerTable")
+    assert key(ledger["KeySchema"]) == ("File", "Entry")
+    assert indexes(ledger) == {"RecentIndex": ("Day", "StartedAt"), "RunIndex": ("RunId", "File")}
+    assert ledger["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}
+    assert {a["AttributeType"] for a in ledger["AttributeDefinitions"]} == {"S"}
+
+
+@pytest.mark.parametrize("table", sorted(of_type("AWS::DynamoDB::Table")))
+def test_a_table_is_paid_by_use_and_cannot_be_deleted_by_accident(table: str):
+    configured = properties(table)
+    assert configured["BillingMode"] == "PAY_PER_REQUEST"
+    assert configured["DeletionProtectionEnabled"] is True
+    assert configured["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize(
+    "name", sorted([*of_type("AWS::DynamoDB::Table"), *of_type("AWS::S3::Bucket")])
+)
+def test_what_holds_data_is_kept_when_it_is_replaced_and_guarded_when_it_is_deleted(name: str):
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+    assert RESOURCES[name]["DeletionPolicy"] == "Delete"
+
+
+# ── rights ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_function_may_do_what_it_does_and_nothing_else():
+    assert allowed("IngestRole") == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:Query",
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:SendMessage",
+        "sqs:ChangeMessageVisibility",
+        "sns:Publish",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+    }
+
+
+def test_no_allowed_action_and_no_resource_is_a_wildcard():
+    for name, document in policy_documents():
+        for statement in statements(document):
+            assert "*" not in as_list(statement["Resource"]), f"{name} {statement['Sid']}"
+            assert not [a for a in as_list(statement["Action"]) if "*" in a], f"{name} {statement}"
+
+
+def test_every_statement_of_a_role_is_named():
+    for name, document in policy_documents():
+        for statement in statements(document):
+            assert re.fullmatch(r"[A-Za-z0-9]+", statement["Sid"]), name
+
+
+def test_every_statement_of_the_functions_role_has_its_reason_in_a_comment():
+    lines = TEXT.splitlines()
+    start = lines.index("  IngestRole:")
+    end = next(n for n in range(start + 1, len(lines)) if re.match(r"  \S", lines[n]))
+    sids = [n for n in range(start, end) if "- Sid: " in lines[n]]
+    uncommented = [
+        lines[n] for n in sids if not lines[n - 1].strip().startswith(("#", "- HasTopic"))
+    ]
+    assert uncommented == ["              - Sid: TellPeople"], "its name says it all"
+
+
+# ── people ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("alarm", sorted(of_type("AWS::CloudWatch::Alarm")))
+def test_an_alarm_tells_the_person_who_is_woken_what_to_do(alarm: str):
+    configured = properties(alarm)
+    description = configured["AlarmDescription"]
+    text = description["Fn::Sub"] if isinstance(description, dict) else description
+    assert "Remedy: " in text
+    assert len(text) <= 1024
+    assert configured["TreatMissingData"] == "notBreaching"
+
+
+def test_every_alarm_but_that_of_the_mail_itself_sends_a_mail():
+    silent = {n for n, p in of_type("AWS::CloudWatch::Alarm").items() if "AlarmActions" not in p}
+    assert silent == {"UndeliveredMailAlarm"}
+
+
+def test_the_commands_that_alarms_name_exist():
+    text = " ".join(str(p["AlarmDescription"]) for p in of_type("AWS::CloudWatch::Alarm").values())
+    named = set(re.findall(r"`festival (\w+)", text))
+    assert named == {"dlq", "status", "history", "deploy"}
+
+
+def test_alarms_may_publish_to_the_topic():
+    services = [
+        statement["Principal"]["Service"]
+        for statement in statements(properties("IngestTopicPolicy")["PolicyDocument"])
+        if statement["Effect"] == "Allow"
+    ]
+    assert "cloudwatch.amazonaws.com" in services
+
+
+def test_the_topic_is_not_under_the_key_that_alarms_cannot_use():
+    key_id = properties("IngestTopic")["KmsMasterKeyId"]
+    assert key_id == {"Fn::If": ["HasTopicKey", {"Ref": "TopicKeyArn"}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_the_dashboard_is_json_and_shows_every_alarm():
+    body = properties("IngestDashboard")["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    (alarms,) = [w["properties"]["alarms"] for w in widgets if w["type"] == "alarm"]
+    assert {re.findall(r"\$\{(\w+Alarm)\}", arn)[0] for arn in alarms} == set(
+        of_type("AWS::CloudWatch::Alarm")
+    )
+    places = [(w["x"], w["y"], w["width"], w["height"]) for w in widgets]
+    assert all(x + width <= 24 for x, _, width, _ in places)
+
+
+# ── the linter ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_template_is_clean_for_cfn_lint():
+    cfnlint = pytest.importorskip("cfnlint.api", reason="cfn-lint is not installed (extra: lint)")
+    assert cfnlint.lint_file(TEMPLATE) == []
