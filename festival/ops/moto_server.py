@@ -35,6 +35,9 @@ def serving(port: int, after_stack_change: Callable[[], None]) -> Iterator[str]:
     moto = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # moto warns of much that it does not do. With each request, because a test runner that
+        # makes errors of warnings sets its filters anew for each test.
+        warnings.filterwarnings("ignore", module=r"moto\.")
         changes_stack = _changes_stack(environ)
         answer: Iterable[bytes] = moto(environ, start_response)
         if changes_stack:
@@ -73,12 +76,11 @@ def _reset(port: int) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """moto speaks of every resource type it passes over, and the server of every request."""
+    """moto logs every resource type it passes over, and its server every request."""
     loggers = [logging.getLogger(name) for name in ("moto", "werkzeug")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"moto\.")
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
