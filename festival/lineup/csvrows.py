@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from festival.lineup.corrections import unguard
 from festival.lineup.header import Header
 from festival.lineup.limits import Limits
 from festival.lineup.lines import AS_CP1252, LineReader, Lines, LongLine
@@ -49,6 +50,8 @@ class CsvRows:
                 continue
             beyond = 0
             self._reader.take(lines, block.height)
+            if self._header.is_corrections:
+                block.unguard()
             yield block.rows(self._pick, self._position())
         if self._reader.failure:
             raise self._reader.failure
@@ -150,6 +153,10 @@ class _Block:
 
     def warn(self, line: int, text: str, reason: str) -> None:
         self._warnings.append(RowWarning(line, "", shown(text), reason))
+
+    def unguard(self) -> None:
+        """Take away the apostrophes that the kit put before what a spreadsheet would run."""
+        self._rows[:] = [[unguard(cell) for cell in cells] for cells in self._rows]
 
     def rows(self, pick: Callable[[Cells], tuple[Any, ...]], end: Position) -> Rows:
         cells = map(pick, self._rows)

@@ -1,12 +1,13 @@
 """A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from festival.errors import LineupError
 from festival.lineup.columns import REQUIRED, Columns, match
+from festival.lineup.corrections import ADDED_COLUMNS, is_rejected_rows_header
 from festival.lineup.lines import AS_CP1252, LineReader, Lines, LongLine
 from festival.lineup.mapping import Mapping as LineupMapping
 from festival.lineup.model import RowWarning
@@ -40,7 +41,17 @@ class Header:
 
         Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
         """
-        return dict(zip(self.names, cells, strict=False)) if clean("".join(cells)) else None
+        return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
+
+    @property
+    def is_corrections(self) -> bool:
+        """Whether this is a file of refused rows that the kit wrote and a person corrected."""
+        return is_rejected_rows_header(self.names)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names without the columns that the kit added to refused rows."""
+        return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
 
 
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
@@ -58,13 +69,14 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
         for at in range(index, index + height)
         if at in lines.assumed
     ]
-    if header.columns.ignored:
-        warnings.append(ignored(header.columns.ignored))
+    unknown = [name for name in header.columns.ignored if name in header.own_names]
+    if unknown:
+        warnings.append(ignored(unknown))
     reader.take(lines, index + height)
     return header, warnings
 
 
-def ignored(names: tuple[str, ...]) -> RowWarning:
+def ignored(names: Sequence[str]) -> RowWarning:
     """The warning, once a file, that it has columns nobody asked for."""
     return RowWarning(
         0, "", shown(", ".join(map(clean, names))), "columns that are no field; ignored"
@@ -118,6 +130,6 @@ def _misfit(line: str, nearest: Header) -> str:
         return f"the first line is no header: '{shown(line)}'; {EXPECTED}"
     names = shown(", ".join(map(clean, nearest.names)))
     return (
-        f"the header has no column for {' and '.join(missing)}: it has '{names}'; expected "
+        f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
         f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"
     )

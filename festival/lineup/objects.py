@@ -67,7 +67,7 @@ class ObjectRows:
         if self._tell_ignored and self._lines:
             names = dict.fromkeys(n for each in self._layouts.values() for n in each.ignored)
             if names:
-                self._warnings.insert(0, ignored(tuple(names)))
+                self._warnings.insert(0, ignored([*names]))
             self._tell_ignored = False
         rows = Rows(self._lines, self._rows, self._cells, end, self._rejections, self._warnings)
         self._begin()

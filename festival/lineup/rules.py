@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from festival.lineup.clocks import Moment, moment
@@ -13,12 +13,28 @@ from festival.lineup.values import RuleError, name, shown
 
 LONG_MINUTES = 12 * 60
 
+_REMEMBERED = 8_192
+
+
+def _remembering(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The rule with a bounded memory for what it accepts; JSON lists and objects go by it."""
+    remembered = lru_cache(_REMEMBERED)(rule)
+
+    def apply(cell: Any) -> Any:
+        try:
+            return remembered(cell)
+        except TypeError:
+            return rule(cell)
+
+    return apply
+
+
 _RULES: tuple[Callable[[Any], Any], ...] = (
     name,
     name,
-    iso_date,
-    moment,
-    partial(moment, last=MINUTES_PER_DAY),
+    _remembering(iso_date),
+    _remembering(moment),
+    _remembering(partial(moment, last=MINUTES_PER_DAY)),
 )
 
 

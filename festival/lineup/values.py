@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 SHOWN_CHARACTERS = 200
 _REMEMBERED_CHARACTERS = 200
 _SHOWN_DEPTH = 20
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -51,7 +51,7 @@ def clean(text: str) -> str:
     """
     if text.isascii():
         return " ".join(text.split())
-    return " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
+    return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
 
 
 def text_of(value: Any) -> str:
@@ -77,6 +77,8 @@ def name(value: Any) -> str:
     text = text_of(value)
     if not text:
         raise RuleError("is blank; expected text")
+    if text.isprintable():
+        return text
     if found := _CONTROL.search(text):
         raise RuleError(f"has the control character U+{ord(found[0]):04X}; expected plain text")
     if found := _SURROGATE.search(text):
