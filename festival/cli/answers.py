@@ -36,6 +36,9 @@ def footer(
     """What it took: the number of Queries, read units, milliseconds."""
     units = sum(page.read_units for page in pages)
     milliseconds = sum(page.milliseconds for page in pages)
-    queries = "1 Query" if len(pattern.queries) == 1 else f"{len(pattern.queries)} Queries"
     found = counted(len(performances), "performance")
-    return f"{found} · {queries}, {units:g} RRU, {milliseconds:,.0f} ms"
+    return f"{found} · {queries(pattern)}, {units:g} RRU, {milliseconds:,.0f} ms"
+
+
+def queries(pattern: AccessPattern) -> str:
+    return "1 Query" if len(pattern.queries) == 1 else f"{len(pattern.queries)} Queries"

@@ -28,7 +28,7 @@ def demo() -> None:
             outputs = aws.deploy()
         show_pipeline(aws, outputs)
         show_answers(aws, outputs)
-    click.echo(NEXT.format(festival=command_name()))
+    click.echo("\n".join(next_lines()))
 
 
 @contextmanager
@@ -76,16 +76,21 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     yield f"  {question}"
     yield from (f"  {condition}" for condition in conditions)
     yield from (f"    {line}" for line in printed.lines(answer.performances))
-    yield f"    {printed.footer(answer.pattern, answer.performances, answer.pages)}"
+    found = counted(len(answer.performances), "performance")
+    yield f"    {found} by {printed.queries(answer.pattern)}"
 
 
-NEXT = """\
-What to try next:
-  {festival} check sample/messy.csv           each refused row with its line and reason
-  {festival} local                            this AWS until Ctrl-C, for your own files
-  {festival} lab                              the same with JupyterLab on it
-  {festival} deploy --email you@example.com   the same stack in your account
-"""
+def next_lines() -> Iterator[str]:
+    """What a newcomer may want now."""
+    festival = command_name()
+    yield "What to try next:"
+    for command, what in (
+        (f"{festival} check sample/messy.csv", "each refused row with its line and reason"),
+        (f"{festival} local", "this AWS until Ctrl-C, for your own files"),
+        ("make lab", "the same with JupyterLab on it"),
+        (f"{festival} deploy --email you@example.com", "the same stack in your account"),
+    ):
+        yield f"  {command:<{len(festival) + 34}} {what}"
 
 
 def command_name() -> str:

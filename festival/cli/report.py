@@ -11,6 +11,7 @@ from festival.errors import FestivalError
 from festival.ingest.report import FAILURE, IngestReport, Rows
 
 SHOWN_ROWS = 20
+VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100
 
 
 def show(report: IngestReport, *, as_json: bool, strict: bool, done: str = "written") -> None:
@@ -73,7 +74,10 @@ def summary(report: IngestReport, done: str) -> str:
 def _listed(title: str, names: tuple[str, ...], rows: Rows) -> Iterator[str]:
     if not len(rows):
         return
-    shown = [[_shown(row[name]) for name in names] for row in itertools.islice(rows, SHOWN_ROWS)]
+    shown = [
+        [row[name] if isinstance(row[name], int) else _cut(str(row[name]), name) for name in names]
+        for row in itertools.islice(rows, SHOWN_ROWS)
+    ]
     yield ""
     yield title
     heads = [name.replace("_", " ") for name in names]
@@ -82,9 +86,6 @@ def _listed(title: str, names: tuple[str, ...], rows: Rows) -> Iterator[str]:
         yield f"  and {len(rows) - SHOWN_ROWS:,} more (festival check --json lists all)"
 
 
-def _shown(value: object) -> object:
-    return value if isinstance(value, int) else _cut(str(value))
-
-
-def _cut(text: str, longest: int = 90) -> str:
+def _cut(text: str, name: str) -> str:
+    longest = VALUE_CHARACTERS if name == "value" else TEXT_CHARACTERS
     return text if len(text) <= longest else text[: longest - 1] + "…"
