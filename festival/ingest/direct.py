@@ -40,14 +40,14 @@ def ingest_object(
     Waits where another process holds the lease, and takes it over at once where that process is
     known to be dead. Raises RetryableError where five tries in a row have failed.
     """
-    owner = f"{_this_machine()} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
+    owner = new_owner()
     tries = 0
     while True:
         try:
             return ingestor.ingest(event, owner, Budget.of_command(), again=again)
         except LeaseHeldError as held:
             ledger = ingestor.means.ledger
-            if _is_dead(held.owner):
+            if is_dead(held.owner):
                 say(f"{event.file}: the process that ingested it ({held.owner}) died; going on")
                 ledger.leases.break_lease(event.file, held.owner)
                 continue
@@ -79,6 +79,11 @@ def ingest_blocks_directly(
     return tally.report(file, error=ended.error or ended.unwritten_because)
 
 
+def new_owner() -> str:
+    """A name for one piece of work of this process, by which others can tell when it is dead."""
+    return f"{_this_machine()} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
+
+
 def _this_machine() -> str:
     """Where process ids mean the same: this host, and on Linux this process namespace."""
     try:
@@ -88,7 +93,8 @@ def _this_machine() -> str:
     return f"{socket.gethostname()} {namespace}".strip()
 
 
-def _is_dead(owner: str) -> bool:
+def is_dead(owner: str) -> bool:
+    """Whether a lease's owner is a process of this machine that does not live any more."""
     machine, _, rest = owner.partition(" pid ")
     number = rest.partition(" ")[0]
     if machine != _this_machine() or not number.isdigit():

@@ -4,48 +4,30 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import UTC, datetime
-from threading import Event
-from time import perf_counter
 from typing import Any
 
 from tqdm import tqdm
 
 from festival.errors import FestivalError
-from festival.ingest.attempt import DONE, SUPERSEDED, Means, TryFailedError
-from festival.ingest.direct import ingest_object
+from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
-from festival.ingest.report import FAILURE, Counts, IngestReport
+from festival.ingest.report import FAILURE, Counts
 from festival.ingest.service import Ingestor
 from festival.ingest.writers import writer_opener
-from festival.ops.backfill_plan import Listed, Plan
+from festival.ops.backfill_plan import Plan
+from festival.ops.direct_engine import FILES_AT_ONCE, DirectEngine
+from festival.ops.engines import Engine
+from festival.ops.outcome import Outcome
 from festival.ops.stack import StackOutputs
 
-FILES_AT_ONCE = 4
 CONTINUE, STOP = "continue", "stop"
 NOT_STARTED = "not started"
 LISTED_IN_EMAIL = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one file: its report's status, `done`, `superseded` or `not started`."""
-
-    file: str
-    status: str
-    counts: Counts
-    error: str = ""
-    seconds: float = 0.0
-
-    @property
-    def failed(self) -> bool:
-        return self.status == FAILURE
 
 
 def new_run_id() -> str:
@@ -75,43 +57,35 @@ def run_backfill(
     ingestor: Ingestor,
     run: str,
     *,
+    engine: Engine | None = None,
     force: bool = False,
     on_error: str = CONTINUE,
     files_at_once: int = FILES_AT_ONCE,
 ) -> list[Outcome]:
     """Ingest what the plan says, oldest file first, with a progress bar; the outcome of each file.
 
-    A file that fails does not stop the others, unless `on_error` is `stop`: then no further file
-    begins. Interrupted at any moment, a later run goes on: finished files are skipped, and a large
-    one continues from its last saved place. Raises FestivalError for another `on_error`.
+    `engine` does the work; without one this process does, `files_at_once` files at a time. A file
+    that fails does not stop the others, unless `on_error` is `stop`: then no further file begins.
+    Interrupted at any moment, a later run goes on: finished files are skipped, and a large one
+    continues from its last saved place. Raises FestivalError for another `on_error`.
     """
     if on_error not in (CONTINUE, STOP):
         raise FestivalError(f"on_error is {on_error!r}: expected {CONTINUE!r} or {STOP!r}")
-    stop = Event()
-    outcomes: dict[Listed, Outcome] = {}
-
-    def work(listed: Listed) -> Outcome:
-        if stop.is_set():
-            return Outcome(f"{plan.bucket}/{listed.key}", NOT_STARTED, Counts())
-        event = FileEvent(plan.bucket, listed.key, listed.version, run=run)
-        outcome = _ingest(ingestor, event, force)
-        if outcome.failed and on_error == STOP:
-            stop.set()
-        return outcome
-
-    files = [file.listed for file in plan.to_ingest]
-    threads = ThreadPoolExecutor(files_at_once, thread_name_prefix="backfill")
-    try:
-        working = {threads.submit(work, listed): listed for listed in files}
-        bar = tqdm(total=len(files), unit="file", file=sys.stdout, mininterval=0.5)
-        with bar:
-            for finished in as_completed(working):
-                outcomes[working[finished]] = finished.result()
-                bar.update()
-    finally:
-        stop.set()
-        threads.shutdown(cancel_futures=True)
-    return [outcomes[listed] for listed in files]
+    events = [
+        FileEvent(plan.bucket, file.listed.key, file.listed.version, run=run)
+        for file in plan.to_ingest
+    ]
+    engine = engine or DirectEngine(ingestor, files_at_once)
+    working = engine.run(events, again=force, stop_at_failure=on_error == STOP)
+    outcomes: dict[str, Outcome] = {}
+    bar = tqdm(total=len(events), unit="file", file=sys.stdout, mininterval=0.5)
+    with bar, closing(working):
+        for outcome in working:
+            outcomes[outcome.file] = outcome
+            bar.update()
+    return [
+        outcomes.get(event.file) or Outcome(event.file, NOT_STARTED, Counts()) for event in events
+    ]
 
 
 def outcome_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
@@ -165,29 +139,6 @@ def require_no_stop(outcomes: Sequence[Outcome]) -> None:
             f"stopped at {failed[0].file}: {failed[0].error}; {left} files were not started, "
             "run again to go on"
         )
-
-
-def _ingest(ingestor: Ingestor, event: FileEvent, force: bool) -> Outcome:
-    began = perf_counter()
-    try:
-        result = ingest_object(ingestor, event, again=force)
-    except TryFailedError as failed:
-        return _outcome(event.file, failed.report, str(failed), began)
-    except Exception as error:
-        # One file's trouble, of whatever kind, is not the other files'.
-        text = f"{type(error).__name__}: {one_line(error, 300)}"
-        with suppress(Exception):
-            ledger = ingestor.means.ledger
-            ledger.note_failed_try(event.file, event.version, event.run, text)
-        return Outcome(event.file, FAILURE, Counts(), text, perf_counter() - began)
-    if result.report is None or result.action in (DONE, SUPERSEDED):
-        return Outcome(event.file, result.action, Counts(), "", perf_counter() - began)
-    return _outcome(event.file, result.report, result.report.error, began)
-
-
-def _outcome(file: str, report: IngestReport, error: str, began: float) -> Outcome:
-    status = FAILURE if error else report.status
-    return Outcome(file, status, report.counts, error, perf_counter() - began)
 
 
 def _listed(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
