@@ -13,6 +13,7 @@ import matplotlib.font_manager as fonts
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.textpath import text_to_path
 
 INK = "#222222"
 QUIET = "#767676"
@@ -60,6 +61,13 @@ def picture(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
 def drawable(text: str) -> str:
     """The text with `▯` for each character that no installed font can draw."""
     return "".join(letter if ord(letter) in _letters() else "▯" for letter in text)
+
+
+def text_width(text: str, size: float) -> float:
+    """How wide a line of text is at a font size, in points."""
+    properties = fonts.FontProperties(family=list(_families()), size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)
+    return float(width)
 
 
 def spread_out(places: Sequence[float], gap: float) -> list[float]:

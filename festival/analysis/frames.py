@@ -10,7 +10,7 @@ from festival.analysis.cost import Line
 from festival.analysis.original import Compared, Difference
 from festival.analysis.partitions import PartitionRun
 from festival.analysis.prices import PriceList
-from festival.lineup.model import Performance, clock
+from festival.lineup.model import Performance
 
 
 def performances_frame(performances: Iterable[Performance]) -> pd.DataFrame:
@@ -38,13 +38,12 @@ def performances_frame(performances: Iterable[Performance]) -> pd.DataFrame:
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """One row for each finding: its kind, what it is, and the first performance it is about."""
-    rows = [
-        (finding.kind, finding.what, first.date, clock(first.start), first.stage, first.performer)
-        for finding in findings
-        for first in finding.performances[:1]
-    ]
-    return pd.DataFrame(rows, columns=["Kind", "What", "Date", "Start", "Stage", "Performer"])
+    """One row for each finding: its kind, its day where it has only one, and what it is."""
+    rows = []
+    for finding in findings:
+        days = {performance.date for performance in finding.performances}
+        rows.append((finding.kind, days.pop() if len(days) == 1 else "", finding.what))
+    return pd.DataFrame(rows, columns=["Kind", "Day", "What"])
 
 
 def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -6,9 +6,10 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from festival.analysis.checks import Finding
 from festival.errors import FestivalError, LineupError
 from festival.ingest.pipeline import ingest_blocks
-from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.report import FAILURE, Counts, IngestReport
 from festival.ingest.source import current_object, object_chunks
 from festival.ingest.tally import Tally
 from festival.lineup.model import Performance
@@ -29,15 +30,15 @@ class Checked:
     performances: list[Performance]
 
 
-def check_lineups(source: str, s3: Any = None) -> Iterator[Checked]:
+def check_lineups(source: str, clients: Any = None) -> Iterator[Checked]:
     """Every lineup of a source, checked; nothing is written.
 
     `source` is a file, a folder or `s3://bucket/prefix`; of a folder or prefix, what is named like
-    a lineup (`.csv`, `.json`, …, also with `.gz`). `s3` is a client, needed for the latter. Raises
-    FestivalError where there is nothing to check.
+    a lineup (`.csv`, `.json`, …, also with `.gz`). `clients` (`ingest.clients.Clients`) are for S3.
+    Raises FestivalError where there is nothing to check.
     """
     nothing = True
-    for name, chunks in _sources(source, s3):
+    for name, chunks in _sources(source, clients):
         nothing = False
         yield check_lineup(name, chunks)
     if nothing:
@@ -72,6 +73,18 @@ def require_clean(checked: Iterable[Checked]) -> None:
         )
 
 
+def verdict(checked: Iterable[Checked], findings: Iterable[Finding]) -> str:
+    """The whole check in one sentence."""
+    files = list(checked)
+    counts = sum((one.report.counts for one in files), Counts())
+    broken = sum(one.report.status == FAILURE for one in files)
+    return (
+        f"{len(files)} files, {counts.read:,} rows: {counts.written:,} would be written, "
+        f"{counts.rejected:,} rejected, {counts.duplicates:,} are duplicates; {broken} files could "
+        f"not be kept; {len(list(findings)):,} findings to look at."
+    )
+
+
 class _Kept:
     """Takes performances as the table's writer would, and keeps the last of each key."""
 
@@ -87,9 +100,10 @@ class _Kept:
         return WriteOutcome((), (), "", 0, 0, 0)
 
 
-def _sources(source: str, s3: Any) -> Iterator[tuple[str, Iterator[bytes]]]:
+def _sources(source: str, clients: Any) -> Iterator[tuple[str, Iterator[bytes]]]:
     if source.startswith(S3):
         bucket, _, prefix = source.removeprefix(S3).partition("/")
+        s3 = clients.s3
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         wanted = [key for key in keys if key == prefix or _is_named_like_a_lineup(key)]

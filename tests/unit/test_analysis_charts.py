@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from matplotlib.patches import Rectangle
 
-from festival.analysis import charts, checks, cost_charts
+from festival.analysis import charts, checks, cost_charts, timeline
 from festival.analysis.checks import find_all
 from festival.analysis.cost import bill
 from festival.analysis.drawing import drawable, spread_out
@@ -38,21 +38,21 @@ def ticks(axis):
 
 
 def test_each_day_of_a_lineup_has_a_timeline_of_its_own():
-    first, second = charts.day_timelines(ROWS)
+    first, second = timeline.day_timelines(ROWS)
     assert first.axes[0].get_title(loc="left") == "2025-07-12: 3 performances on 2 stages"
     assert len(bars(first)) == 3
     assert len(bars(second)) == 1
 
 
 def test_performances_that_overlap_share_a_row_without_hiding_each_other():
-    day, _ = charts.day_timelines(ROWS)
+    day, _ = timeline.day_timelines(ROWS)
     main_stage = bars(day)[:2]
     assert main_stage[0].get_y() != main_stage[1].get_y()
     assert ticks(day.axes[0].yaxis) == ["Main Stage", "Tent"]
 
 
 def test_findings_are_marked_by_hatch_and_edge_and_named_in_a_legend():
-    day, _ = charts.day_timelines(ROWS, find_all(ROWS))
+    day, _ = timeline.day_timelines(ROWS, find_all(ROWS))
     hatched = [bar for bar in bars(day) if bar.get_hatch()]
     assert len(hatched) == 2
     (legend,) = day.legends
@@ -60,29 +60,39 @@ def test_findings_are_marked_by_hatch_and_edge_and_named_in_a_legend():
 
 
 def test_a_night_goes_on_past_midnight_on_the_same_picture():
-    day, _ = charts.day_timelines(ROWS)
+    day, _ = timeline.day_timelines(ROWS)
     assert "00:00" in ticks(day.axes[0].xaxis)
-    assert day.axes[0].get_xlim()[1] >= NIGHT.end
+    night = max(bars(day), key=lambda bar: bar.get_x())
+    assert night.get_width() == 2.0
+    assert "midnight" in day.axes[0].get_xlabel()
+
+
+def test_long_empty_stretches_are_left_out_and_marked():
+    early = BJORK._replace(start=30, end=90)
+    figure = timeline.day_timeline([early, BJORK])
+    assert ticks(figure.axes[0].xaxis) == ["00:00", "01:00", "02:00", "21:00", "22:00", "23:00"]
+    assert "empty hours left out" in figure.axes[0].get_xlabel()
+    assert [round(bar.get_width(), 6) for bar in bars(figure)[:2]] == [1.0, 1.5]
 
 
 def test_names_stand_in_their_bars_where_they_fit_and_are_no_formulas():
-    day, _ = charts.day_timelines(ROWS)
+    day, _ = timeline.day_timelines(ROWS)
     assert "Björk" in texts(day)
     assert any("A$AP" in text for text in texts(day))
-    short = charts.day_timeline([BJORK._replace(end=1292), NIGHT])
+    short = timeline.day_timeline([BJORK._replace(end=1292), NIGHT])
     assert "Björk" not in texts(short)
 
 
 def test_characters_without_a_font_are_drawn_as_boxes_and_not_warned_of(recwarn):
-    figure = charts.day_timeline([BJORK._replace(performer="\U000e0041 Björk", end=1600)])
+    figure = timeline.day_timeline([BJORK._replace(performer="\U000e0041 Björk", end=1600)])
     figure.draw_without_rendering()
     assert drawable("\U000e0041") == "▯"
     assert not recwarn.list
 
 
 def test_an_empty_day_is_an_empty_picture():
-    assert charts.day_timeline([]).axes[0].get_title(loc="left").startswith("no performance")
-    assert list(charts.day_timelines([])) == []
+    assert timeline.day_timeline([]).axes[0].get_title(loc="left").startswith("no performance")
+    assert list(timeline.day_timelines([])) == []
 
 
 def test_popularity_by_stage_names_the_median_and_what_is_missing():

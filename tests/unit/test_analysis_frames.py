@@ -44,7 +44,8 @@ def test_no_performance_still_has_columns_and_types():
 def test_findings_keep_their_words():
     frame = frames.findings_frame(find_all([NIGHT._replace(end=1410), FESTIVAL_NIGHT]))
     assert frame["Kind"].tolist() == ["zero length", "no popularity"]
-    assert frame["Start"].tolist() == ["23:30", "25:30"]
+    assert frame["Day"].tolist() == ["2025-07-12", "2025-07-12"]
+    assert "ends when it begins" in frame["What"][0]
 
 
 def test_summaries_keep_counts_as_whole_numbers():
