@@ -6,6 +6,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import IncompleteReadError
 
 CONFIG = Config(
     connect_timeout=3,
@@ -30,16 +31,36 @@ class Clients:
 
     @cached_property
     def s3(self) -> Any:
-        return self.session.create_client("s3", config=CONFIG)
+        return self._client("s3", CONFIG)
 
     @cached_property
     def dynamodb(self) -> Any:
-        return self.session.create_client("dynamodb", config=CONFIG)
+        return self._client("dynamodb", CONFIG)
 
     @cached_property
     def sqs(self) -> Any:
-        return self.session.create_client("sqs", config=CONFIG)
+        return self._client("sqs", CONFIG)
 
     @cached_property
     def sns(self) -> Any:
-        return self.session.create_client("sns", config=ONCE)
+        return self._client("sns", ONCE)
+
+    def _client(self, service: str, config: Config) -> Any:
+        client = self.session.create_client(service, config=config)
+        client.meta.events.register("before-parse", refuse_part_of_an_answer)
+        return client
+
+
+def refuse_part_of_an_answer(
+    operation_model: Any, response_dict: dict[str, Any], **others: Any
+) -> None:
+    """Raise IncompleteReadError where the connection broke in the middle of an answer.
+
+    botocore does not compare lengths itself: to it, half of a GetItem's answer is an item that is
+    not there, and a ledger that forgets is a file ingested twice.
+    """
+    body, said = response_dict["body"], response_dict["headers"].get("content-length")
+    if said is None or not isinstance(body, bytes) or operation_model.http["method"] == "HEAD":
+        return
+    if len(body) != int(said):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(said))

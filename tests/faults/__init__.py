@@ -1,0 +1,1 @@
+"""The ingest under faults: seeded schedules between the code and a stand-in for AWS, or moto."""
