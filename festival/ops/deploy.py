@@ -22,21 +22,19 @@ from festival.ops.stack import (
     Stack,
     StackOutputs,
     Step,
+    causes,
     find_stack,
     follow,
     last_step,
     read_outputs,
     read_template,
+    why_it_failed,
 )
 
 CHANGE_SET_PREFIX = "festival-"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 AT_REST_AND_WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
-
-
-class FailedStackError(FestivalError):
-    """A stack that never came up, or is half removed: it has to go before it is made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +83,8 @@ def deploy(session: Any, wishes: Wishes) -> StackOutputs:
 def plan(session: Any, wishes: Wishes) -> Plan:
     """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
 
-    Raises FailedStackError where a former try has to be removed first (`remove_failed`), and
-    FestivalError where the stack is busy or stuck, or a parameter is missing or unknown.
+    Raises FestivalError where the stack is busy or stuck, where a former try has to be removed
+    first, and where a parameter is missing or unknown.
     """
     cloudformation = session.client("cloudformation")
     body = read_template(wishes.template)
@@ -120,14 +118,16 @@ def execute(session: Any, plan: Plan) -> Iterator[Step]:
     cloudformation = session.client("cloudformation")
     since = last_step(cloudformation, plan.stack_id)
     cloudformation.execute_change_set(ChangeSetName=plan.change_set)
-    causes: list[Step] = []
+    steps: list[Step] = []
     for step in follow(cloudformation, plan.stack_id, since):
-        if step.failed:
-            causes.append(step)
+        steps.append(step)
         yield step
     stack = find_stack(cloudformation, plan.stack_id)
-    if stack is None or stack.status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise FestivalError(_failure(plan.stack, stack.status if stack else "gone", causes))
+    status = stack.status if stack else "gone"
+    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        raise FestivalError(
+            f"The stack {plan.stack} could not be deployed ({status}): {causes(steps)}"
+        )
 
 
 def discard(session: Any, plan: Plan) -> None:
@@ -183,19 +183,23 @@ def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
             f"The stack {stack.name} is being changed ({stack.status}): wait until it is done"
         )
     if stack.status in NEVER_CAME_UP:
-        raise FailedStackError(
-            f"The stack {stack.name} is {stack.status} from a former try and has to be removed"
-            f" before it is made again: {stack.reason or 'no reason given'}"
+        raise FestivalError(
+            f"The stack {stack.name} is {stack.status} from a former try"
+            f" ({why_it_failed(cloudformation, stack.id)}): mend the cause, remove what is left"
+            " with festival teardown, and deploy again"
         )
     raise FestivalError(
-        f"The stack {stack.name} is stuck in {stack.status} ({stack.reason}): mend the cause, then"
-        f" run aws cloudformation continue-update-rollback --stack-name {stack.name}"
+        f"The stack {stack.name} is stuck in {stack.status}"
+        f" ({why_it_failed(cloudformation, stack.id)}): mend the cause, then run aws cloudformation"
+        f" continue-update-rollback --stack-name {stack.name} and deploy again"
     )
 
 
 def _create_change_set(
     cloudformation: Any, name: str, creates: bool, body: str, parameters: list[dict[str, Any]]
 ) -> Plan:
+    if not creates:
+        _forget_former_plans(cloudformation, name)
     try:
         answer = cloudformation.create_change_set(
             StackName=name,
@@ -227,6 +231,15 @@ def _create_change_set(
     return Plan(name, answer["StackId"], creates, change_set, changes)
 
 
+def _forget_former_plans(cloudformation: Any, name: str) -> None:
+    """Change sets of the kit's that an interrupt left behind; a stack has room for so many."""
+    for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
+        for listed in page["Summaries"]:
+            ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
+            if ours and listed.get("ExecutionStatus") in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE"):
+                cloudformation.delete_change_set(ChangeSetName=listed["ChangeSetId"])
+
+
 def _wait_for_change_set(cloudformation: Any, change_set: str) -> Mapping[str, Any]:
     while True:
         described: Mapping[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set)
@@ -242,8 +255,3 @@ def _change(change: Mapping[str, Any]) -> Change:
         type=change["ResourceType"],
         replacement=change.get("Replacement", "False"),
     )
-
-
-def _failure(name: str, status: str, causes: list[Step]) -> str:
-    said = "; ".join(f"{step.resource}: {step.reason}" for step in causes[:3])
-    return f"The stack {name} could not be deployed ({status}): {said or 'no resource said why'}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any, Protocol
 
+from festival.ops.queues import queue_depth
 from festival.ops.runtime import FunctionError
 
 IDLE_SECONDS = 0.05
@@ -112,15 +113,7 @@ class Poller:
 
     def depth(self) -> int:
         """How many messages the queue holds: visible, hidden and delayed."""
-        names = [
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ]
-        answer = self._sqs.get_queue_attributes(
-            QueueUrl=self._source.queue_url, AttributeNames=names
-        )
-        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+        return queue_depth(self._sqs, self._source.queue_url).total
 
     def start(self, on_failure: Callable[[Exception], None]) -> None:
         """Poll in the background until `stop`; `on_failure` is told of what ended it before."""

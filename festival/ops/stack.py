@@ -1,7 +1,7 @@
 """A deployed stack as the kit sees it: its state, its outputs, its template."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from festival.errors import FestivalError
 
 DEFAULT_STACK = "o240-festival"
 POLL_SECONDS = 2.0
+SHOWN_CAUSES = 3
 TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
 
 
@@ -88,6 +89,20 @@ class Step:
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
 
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a stack is made of: the template's name for it, its type, AWS's name, its status."""
+
+    name: str
+    type: str
+    id: str
+    status: str
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.id) and self.status != "DELETE_COMPLETE"
+
+
 def find_stack(cloudformation: Any, name: str) -> Stack | None:
     """The stack of that name, or None where there is none. `cloudformation` is a boto3 client."""
     try:
@@ -111,6 +126,32 @@ def find_stack(cloudformation: Any, name: str) -> Stack | None:
             output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
         },
     )
+
+
+def list_resources(cloudformation: Any, stack: str) -> list[Resource]:
+    """Everything that the stack is made of. `stack` is its name or id."""
+    return [
+        Resource(
+            name=listed["LogicalResourceId"],
+            type=listed["ResourceType"],
+            id=listed.get("PhysicalResourceId", ""),
+            status=listed["ResourceStatus"],
+        )
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        for listed in page["StackResourceSummaries"]
+        if listed["LogicalResourceId"]  # moto lists types it does not know without a name
+    ]
+
+
+def causes(steps: Iterable[Step]) -> str:
+    """Why a stack failed, in the words of the resources that were the first to fail."""
+    said = [f"{step.resource}: {step.reason}" for step in steps if step.failed and step.reason]
+    return "; ".join(said[:SHOWN_CAUSES]) or "no resource said why"
+
+
+def why_it_failed(cloudformation: Any, stack_id: str) -> str:
+    """The causes in the whole life of a stack."""
+    return causes(_steps_since(cloudformation, stack_id, ""))
 
 
 def last_step(cloudformation: Any, stack_id: str) -> str:

@@ -363,7 +363,7 @@ def test_every_alarm_but_that_of_the_mail_itself_sends_a_mail():
 def test_the_commands_that_alarms_name_exist():
     text = " ".join(str(p["AlarmDescription"]) for p in of_type("AWS::CloudWatch::Alarm").values())
     named = set(re.findall(r"`festival (\w+)", text))
-    assert named == {"dlq", "status", "history", "deploy"}
+    assert named == {"dlq", "status", "history"}
 
 
 def test_alarms_may_publish_to_the_topic():
