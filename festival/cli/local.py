@@ -20,6 +20,11 @@ from festival.ops.stack import StackOutputs
 
 ENVIRONMENT_FILE = Path(".festival", "env")
 LOOK_SECONDS = 0.3
+# What of another shell's own settings would lead away from this AWS.
+UNSET = (
+    "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN AWS_ENDPOINT_URL_S3 "
+    "AWS_ENDPOINT_URL_DYNAMODB AWS_ENDPOINT_URL_CLOUDFORMATION FESTIVAL_TABLE FESTIVAL_STACK\n"
+)
 
 port_option = click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any.")
 empty_option = click.option("--empty", is_flag=True, help="Leave the samples out.")
@@ -88,7 +93,7 @@ def complain(error: Exception) -> None:
 @contextmanager
 def environment_file(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
     """What another shell needs to reach this AWS and no other, as a file of export lines."""
-    variables = exports(
+    variables = UNSET + exports(
         {name: aws.environment[name] for name in sorted(aws.environment) if name.startswith("AWS_")}
         | {
             "TABLE_NAME": outputs.table,

@@ -32,6 +32,7 @@ COMMANDS = {
     "normalize": Place("files", "Write the accepted performances with the table's attributes."),
     "ingest": Place("ingest", "Put a lineup into the table."),
     "query": Place("query", "Ask the table."),
+    "status": Place("operate", "Show the stack, its queues, ingests, alarms and subscription."),
     "history": Place("operate", "Show what became of every file, from the ledger."),
     "dlq": Place("operate", "Show the dead-letter queue, and put messages back."),
     "run": Place("run", "Run a notebook, with its parameters checked first."),
@@ -39,6 +40,7 @@ COMMANDS = {
     "lab": Place("local", "Run the embedded AWS with JupyterLab on it."),
     "build": Place("stack", "Build the function's zip."),
     "deploy": Place("stack", "Create or update the stack."),
+    "teardown": Place("stack", "Remove the stack."),
 }
 
 # What a missing module means to the person who called the command.

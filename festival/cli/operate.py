@@ -1,4 +1,4 @@
-"""`festival history` and `festival dlq`: what became of every file, and what is stuck."""
+"""`festival status`, `history` and `dlq`: how the stack is, what became of files, what is stuck."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -9,6 +9,7 @@ from festival.cli.text import counted, printable, table
 from festival.ingest.ledger import Ledger
 from festival.ingest.records import VersionRecord
 from festival.ops.dlq import DeadLetter, dead_letters, put_back_unread, redrive
+from festival.ops.status import Status, read_status
 
 HEADS = ("Started (UTC)", "File", "Version", "Status", "Outcome", "Written", "Rejected", "Seconds")
 
@@ -63,6 +64,35 @@ def _cells(record: VersionRecord) -> Sequence[object]:
         f"{record.counts.rejected:,}",
         f"{record.milliseconds / 1000:.1f}",
     )
+
+
+@click.command()
+@click.option("--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival.")
+def status(stack: str | None) -> None:
+    """Show the stack, its queues, ingests, alarms and subscription."""
+    settings = Settings.from_environment()
+    shown = read_status(settings.session, stack or settings.stack)
+    click.echo("\n".join(status_lines(shown)))
+
+
+def status_lines(shown: Status) -> Iterator[str]:
+    """How a stack is; where something is wrong, what to do."""
+    changed = f" since {shown.stack.changed:%Y-%m-%d %H:%M} UTC" if shown.stack.changed else ""
+    yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}"
+    queue, dead = shown.queue, shown.dead_letters
+    yield f"Queue         {queue.visible:,} waiting, {queue.hidden:,} in work or hidden"
+    yield f"Dead letters  {dead.total:,}" + (": festival dlq shows why" if dead.total else "")
+    for subscription in shown.subscriptions:
+        remedy = f": {subscription.remedy}" if subscription.remedy else ""
+        yield f"E-mail        {subscription.address} {subscription.state}{remedy}"
+    calm = [alarm for alarm in shown.alarms if alarm.state == "OK"]
+    yield f"Alarms        {len(calm)} of {len(shown.alarms)} OK"
+    for alarm in shown.alarms:
+        if alarm.state != "OK":
+            remedy = f": {printable(alarm.description)}" if alarm.state == "ALARM" else ""
+            yield f"  {alarm.state} {alarm.name}{remedy}"
+    yield ""
+    yield from history_lines(shown.recent) if shown.recent else ["nothing was ingested lately"]
 
 
 @click.command()

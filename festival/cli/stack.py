@@ -1,4 +1,4 @@
-"""`festival build`, `deploy`, `status` and `teardown`: the stack, from its zip to its end."""
+"""`festival build`, `deploy` and `teardown`: the stack, from its zip to its end."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,9 @@ from festival.cli.text import counted, table
 from festival.errors import FestivalError
 from festival.ops.build import build_zip
 from festival.ops.deploy import Plan, Wishes, discard, execute, plan
-from festival.ops.stack import StackOutputs, Step, read_outputs
+from festival.ops.stack import Resource, StackOutputs, Step, read_outputs
+from festival.ops.teardown import TeardownPlan, plan_teardown
+from festival.ops.teardown import teardown as removal
 
 stack_option = click.option(
     "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."
@@ -66,7 +68,7 @@ def deploy(
     parameters = dict(given) | {name: value for name, value in named.items() if value}
     planned = plan(settings.session, Wishes(stack or settings.stack, parameters))
     click.echo("\n".join(plan_lines(planned)))
-    if planned.changes:
+    if planned.change_set is not None:
         if not agreed(yes, "Go on?"):
             discard(settings.session, planned)
             raise FestivalError("nothing was changed")
@@ -87,6 +89,45 @@ def outputs_lines(outputs: StackOutputs, planned: Plan) -> Iterator[str]:
     yield f"Next: aws s3 cp sample/sample.csv s3://{outputs.upload_bucket}/"
 
 
+@click.command()
+@stack_option
+@click.option("--delete-data", is_flag=True, help="Remove tables and buckets that hold data, too.")
+@yes_option
+def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
+    """Remove the stack.
+
+    Says what it would remove, and asks. Where the tables or the buckets hold data it stops, unless
+    told --delete-data.
+    """
+    settings = Settings.from_environment()
+    planned = plan_teardown(settings.session, stack or settings.stack)
+    click.echo("\n".join(teardown_lines(planned)))
+    if planned.holding_data and not delete_data:
+        named = ", ".join(resource.id for resource in planned.holding_data)
+        raise FestivalError(f"{named} hold data: say --delete-data to remove them for good")
+    if not agreed(yes, f"Remove the stack {planned.stack} for good?"):
+        raise FestivalError("nothing was removed")
+    for step in removal(settings.session, planned, delete_data=delete_data):
+        click.echo(step_line(step))
+    if planned.deployment_bucket:
+        click.echo(
+            f"The deployment bucket stays: aws s3 rb s3://{planned.deployment_bucket} --force"
+        )
+
+
+def teardown_lines(planned: TeardownPlan) -> Iterator[str]:
+    """What a teardown would remove."""
+    there = [resource for resource in planned.resources if resource.exists]
+    yield f"To remove the stack {planned.stack}: {counted(len(there), 'resource')}"
+    rows = [_held(resource, planned) for resource in there]
+    yield from (f"  {line}" for line in table(("Resource", "Type", "Name", "Data"), rows))
+
+
+def _held(resource: Resource, planned: TeardownPlan) -> tuple[str, str, str, str]:
+    data = "holds data" if resource in planned.holding_data else ""
+    return (resource.name, resource.type, resource.id, data)
+
+
 def agreed(yes: bool, question: str) -> bool:
     """Whether the person said so: with --yes, or when asked at a terminal."""
     if yes:
@@ -98,7 +139,7 @@ def agreed(yes: bool, question: str) -> bool:
 
 def plan_lines(planned: Plan) -> Iterator[str]:
     """What a change set would do."""
-    if not planned.changes:
+    if planned.change_set is None:
         yield f"The stack {planned.stack} is as it should be: nothing to change."
         return
     verb = "create" if planned.creates else "update"

@@ -213,3 +213,46 @@ class TestOperating:
         [message] = sqs.receive_message(QueueUrl=outputs.queue_url)["Messages"]
         assert message["Body"] == "hello?"
         sqs.delete_message(QueueUrl=outputs.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def test_status_shows_queues_ingests_and_the_subscription(self, festival, aws, outputs):
+        status, out, err = festival("status")
+        assert (status, err) == (0, [])
+        for expected in ("o240-festival: ", "Queue", "Dead letters", "operator@festival.example"):
+            assert expected in out
+
+
+class TestDeploying:
+    STACK = ("--stack", "second")
+
+    def test_a_stack_from_nothing_to_nothing(self, festival, aws, outputs, tmp_path, monkeypatch):
+        asked = festival("deploy", *self.STACK, "--email", "me@festival.example")
+        assert asked[0] == 2
+        assert asked[2] == ["festival: nobody is there to ask: give --yes to go on"]
+        assert festival("history")[0] == 0, "the other stack is still there"
+        monkeypatch.setenv("FESTIVAL_STACK", "second")
+        mail = ("--email", "me@festival.example", "-p", "FunctionName", "second", "--yes")
+        status, out, _ = festival("deploy", *mail)
+        assert status == 0
+        assert "To create the stack second" in out
+        assert "confirm" in out
+        assert "nothing to change" in festival("deploy", "--yes")[1]
+        file = tmp_path / "lineup.csv"
+        file.write_text(TestIngest.LINEUP)
+        assert festival("ingest", file)[0] == 0
+        refused = festival("teardown", "--yes")
+        assert refused[0] == 2
+        assert "--delete-data" in refused[2][0]
+        status, out, err = festival("teardown", "--yes", "--delete-data")
+        assert (status, err) == (0, [])
+        assert "To remove the stack second" in out
+        assert festival("teardown", "--yes")[0] == 2, "there is nothing left to remove"
+
+    def test_a_first_deployment_has_to_say_whom_to_tell(self, festival, outputs):
+        status, _, err = festival("deploy", "--stack", "third", "--yes")
+        assert (status, len(err)) == (2, 1)
+        assert "EmailAddress" in err[0]
+
+    def test_build_writes_the_same_zip_again(self, festival, outputs, tmp_path):
+        for name in ("one.zip", "two.zip"):
+            assert festival("build", "-o", tmp_path / name)[0] == 0
+        assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
