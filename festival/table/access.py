@@ -10,9 +10,7 @@ more Query for it.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date as calendar_date
 from time import perf_counter
 from typing import Any
 
@@ -21,8 +19,17 @@ from botocore.exceptions import ConnectionError as NotConnectedError
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
+from festival.lineup.values import clean
 from festival.table.faults import failure, in_one_line
 from festival.table.item import Item, from_item, popularity_buckets
+from festival.table.moments import (
+    FESTIVAL_DAY_ENDS,
+    asked_day,
+    asked_minutes,
+    asked_moment,
+    day_number,
+    day_text,
+)
 from festival.table.schema import (
     DATE_INDEX,
     PARTITION_KEY,
@@ -30,11 +37,6 @@ from festival.table.schema import (
     STAGE_INDEX,
     Index,
 )
-
-# How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
-_FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,11 @@ class Page:
 
 def by_performer(name: str) -> AccessPattern:
     """All performances of a performer."""
+    name = _name(name, "performer")
     query = KeyQuery(
         None, "#performer = :performer", {"#performer": PARTITION_KEY}, {":performer": {"S": name}}
     )
-    return AccessPattern(f"all performances of {_text(name, 'performer')}", (query,), _by_start)
+    return AccessPattern(f"all performances of '{name}'", (query,), _by_start)
 
 
 def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> AccessPattern:
@@ -114,9 +117,9 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
     what is no date or time.
     """
     day, begin, end = (
-        _asked_day(date),
-        _minutes(time_from, "time from"),
-        _minutes(time_to, "time to"),
+        asked_day(date),
+        asked_minutes(time_from, "time from"),
+        asked_minutes(time_to, "time to"),
     )
     day, begin, end = day + begin // MINUTES_PER_DAY, begin % MINUTES_PER_DAY, end % MINUTES_PER_DAY
     if end < begin:
@@ -126,7 +129,7 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
         spans.append((day + 1, 0, end - MINUTES_PER_DAY))
     spans += _festival_spelling(day, begin, end)
     queries = tuple(
-        _between(DATE_INDEX, _date(on), clock(first), clock(last)) for on, first, last in spans
+        _between(DATE_INDEX, day_text(on), clock(first), clock(last)) for on, first, last in spans
     )
     return AccessPattern(
         f"performances on {date} that start from {time_from} to {time_to}", queries, _by_start
@@ -135,18 +138,19 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
 
 def stage_at_exactly(stage: str, date: str, time: str) -> AccessPattern:
     """The performances on a stage that start at exactly this time."""
-    day, minute = _moment(date, time)
+    stage = _name(stage, "stage")
+    day, minute = asked_moment(date, time)
     spans = [(day, minute, minute), *_festival_spelling(day, minute, minute)]
     queries = tuple(
         KeyQuery(
             STAGE_INDEX.name,
             "#stage = :stage AND #start = :start",
             {"#stage": STAGE_INDEX.partition_key, "#start": STAGE_INDEX.sort_key},
-            {":stage": {"S": stage}, ":start": {"S": f"{_date(on)}#{clock(at)}"}},
+            {":stage": {"S": stage}, ":start": {"S": f"{day_text(on)}#{clock(at)}"}},
         )
         for on, at, _ in spans
     )
-    question = f"what starts on {_text(stage, 'stage')} on {date} at {time}"
+    question = f"what starts on '{stage}' on {date} at {time}"
     return AccessPattern(question, queries, _by_start)
 
 
@@ -156,14 +160,15 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     No performance is longer than 24 hours, so the Query asks for the starts of the last 24 and the
     rest is arithmetic in absolute minutes. All that match are given: stages do get double-booked.
     """
-    day, minute = _moment(date, time)
+    stage = _name(stage, "stage")
+    day, minute = asked_moment(date, time)
     starts = [((day - 1, minute), (day, minute))]
-    if minute < _FESTIVAL_DAY_ENDS - MINUTES_PER_DAY:
+    if minute < FESTIVAL_DAY_ENDS - MINUTES_PER_DAY:
         # Started yesterday morning, spelled as the night of the day before yesterday.
         late = minute + MINUTES_PER_DAY
-        starts.append(((day - 2, late), (day - 2, _FESTIVAL_DAY_ENDS - 1)))
+        starts.append(((day - 2, late), (day - 2, FESTIVAL_DAY_ENDS - 1)))
     queries = tuple(
-        _between(STAGE_INDEX, stage, *(f"{_date(on)}#{clock(at)}" for on, at in span))
+        _between(STAGE_INDEX, stage, *(f"{day_text(on)}#{clock(at)}" for on, at in span))
         for span in starts
     )
     moment = day * MINUTES_PER_DAY + minute
@@ -172,7 +177,7 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
         begins = _absolute_start(performance)
         return begins <= moment < begins + performance.end - performance.start
 
-    question = f"who is on {_text(stage, 'stage')} on {date} at {time}"
+    question = f"who is on '{stage}' on {date} at {time}"
     return AccessPattern(question, queries, _by_start, is_on)
 
 
@@ -262,7 +267,7 @@ def _between(index: Index, partition: str, first: str, last: str) -> KeyQuery:
 
 def _festival_spelling(day: int, begin: int, end: int) -> list[tuple[int, int, int]]:
     """The part of a day's minutes that a festival day may have under the day before."""
-    last = min(end + MINUTES_PER_DAY, _FESTIVAL_DAY_ENDS - 1)
+    last = min(end + MINUTES_PER_DAY, FESTIVAL_DAY_ENDS - 1)
     first = begin + MINUTES_PER_DAY
     return [(day - 1, first, last)] if first <= last else []
 
@@ -278,7 +283,7 @@ def _literal(value: dict[str, str]) -> str:
 
 
 def _absolute_start(performance: Performance) -> int:
-    return _day(performance.date) * MINUTES_PER_DAY + performance.start
+    return day_number(performance.date) * MINUTES_PER_DAY + performance.start
 
 
 def _by_start(performance: Performance) -> tuple[int, str, str]:
@@ -289,37 +294,8 @@ def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:
     return (-(performance.popularity or 0), *_by_start(performance))
 
 
-def _text(value: str, what: str) -> str:
-    if not value:
-        raise FestivalError(f"{what} is empty: expected the name as it stands in the lineup")
-    return f"'{value}'"
-
-
-def _moment(date: str, time: str) -> tuple[int, int]:
-    days, minute = divmod(_minutes(time, "time"), MINUTES_PER_DAY)
-    return _asked_day(date) + days, minute
-
-
-def _day(date: str) -> int:
-    if _DATE.fullmatch(date):
-        with suppress(ValueError):
-            return calendar_date.fromisoformat(date).toordinal()
-    raise FestivalError(f"date '{date}': expected a day of the calendar as YYYY-MM-DD")
-
-
-def _asked_day(date: str) -> int:
-    day = _day(date)
-    if 3 <= day < calendar_date.max.toordinal():
-        return day
-    raise FestivalError(f"date '{date}': expected a day with neighbours in the calendar")
-
-
-def _date(day: int) -> str:
-    return calendar_date.fromordinal(day).isoformat()
-
-
-def _minutes(time: str, what: str) -> int:
-    match = _TIME.fullmatch(time)
-    if match and (minutes := int(match[1]) * 60 + int(match[2])) < _FESTIVAL_DAY_ENDS:
-        return minutes
-    raise FestivalError(f"{what} '{time}': expected HH:MM, 00:00 to 23:59, such as 21:30")
+def _name(asked: str, what: str) -> str:
+    """A name as the table has it: cleaned by the same rule as the lineup's."""
+    if name := clean(asked):
+        return name
+    raise FestivalError(f"{what} is empty: expected the name as it stands in the lineup")

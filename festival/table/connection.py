@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from json import loads
+from queue import Empty, Full
 from typing import Any
 from zlib import crc32
 
@@ -18,8 +19,10 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
+from urllib3.util.connection import is_connection_dropped
 
 from festival.errors import FestivalError, RetryableError
+from festival.table.exchange import Reply, UnusualAnswerError, exchange, message
 
 _API = "DynamoDB_20120810"
 
@@ -57,7 +60,7 @@ class _Request:
 class Connection:
     """Calls DynamoDB's operations with bodies of JSON text, over connections that stay open.
 
-    Safe to use from several threads. Never retries: that is for the caller to decide.
+    Safe to use from several threads. Trying again after a failure is for the caller to decide.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Connection:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._pool, self._target = _pool(session, self._url)
+        # A proxy that is no tunnel wants headers of its own, and urllib3 knows them.
+        self._has_short_way = self._target.startswith("/")
         self._headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "User-Agent": user_agent,
@@ -115,40 +120,85 @@ class Connection:
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Answer:
         """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
 
+        For operations that may be carried out twice: an unusual answer is asked for once more.
+
         `timeout` in seconds bounds the client's own time-outs further. Raises RetryableError where
         no whole answer came (time-out, dropped connection, wrong checksum), FestivalError where
         none ever will (no credentials, a certificate that is not trusted).
         """
-        limit = float("inf") if timeout is None else timeout
+        headers = self._signed(operation, body)
         try:
-            response = self._pool.urlopen(
-                "POST",
-                self._target,
-                body=body,
-                headers=self._signed(operation, body),
-                timeout=Timeout(
-                    connect=min(self._connect_timeout, limit),
-                    read=min(self._read_timeout, limit),
-                    total=timeout,
-                ),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                decode_content=False,
-                enforce_content_length=True,
+            reply = self._short_way(headers, body, timeout) or self._long_way(
+                headers, body, timeout
             )
         except (HTTPError, OSError) as error:
             kind = FestivalError if _is_distrust(error) else RetryableError
             raise kind(f"{operation} at {self._url}: {_short(error)}") from error
-        answer: bytes = response.data
-        expected = response.headers.get("x-amz-crc32")
-        if expected is not None and expected != str(crc32(answer)):
+        if reply.checksum is not None and reply.checksum != str(crc32(reply.body)):
             raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
-        return Answer(response.status, answer)
+        return Answer(reply.status, reply.body)
 
     def close(self) -> None:
         """Close the connections that are open and not in use."""
         self._pool.close()
+
+    def _short_way(
+        self, headers: dict[str, str], body: bytes, timeout: float | None
+    ) -> Reply | None:
+        """Over a connection that is open; None where there is none, or the answer is unusual."""
+        if not self._has_short_way or (kept := self._take()) is None:
+            return None
+        reply = None
+        try:
+            wait = self._read_timeout if timeout is None else min(self._read_timeout, timeout)
+            reply = exchange(kept.sock, message(self._target, headers, body), wait)
+        except UnusualAnswerError:
+            self._has_short_way = False
+        finally:
+            if reply is None or reply.closes:
+                kept.close()
+            self._give_back(kept)
+        return reply
+
+    def _take(self) -> Any:
+        """A connection of the pool, if it is open."""
+        try:
+            kept = self._pool.pool.get_nowait()
+        except (Empty, AttributeError):  # all in use, or the pool is closed
+            return None
+        if kept is not None and kept.sock is not None and not is_connection_dropped(kept):
+            return kept
+        self._give_back(kept)
+        return None
+
+    def _give_back(self, kept: Any) -> None:
+        try:
+            self._pool.pool.put_nowait(kept)
+        except (Full, AttributeError):
+            if kept is not None:
+                kept.close()
+
+    def _long_way(self, headers: dict[str, str], body: bytes, timeout: float | None) -> Reply:
+        """By urllib3, which connects, with TLS and through proxies, and reads any answer."""
+        limit = float("inf") if timeout is None else timeout
+        response = self._pool.urlopen(
+            "POST",
+            self._target,
+            body=body,
+            headers=headers,
+            timeout=Timeout(
+                connect=min(self._connect_timeout, limit),
+                read=min(self._read_timeout, limit),
+                total=timeout,
+            ),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            decode_content=False,
+            enforce_content_length=True,
+        )
+        checksum = response.headers.get("x-amz-crc32")
+        return Reply(response.status, response.data, checksum, closes=False)
 
     def _signed(self, operation: str, body: bytes) -> dict[str, str]:
         headers = {"X-Amz-Target": f"{_API}.{operation}", **self._headers}

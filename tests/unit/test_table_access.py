@@ -167,6 +167,12 @@ def test_popularity_shards_are_merged_in_one_order(shards):
     assert found == [f"Artist {n:03}" for n in range(100, 80, -1)]
 
 
+def test_a_name_is_asked_for_as_the_lineup_stores_it():
+    decomposed = "  Bjo\u0308rk\u200b "
+    assert keys(by_performer(decomposed)) == [(None, "Björk")]
+    assert keys(on_stage_at("West\u00a0 Holts", "2024-06-28", "22:00"))[0][1] == "West Holts"
+
+
 starts = st.integers(0, 2159)
 
 

@@ -34,6 +34,10 @@ class DynamoStandIn(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((self.path, dict(self.headers.items()), body))
@@ -62,6 +66,7 @@ def serving(answer=b"{}", status=200, answer_headers=None, certificate=None) -> 
     server.daemon_threads = True
     server.handle_error = lambda *_: None  # a client that breaks off is part of these tests
     server.requests, server.answer, server.status = [], answer, status
+    server.connections = 0
     server.answer_headers = answer_headers or {}
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -361,6 +366,44 @@ def test_requests_of_several_threads_share_open_connections():
         for thread in threads:
             thread.join()
     assert len(server.requests) == 20
+    assert 1 <= server.connections <= 4
+
+
+def test_a_connection_that_the_server_has_closed_meanwhile_is_not_used_again():
+    with serving(answer_headers={"Connection": "close"}) as server:
+        with connected(server.url) as connection:
+            assert [connection.call("Query", BODY).status for _ in range(3)] == [200, 200, 200]
+        assert server.connections == 3
+
+
+def test_an_answer_in_chunks_is_left_to_the_library():
+    class Chunking(DynamoStandIn):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b'4\r\n{"Co\r\n7\r\nunt":1}\r\n0\r\n\r\n')
+
+    with serving() as server:
+        server.RequestHandlerClass = Chunking
+        with connected(server.url) as connection:
+            bodies = [connection.call("Query", BODY).body for _ in range(3)]
+    assert bodies == [b'{"Count":1}'] * 3
+
+
+def test_the_short_way_and_the_librarys_way_send_the_same():
+    with serving() as server, connected(server.url, token="session-token") as connection:
+        connection.call("Query", BODY)
+        connection.call("Query", BODY)
+    by_library, short = (
+        {name.lower(): value for name, value in headers.items()}
+        for _, headers, _ in server.requests
+    )
+    changing = {"authorization", "x-amz-date"}
+    assert {name: value for name, value in by_library.items() if name not in changing} == {
+        name: value for name, value in short.items() if name not in changing
+    }
 
 
 @pytest.mark.parametrize(
