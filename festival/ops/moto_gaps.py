@@ -16,6 +16,7 @@ from moto.cloudformation.models import ChangeSet
 from moto.cloudformation.parsing import ResourceMap
 from moto.s3 import notifications
 
+from festival.ops.stack import find_stack, list_resources
 from festival.ops.template import parse_template
 
 TAP_SUFFIX = "-mail"
@@ -109,28 +110,22 @@ def complete_stacks(session: Any) -> None:
             _complete_stack(session, stack["StackName"])
 
 
-def _complete_stack(session: Any, stack: str) -> None:
+def _complete_stack(session: Any, name: str) -> None:
     cloudformation = session.client("cloudformation")
-    template = parse_template(_template_text(cloudformation, stack))
-    physical = {
-        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        for resource in page["StackResourceSummaries"]
-        if resource["LogicalResourceId"]
-    }
+    template = parse_template(cloudformation.get_template(StackName=name)["TemplateBody"])
+    stack = find_stack(cloudformation, name)
+    assert stack is not None
+    physical = {each.name: each.id for each in list_resources(cloudformation, name)}
     for type_, step in STEPS.items():
-        for name, resource in template["Resources"].items():
-            if resource["Type"] == type_ and name in physical:
-                step(session, physical[name], resource.get("Properties", {}), physical)
-
-
-def _template_text(cloudformation: Any, stack: str) -> str:
-    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
-    return str(body)
+        for logical, resource in template["Resources"].items():
+            if resource["Type"] == type_ and (logical in physical or type_ in UNKNOWN_TO_MOTO):
+                properties = resource.get("Properties", {})
+                names = {**stack.parameters, **physical}
+                step(session, physical.get(logical, ""), properties, names)
 
 
 def _complete_bucket(
-    session: Any, bucket: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+    session: Any, bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """moto makes a bare bucket: AWS makes it versioned, and lets it tell the queue."""
     s3 = session.client("s3")
@@ -141,7 +136,7 @@ def _complete_bucket(
     notification = properties.get("NotificationConfiguration", {})
     queues = [
         {
-            "QueueArn": queue_arn(session, physical[queue["Queue"]["Fn::GetAtt"][0]]),
+            "QueueArn": queue_arn(session, names[queue["Queue"]["Fn::GetAtt"][0]]),
             "Events": [queue["Event"]],
         }
         for queue in notification.get("QueueConfigurations", [])
@@ -153,7 +148,7 @@ def _complete_bucket(
 
 
 def _complete_table(
-    session: Any, table: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+    session: Any, table: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """moto forgets point-in-time recovery: AWS turns it on, and exports need it."""
     if "PointInTimeRecoverySpecification" in properties:
@@ -164,7 +159,7 @@ def _complete_table(
 
 
 def _complete_mapping(
-    session: Any, mapping: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+    session: Any, mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """Nothing of AWS: moto's own mapping receives messages without running the function.
 
@@ -174,14 +169,19 @@ def _complete_mapping(
     session.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
 
 
-def _complete_topic(
-    session: Any, topic: str, properties: Mapping[str, Any], physical: Mapping[str, str]
+def _complete_subscription(
+    session: Any, nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto sends no e-mail: a queue that taps the topic takes the place of the reader's mailbox."""
-    queue = session.client("sqs").create_queue(QueueName=tap_name(topic))["QueueUrl"]
-    session.client("sns").subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(session, queue)
-    )
+    """moto makes no subscription: AWS does, and somebody confirms it.
+
+    Nor does moto send e-mails: a queue that taps the topic takes the place of the mailbox.
+    """
+    topic = names[properties["TopicArn"]["Ref"]]
+    address = names[properties["Endpoint"]["Ref"]]
+    tap = session.client("sqs").create_queue(QueueName=tap_name(topic))["QueueUrl"]
+    sns = session.client("sns")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(session, tap))
+    sns.subscribe(TopicArn=topic, Protocol=properties["Protocol"], Endpoint=address)
 
 
 def tap_name(topic: str) -> str:
@@ -195,10 +195,12 @@ def queue_arn(session: Any, url: str) -> str:
     return str(answer["Attributes"]["QueueArn"])
 
 
+UNKNOWN_TO_MOTO = ("AWS::SNS::Subscription",)
+
 # The mapping first: the bucket's notification sends a message at once.
 STEPS = {
     "AWS::Lambda::EventSourceMapping": _complete_mapping,
     "AWS::S3::Bucket": _complete_bucket,
     "AWS::DynamoDB::Table": _complete_table,
-    "AWS::SNS::Topic": _complete_topic,
+    "AWS::SNS::Subscription": _complete_subscription,
 }

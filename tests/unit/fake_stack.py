@@ -1,0 +1,220 @@
+"""Stand-ins for CloudFormation, S3 and DynamoDB that fail as AWS does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ACCOUNT = "123456789012"
+STACK_ID = "arn:aws:cloudformation:eu-north-1:123456789012:stack/o240-festival/1"
+
+DECLARED = [
+    {"ParameterKey": "UploadBucketName", "Description": "Takes the files."},
+    {"ParameterKey": "DeploymentBucketName", "Description": "Holds the zip."},
+    {"ParameterKey": "LambdaZipKey", "Description": "Key of the zip."},
+    {"ParameterKey": "EmailAddress", "Description": "Who is told."},
+    {"ParameterKey": "PopularityShards", "Description": "Partitions.", "DefaultValue": "1"},
+]
+
+Event = tuple[str, str, str]  # resource, status, reason
+
+
+def client_error(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+@dataclass
+class FakeCloudFormation:
+    """A stack with a status, and what each execution or deletion would make of it."""
+
+    status: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    outcomes: list[tuple[list[Event], str | None]] = field(default_factory=list)
+    change_set_status: str = "CREATE_COMPLETE"
+    change_set_reason: str = ""
+    former_change_sets: list[str] = field(default_factory=list)
+    resources: list[tuple[str, str, str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if self.outcomes and self.status is not None and self.status.endswith("_IN_PROGRESS"):
+            events, status = self.outcomes.pop(0)
+            self.events += events
+            self.status = status
+        if self.status is None:
+            raise client_error("ValidationError", f"Stack with id {StackName} does not exist")
+        return {
+            "Stacks": [
+                {
+                    "StackName": "o240-festival",
+                    "StackId": STACK_ID,
+                    "StackStatus": self.status,
+                    "Parameters": [
+                        {"ParameterKey": name, "ParameterValue": value}
+                        for name, value in self.parameters.items()
+                    ],
+                }
+            ]
+        }
+
+    def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "StackEvents": [
+                {
+                    "EventId": str(number),
+                    "Timestamp": datetime(2025, 7, 12, tzinfo=UTC),
+                    "LogicalResourceId": resource,
+                    "ResourceType": "AWS::S3::Bucket",
+                    "ResourceStatus": status,
+                    "ResourceStatusReason": reason,
+                }
+                for number, (resource, status, reason) in reversed(list(enumerate(self.events)))
+            ]
+        }
+
+    def get_template_summary(self, TemplateBody: str) -> dict[str, Any]:  # noqa: N803
+        return {"Parameters": DECLARED}
+
+    def create_change_set(self, **request: Any) -> dict[str, str]:
+        self.calls.append(f"create change set to {request['ChangeSetType']}")
+        self.requests.append(request)
+        return {"Id": "change-set", "StackId": STACK_ID}
+
+    def describe_change_set(self, ChangeSetName: str) -> dict[str, Any]:  # noqa: N803
+        change = {
+            "Action": "Modify",
+            "LogicalResourceId": "IngestFunction",
+            "ResourceType": "AWS::Lambda::Function",
+            "Replacement": "False",
+        }
+        return {
+            "Status": self.change_set_status,
+            "StatusReason": self.change_set_reason,
+            "Changes": [{"ResourceChange": change}],
+        }
+
+    def list_change_sets(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "Summaries": [
+                {"ChangeSetName": name, "ChangeSetId": name, "ExecutionStatus": "AVAILABLE"}
+                for name in self.former_change_sets
+            ]
+        }
+
+    def list_stack_resources(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "StackResourceSummaries": [
+                {
+                    "LogicalResourceId": name,
+                    "ResourceType": type_,
+                    "PhysicalResourceId": physical,
+                    "ResourceStatus": "CREATE_COMPLETE",
+                }
+                for name, type_, physical in self.resources
+            ]
+        }
+
+    def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        self.calls.append("execute")
+        self.status = "UPDATE_IN_PROGRESS"
+
+    def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
+        self.calls.append(f"delete {ChangeSetName}")
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803
+        self.calls.append("delete stack")
+        self.status = "DELETE_IN_PROGRESS" if self.outcomes else None
+
+    def get_waiter(self, name: str) -> Any:
+        return self
+
+    def wait(self, StackName: str) -> None:  # noqa: N803
+        self.calls.append("wait until it is gone")
+
+    def get_paginator(self, operation: str) -> "FakePages":
+        return FakePages(getattr(self, operation))
+
+
+@dataclass
+class FakePages:
+    operation: Any
+
+    def paginate(self, **request: Any) -> Iterator[Any]:
+        yield self.operation(**request)
+
+
+@dataclass
+class FakeS3:
+    """Buckets by name: whose they are and where."""
+
+    buckets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    objects: dict[str, list[str]] = field(default_factory=dict)
+
+    def head_bucket(self, Bucket: str, ExpectedBucketOwner: str) -> dict[str, str]:  # noqa: N803
+        if Bucket not in self.buckets:
+            raise client_error("404")
+        owner, region = self.buckets[Bucket]
+        if owner != ExpectedBucketOwner:
+            raise client_error("403")
+        return {"BucketRegion": region}
+
+    def create_bucket(self, Bucket: str, **where: Any) -> None:  # noqa: N803
+        region = where.get("CreateBucketConfiguration", {}).get("LocationConstraint", "us-east-1")
+        self.buckets[Bucket] = (ACCOUNT, region)
+
+    def put_public_access_block(self, **request: Any) -> None:
+        self.calls.append("block public access")
+
+    def put_bucket_versioning(self, **request: Any) -> None:
+        self.calls.append("version")
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+        return {"Contents": [{"Key": k} for k in self.objects.get(Bucket, []) if k == Prefix]}
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803
+        self.calls.append("upload")
+        self.objects.setdefault(Bucket, []).append(Key)
+
+    def list_object_versions(self, Bucket: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+        versions = [{"Key": k, "VersionId": "1"} for k in self.objects.get(Bucket, [])]
+        return {"Versions": versions[:MaxKeys]} if versions else {}
+
+    def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        gone = {each["Key"] for each in Delete["Objects"]}
+        self.objects[Bucket] = [k for k in self.objects[Bucket] if k not in gone]
+        return {}
+
+
+@dataclass
+class FakeDynamoDb:
+    items: dict[str, int] = field(default_factory=dict)
+    unprotected: list[str] = field(default_factory=list)
+
+    def scan(self, TableName: str, Limit: int, Select: str) -> dict[str, int]:  # noqa: N803
+        return {"Count": min(self.items.get(TableName, 0), Limit)}
+
+    def update_table(self, TableName: str, DeletionProtectionEnabled: bool) -> None:  # noqa: N803
+        assert DeletionProtectionEnabled is False
+        self.unprotected.append(TableName)
+
+
+class FakeSts:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": ACCOUNT}
+
+
+@dataclass
+class FakeSession:
+    cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
+    s3: FakeS3 = field(default_factory=FakeS3)
+    dynamodb: FakeDynamoDb = field(default_factory=FakeDynamoDb)
+    sts: FakeSts = field(default_factory=FakeSts)
+    region_name: str = "eu-north-1"
+
+    def client(self, service: str) -> Any:
+        return getattr(self, service)
