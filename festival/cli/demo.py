@@ -2,18 +2,27 @@
 
 import shutil
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir
 from pathlib import Path
 
 import click
 
 from festival.cli import answers as printed
-from festival.cli.text import counted, printable
+from festival.cli.steps import email_lines, step
+from festival.cli.text import counted
 from festival.ops.demo import FILES, SAMPLES, Answer, answers, drop, item_count
-from festival.ops.embedded import EMAIL, Email, EmbeddedAws
+from festival.ops.embedded import EmbeddedAws
+from festival.ops.notebooks import find_notebook, run_notebook
 from festival.ops.stack import StackOutputs
+
+ROOT = SAMPLES.parent
+NOTEBOOKS = {
+    "validate": "what is in the lineups, and what is odd in them",
+    "backfill": "what a backfill of the bucket would do (a dry run)",
+    "query": "the table's answers as tables and pictures",
+    "cost_model": "what all this costs, and how long it takes",
+}
 
 
 @click.command()
@@ -28,20 +37,8 @@ def demo() -> None:
             outputs = aws.deploy()
         show_pipeline(aws, outputs)
         show_answers(aws, outputs)
+        show_notebooks()
     click.echo("\n".join(next_lines()))
-
-
-@contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
-    click.echo(f"▸ {what} … ", nl=False)
-    began = time.perf_counter()
-    try:
-        yield
-    except BaseException:
-        click.echo()
-        raise
-    click.echo(f"{time.perf_counter() - began:.1f} s")
 
 
 def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
@@ -52,15 +49,6 @@ def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
         for email in emails:
             click.echo("\n".join(email_lines(email)))
         click.echo(f"  {counted(item_count(aws, outputs), 'item')} in the table\n")
-
-
-def email_lines(email: Email) -> Iterator[str]:
-    """An e-mail as it would arrive."""
-    yield f"  ┌ To:      {EMAIL}"
-    yield f"  │ Subject: {printable(email.subject)}"
-    yield "  │"
-    yield from (f"  │ {printable(line)}".rstrip() for line in email.body.rstrip().splitlines())
-    yield "  └"
 
 
 def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
@@ -78,6 +66,18 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     yield from (f"    {line}" for line in printed.lines(answer.performances))
     found = counted(len(answer.performances), "performance")
     yield f"    {found} by {printed.queries(answer.pattern)}"
+
+
+def show_notebooks() -> None:
+    """The four notebooks, run by papermill against this AWS; where their reports are."""
+    with chdir(ROOT):
+        for name, what in NOTEBOOKS.items():
+            with step(f"notebooks/{name}.ipynb: {what}"):
+                done = run_notebook(
+                    find_notebook(name), out=f"runs/demo/{name}.ipynb", progress=False
+                )
+            click.echo(f"  open {done.report}")
+    click.echo()
 
 
 def next_lines() -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from festival.cli.demo import email_lines, step
+from festival.cli.steps import email_lines, step
 from festival.errors import FestivalError
 from festival.ops.demo import FILES, SAMPLES, drop
 from festival.ops.embedded import EmbeddedAws

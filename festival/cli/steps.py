@@ -1,0 +1,32 @@
+"""What is being done and what comes of it, told while it happens."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from festival.cli.text import printable
+from festival.ops.embedded import EMAIL, Email
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is being done, and how long it took."""
+    click.echo(f"▸ {what} … ", nl=False)
+    began = time.perf_counter()
+    try:
+        yield
+    except BaseException:
+        click.echo()
+        raise
+    click.echo(f"{time.perf_counter() - began:.1f} s")
+
+
+def email_lines(email: Email) -> Iterator[str]:
+    """An e-mail as it would arrive."""
+    yield f"  ┌ To:      {EMAIL}"
+    yield f"  │ Subject: {printable(email.subject)}"
+    yield "  │"
+    yield from (f"  │ {printable(line)}".rstrip() for line in email.body.rstrip().splitlines())
+    yield "  └"
