@@ -127,6 +127,7 @@ class Attempt:
         self._ledger.begin(
             self._lease, version, run=event.run, sequencer=event.sequencer, again=self._again
         )
+        self._ledger.make_current(self._lease, version)
         try:
             return self._read(stored, progress)
         except SupersededError:

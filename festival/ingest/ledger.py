@@ -50,8 +50,8 @@ class Ledger:
     ) -> None:
         """Open the version's record for this attempt: a new one, or one to go on with.
 
-        With `again`, what an earlier ingest of the version left is forgotten. A version of the file
-        that was worked on before and is not finished becomes `superseded`.
+        With `again`, what an earlier ingest of the version left is forgotten. Raises
+        LeaseLostError.
         """
         now = self.now()
         changes = [
@@ -92,12 +92,19 @@ class Ledger:
                 lease.file,
                 VERSION_PREFIX + version,
                 expression,
-                "attribute_not_exists(Attempt) OR Attempt < :attempt",
+                # Its own number, too: the answer may get lost, and the call be made again.
+                "attribute_not_exists(Attempt) OR Attempt <= :attempt",
                 values,
                 names,
             )
         except ConditionFailed:
             raise lost(lease) from None
+
+    def make_current(self, lease: Lease, version: str) -> None:
+        """S3 says that this version is the newest: one before it that is not finished is superseded.
+
+        Raises LeaseLostError.
+        """
         if lease.current_version not in ("", version):
             self.supersede(lease.file, lease.current_version)
         self.leases.name_current(lease, version)
@@ -143,7 +150,7 @@ class Ledger:
                 lease.file,
                 VERSION_PREFIX + version,
                 "SET Attempt = :attempt",
-                "Attempt < :attempt",
+                "Attempt <= :attempt",
                 {":attempt": lease.attempt},
                 {},
             )

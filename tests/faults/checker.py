@@ -116,7 +116,9 @@ class Checker:
 
     def _was_gone(self, file: str) -> bool:
         """Whether the file was deleted at some time, and uploaded again after that."""
-        return any(each.lineup is None for each in self.world.record.uploads[file.partition("/")[2]])
+        return any(
+            each.lineup is None for each in self.world.record.uploads[file.partition("/")[2]]
+        )
 
     def _wrong_counts(self) -> Iterable[str]:
         for file, upload in self._versions():
@@ -281,25 +283,17 @@ class Checker:
                 yield f"{file} {upload.version}: kept {kept[folder]}, refused {wanted}"
 
     def _missing_reasons(self) -> Iterable[str]:
-        """Whoever opens the dead-letter queue finds why, unless every try was cut short."""
-        record = self.world.record
+        """Whoever opens the dead-letter queue finds why each try failed that could still say so."""
         for letter in self.world.dead.letters.values():
-            runs = [run for name, _, run in record.receives if name == letter.id]
-            quiet = [
-                run
-                for run in runs
-                if run not in record.died
-                and not any(call.fault for call in record.calls if call.invocation == run)
-            ]
-            reasons = [
+            found = {
                 name
                 for event in files_of_message(letter.body)
-                if (found := self.records.get((event.file, event.version)))
-                for name in found.reasons
-                if name.startswith(letter.id)
-            ]
-            if quiet and not reasons:
-                yield f"{letter.id} is dead, and the ledger has no reason: runs {runs}"
+                if (record := self.records.get((event.file, event.version)))
+                for name in record.reasons
+            }
+            for name, receives in sorted(self.world.record.reasons):
+                if name == letter.id and f"{name} receive {receives}" not in found:
+                    yield f"{name} is dead, and the ledger does not know why receive {receives} was"
 
 
 def _last(lineup: Lineup, key: TableKey) -> Performance | None:

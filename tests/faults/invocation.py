@@ -13,9 +13,10 @@ from typing import Any
 
 import botocore.endpoint
 import botocore.session
+import pytest
 from botocore.config import Config
 
-from festival.ingest import handler
+from festival.ingest import handler, messages
 from festival.ingest.attempt import Means
 from festival.ingest.clients import Clients
 from festival.ingest.ledger import Ledger
@@ -286,10 +287,13 @@ def functions_in_threads() -> Iterator[None]:
     def log() -> Log:
         return Log(out=_mine.invocation.log)
 
-    kept = handler._function, handler.Log, botocore.endpoint.time
-    handler._function, handler.Log = function, log  # type: ignore[assignment,misc]
-    botocore.endpoint.time = SimpleNamespace(sleep=lambda seconds: None)
-    try:
+    def uniform(low: float, high: float) -> float:
+        mine: Invocation = _mine.invocation
+        return mine._random.uniform(low, high)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handler, "_function", function)
+        patch.setattr(handler, "Log", log)
+        patch.setattr(messages, "random", SimpleNamespace(uniform=uniform))
+        patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
         yield
-    finally:
-        handler._function, handler.Log, botocore.endpoint.time = kept  # type: ignore[misc]

@@ -45,7 +45,9 @@ class Queue:
         for letter in due:
             if letter.receives >= self.max_receives and self.dead is not None:
                 del self.letters[letter.id]
-                self.dead.letters[letter.id] = Letter(letter.id, letter.body, self.now(), letter.receives)
+                self.dead.letters[letter.id] = Letter(
+                    letter.id, letter.body, self.now(), letter.receives
+                )
         return [each for each in due if each.receives < self.max_receives]
 
     def receive(self, letter: Letter, *, hide: bool = True) -> dict[str, Any]:

@@ -143,9 +143,7 @@ class Store:
             used = used | condition.used
         check_all_used(request, used)
         if not holds:
-            return json_error(
-                "ConditionalCheckFailedException", "The conditional request failed"
-            )
+            return json_error("ConditionalCheckFailedException", "The conditional request failed")
         self.entries[key] = new
         return json_answer({"Attributes": new})
 

@@ -44,7 +44,9 @@ class Request:
     def query(self) -> dict[str, str]:
         return {
             name: values[0]
-            for name, values in parse_qs(urlsplit(self.target).query, keep_blank_values=True).items()
+            for name, values in parse_qs(
+                urlsplit(self.target).query, keep_blank_values=True
+            ).items()
         }
 
     @cached_property

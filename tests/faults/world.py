@@ -13,7 +13,6 @@ from random import Random
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
-from festival.ingest import messages
 from festival.ingest.events import files_of_message
 from festival.ingest.ledger import Ledger
 from festival.ingest.settings import Settings
@@ -40,7 +39,6 @@ from .wire import CUT_OFF, Answer, Reply, Request
 UPLOADS, REPORTS = "upload-bucket", "reports-bucket"
 QUEUE, DEAD_QUEUE = "http://sqs/ingest", "http://sqs/dead"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ingest"
-MAX_RECEIVES = 5
 MOST_INVOCATIONS = 600
 
 
@@ -115,7 +113,7 @@ class Record:
     told: list[tuple[int, str, str]] = field(default_factory=list)
     died: dict[int, int] = field(default_factory=dict)
     redriven: dict[tuple[str, str], int] = field(default_factory=dict)
-    receives: list[tuple[str, int, int]] = field(default_factory=list)
+    reasons: set[tuple[str, int]] = field(default_factory=set)
     crashes: list[str] = field(default_factory=list)
     invocations: int = 0
 
@@ -132,7 +130,10 @@ class World:
         self.record = Record()
         self.dead = Queue(lambda: self.clock.now, 60)
         self.queue = Queue(
-            lambda: self.clock.now, 6 * self.conditions.timeout, MAX_RECEIVES, self.dead
+            lambda: self.clock.now,
+            6 * self.conditions.timeout,
+            self.conditions.settings.max_receive_count,
+            self.dead,
         )
         self.logs: list[str] = []
         self._ports = ports
@@ -147,10 +148,10 @@ class World:
     def run(self) -> None:
         """Let everything happen, with faults and then without, until the queue is empty."""
         with functions_in_threads():
-            messages.random.seed(self.plan.seed)
             while self._step():
                 pass
             self.plan.enabled = False
+            self._together = 1  # runs at once use up one another's time, which is a fault, too
             while self._step():
                 pass
             self._bury()
@@ -258,9 +259,6 @@ class World:
         number = self.record.invocations
         if number > MOST_INVOCATIONS:
             raise EndlessError(f"{number} runs of the function, and the queue is not empty")
-        for message in received:
-            receives = int(message["Attributes"]["ApproximateReceiveCount"])
-            self.record.receives.append((message["MessageId"], receives, number))
         invocation = Invocation(
             number,
             self._ports.take(self.conditions.tries),
@@ -318,7 +316,19 @@ class World:
         self._ports.give_back(invocation.port)
         end = "died" if invocation.dead else f"{invocation.result} {invocation.crash or ''}"
         ids = [message["MessageId"] for message in invocation.messages]
-        self.logs.append(f"-- {invocation.number} {ids}: {end}\n{invocation.log.getvalue()}")
+        log = invocation.log.getvalue()
+        self.logs.append(f"-- {invocation.number} {ids}: {end}\n{log}")
+        if not invocation.dead:
+            self._note_reasons(log)
+
+    def _note_reasons(self, log: str) -> None:
+        """Which tries said in the log that they failed, and left a reason in the ledger."""
+        for line in map(json.loads, log.splitlines()):
+            receive = (line.get("messageId", ""), line.get("receives", 0))
+            if line.get("message") == "try failed":
+                self.record.reasons.add(receive)
+            elif line.get("message") == "the reason could not be kept":
+                self.record.reasons.discard(receive)
 
     # What becomes of a call
 
@@ -449,7 +459,7 @@ def _conditions(random: Random, backend: Backend) -> Conditions:
         topic_arn=TOPIC,
         reports_bucket=REPORTS,
         queue_url=QUEUE,
-        max_receive_count=MAX_RECEIVES,
+        max_receive_count=random.choice((2, 3, 5, 5)),
     )
     timeout = random.choice((12.0, 12.0, 60.0, 300.0))
     in_passes = random.random() < 0.6

@@ -138,10 +138,35 @@ def test_written_comes_before_notified(ledger):
 def test_a_newer_version_supersedes_one_that_was_never_finished(ledger):
     first = ledger.leases.acquire(FILE, "first", 60)
     ledger.begin(first, "v1")
+    ledger.make_current(first, "v1")
     ledger.leases.release(first)
     second = ledger.leases.acquire(FILE, "second", 60)
     ledger.begin(second, "v2")
+    ledger.make_current(second, "v2")
     assert ledger.find(FILE, "v1").status == "superseded"
+
+
+def test_giving_up_an_older_version_leaves_the_newer_one_to_be_finished(ledger):
+    second = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(second, "v2")
+    ledger.make_current(second, "v2")
+    ledger.leases.release(second)
+    ledger.begin(ledger.leases.acquire(FILE, "first", 60), "v1")
+    assert ledger.find(FILE, "v2").status == "running"
+
+
+def test_a_call_that_is_made_again_because_its_answer_got_lost_changes_nothing(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    ledger.begin(lease, "v1")
+    ledger.make_current(lease, "v1")
+    ledger.make_current(lease, "v1")
+    ledger.finish(lease, "v1", "written", report(read=3), "{}", 12)
+    ledger.leases.acquire(FILE, "first", 60)
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.adopt(lease, "v1")
+    ledger.adopt(lease, "v1")
+    assert ledger.find(FILE, "v1").attempt == lease.attempt == 3
 
 
 def test_a_finished_version_is_never_called_superseded(ledger):
