@@ -63,7 +63,10 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     lines, index = _first_text(reader)
     if index in lines.refused:
         raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
-    header, height = _best(lines.text, index, mapping)
+    try:
+        header, height = _best(lines.text, index, mapping)
+    except LineupError as error:
+        raise reader.failure or error from None
     warnings = [
         RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
         for at in range(index, index + height)

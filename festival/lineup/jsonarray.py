@@ -115,8 +115,10 @@ class ArrayRows:
             except TooDeepError:
                 raise _UnreadableError(TOO_DEEP) from None
             except json.JSONDecodeError as error:
-                if self._ended or Extent().end(self._text, begin) >= 0:
+                if Extent().end(self._text, begin) >= 0:
                     raise self._broken(error.msg, error.pos) from None
+                if self._ended:
+                    raise self._broken("", len(self._text)) from None
                 if len(self._text) - begin > self._limits.record_bytes:
                     raise _UnreadableError(too_long(self._limits)) from None
             else:
@@ -150,10 +152,11 @@ class ArrayRows:
 
     def _pass_over(self, reason: str) -> None:
         extent = Extent()
-        head = self._text[self._at : self._at + _HEAD_CHARACTERS]
+        shortest = min(_HEAD_CHARACTERS, self._limits.record_bytes // 4)
+        head = self._text[self._at : self._at + shortest]
         while (end := extent.end(self._text, self._at)) < 0:
             if self._ended:
-                raise self._broken("the file ends within it", len(self._text))
+                raise self._broken("", len(self._text))
             self._at = self._behind = len(self._text)
             self._more()
         self._objects.refuse(self._index, head, reason)

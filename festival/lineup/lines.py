@@ -11,6 +11,7 @@ from festival.lineup.limits import Limits
 from festival.lineup.model import Position
 from festival.lineup.source import Feed, Origin
 
+_HEAD_BYTES = 800
 AS_CP1252 = "is not UTF-8; read as Windows-1252, the last resort"
 
 
@@ -108,7 +109,7 @@ class LineReader:
 
     def _long_line(self) -> LongLine:
         feed, number = self._feed, self.line
-        head = feed.data[:800].decode("utf-8", "replace")
+        head = self._head(feed.data)
         while not (cut := _behind_first_line(feed.data)):
             if feed.ended:
                 cut = len(feed.data)
@@ -132,7 +133,7 @@ class LineReader:
             lines.pop()
         refused: dict[int, str] = {}
         if len(raw) > self._limits.record_bytes:
-            refused = self._too_long(lines)
+            self._refuse_long(lines, [line.encode() for line in lines], refused)
         return Lines(raw, self.line, lines, refused, final=final)
 
     def _decoded_singly(self, raw: bytes, final: bool) -> Lines:
@@ -141,7 +142,8 @@ class LineReader:
         refused: dict[int, str] = {}
         assumed: set[int] = set()
         multibyte = self.multibyte
-        for index, line in enumerate(raw.splitlines()):
+        singly = raw.splitlines()
+        for index, line in enumerate(singly):
             try:
                 text.append(line.decode())
                 multibyte = multibyte or not line.isascii()
@@ -153,13 +155,17 @@ class LineReader:
                 else:
                     assumed.add(index)
         if len(raw) > self._limits.record_bytes:
-            refused |= self._too_long(text)
+            self._refuse_long(text, singly, refused)
         return Lines(raw, self.line, text, refused, frozenset(assumed), final)
 
-    def _too_long(self, lines: list[str]) -> dict[int, str]:
-        limit = self._limits.record_bytes
-        reason = too_long(self._limits)
-        return {i: reason for i, line in enumerate(lines) if len(line.encode()) > limit}
+    def _refuse_long(self, text: list[str], raw: list[bytes], refused: dict[int, str]) -> None:
+        for index, line in enumerate(raw):
+            if len(line) > self._limits.record_bytes:
+                text[index] = self._head(line)
+                refused[index] = too_long(self._limits)
+
+    def _head(self, line: bytes) -> str:
+        return line[: min(_HEAD_BYTES, self._limits.record_bytes)].decode("utf-8", "replace")
 
 
 def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:

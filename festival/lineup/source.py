@@ -1,6 +1,7 @@
 """From the stored object's bytes to plain bytes: gunzipped, UTF-16 made UTF-8, bounded."""
 
 import codecs
+import contextlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -153,7 +154,7 @@ def _skipping(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
     """One or more gzip members after one another (RFC 1952), zero padding between or behind."""
-    engine, total, size = _gzip_member(), 0, limits.block_bytes
+    engine, total = _gzip_member(), 0
     for piece in pieces:
         rest = piece
         while rest or not engine.eof:
@@ -162,7 +163,16 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 if not rest:
                     break
                 engine = _gzip_member()
-            plain = _inflated(engine, rest, size, total)
+            before = engine.copy()
+            try:
+                plain = engine.decompress(rest, limits.block_bytes)
+            except zlib.error as error:
+                plain = _up_to_damage(before, rest)
+                yield plain
+                raise LineupError(
+                    f"the gzip file is damaged behind {total + len(plain):,} bytes of text "
+                    f"({error}); expected it whole"
+                ) from None
             rest = engine.unused_data if engine.eof else engine.unconsumed_tail
             total += len(plain)
             if total > limits.decompressed_bytes:
@@ -170,9 +180,8 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                     f"the gzip file holds more than {limits.decompressed_bytes:,} bytes of text; "
                     "expected no more than that: split the lineup"
                 )
-            if plain:
-                yield plain
-            if not rest and len(plain) < size:
+            yield plain
+            if not rest and len(plain) < limits.block_bytes:
                 break
     if not engine.eof:
         raise LineupError(
@@ -184,13 +193,12 @@ def _gzip_member() -> "zlib._Decompress":
     return zlib.decompressobj(wbits=31)
 
 
-def _inflated(engine: "zlib._Decompress", data: bytes, size: int, total: int) -> bytes:
-    try:
-        return engine.decompress(data, size)
-    except zlib.error as error:
-        raise LineupError(
-            f"the gzip file is damaged behind {total:,} bytes of text ({error}); expected it whole"
-        ) from None
+def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
+    """All the text before the byte that does not fit, byte by byte: rows before it are good."""
+    plain: list[bytes] = []
+    with contextlib.suppress(zlib.error):
+        plain.extend(engine.decompress(data[at : at + 1]) for at in range(len(data)))
+    return b"".join(plain)
 
 
 def _utf8_from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:

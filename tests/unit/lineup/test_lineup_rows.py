@@ -1,0 +1,127 @@
+"""What a row's cells make together: lengths, midnights, dates, the first broken rule."""
+
+import json
+
+import pytest
+from lineup_reading import csv_of, read, row
+
+from festival.lineup.normalise import Normaliser
+from festival.lineup.rules import Settled, settle
+
+
+def one(**cells: str):
+    [performance] = read(csv_of(row(**cells))).performances
+    return performance
+
+
+def test_a_set_that_ends_after_midnight_keeps_its_date():
+    performance = one(start="23:00", end="12:30am")
+    assert (performance.date, performance.start, performance.end) == ("2025-06-12", 1380, 1470)
+
+
+def test_a_set_that_ends_at_midnight_ends_with_its_day():
+    assert one(start="22:30", end="24:00").end == 1440
+    assert one(start="22:30", end="00:00").end == 1440
+
+
+def test_a_set_of_no_length_is_kept():
+    assert one(start="20:00", end="8pm").end == 1200
+
+
+def test_an_end_that_makes_more_than_twelve_hours_is_kept_and_told():
+    reading = read(csv_of(row(start="15:35", end="14:50"), row(start="12:00", end="24:00")))
+    assert [each.end for each in reading.performances] == [14 * 60 + 50 + 1440, 1440]
+    [warning] = reading.warnings
+    assert (warning.line, warning.field, warning.value) == (2, "End", "14:50")
+    assert "23 h 15 min" in warning.reason
+
+
+def test_date_times_tell_how_many_days_lie_between():
+    performance = one(start="2025-06-12T20:00:00+02:00", end="2025-06-13T20:00:00+02:00")
+    assert (performance.start, performance.end) == (1200, 1200 + 1440)
+    assert one(start="2025-06-12T20:00", end="2025-06-12T24:00").end == 1440
+
+
+@pytest.mark.parametrize("end", ["2025-06-12T19:59", "2025-06-11T21:00", "2025-06-13T20:01"])
+def test_dated_ends_before_the_start_or_a_day_behind_it_are_refused(end):
+    reading = read(csv_of(row(start="2025-06-12T20:00", end=end)))
+    assert reading.refused == [(2, "End", end)]
+
+
+def test_a_date_time_on_another_day_than_date_is_a_warning_and_date_stays():
+    reading = read(csv_of(row(start="2025-06-13T01:00", end="2025-06-13T02:00")))
+    [performance], [warning] = reading.performances, reading.warnings
+    assert (performance.date, performance.start, performance.end) == ("2025-06-12", 60, 120)
+    assert (warning.field, warning.value) == ("Start", "2025-06-13T01:00")
+
+
+def test_only_an_end_that_cannot_be_on_its_date_is_a_warning():
+    fitting = read(csv_of(row(start="23:00", end="2025-06-13T01:00")))
+    differing = read(csv_of(row(start="20:00", end="2025-06-14T21:00")))
+    assert (fitting.performances[0].end, fitting.warnings) == (1500, [])
+    assert [each.field for each in differing.warnings] == ["End"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "value"),
+    [
+        ({"performer": " ", "stage": "", "date": "x"}, "Performer", " "),
+        ({"stage": "", "date": "x"}, "Stage", ""),
+        ({"date": "2025-06-31", "start": "x"}, "Date", "2025-06-31"),
+        ({"start": "25:00", "end": "x"}, "Start", "25:00"),
+        ({"end": "TBA", "popularity": "x"}, "End", "TBA"),
+    ],
+)
+def test_the_first_broken_rule_is_the_one_that_is_told(cells, field, value):
+    reading = read(csv_of(row("Blur"), row(**cells), row("Pulp")))
+    assert reading.refused == [(3, field, value)]
+    assert reading.names == ["Blur", "Pulp"]
+    assert "expected" in reading.rejections[0].reason
+
+
+def test_a_refused_row_is_there_as_it_stood():
+    header = "Performer,Stage,Date,Start,End,Popularity,Genre"
+    [rejection] = read(csv_of("Abba,Main,2025-06-12,25:00,21:00,90,Pop", header=header)).rejections
+    assert rejection.original == {
+        "Performer": "Abba",
+        "Stage": "Main",
+        "Date": "2025-06-12",
+        "Start": "25:00",
+        "End": "21:00",
+        "Popularity": "90",
+        "Genre": "Pop",
+    }
+
+
+CELLS = [
+    ("Abba", " A  b ", "Sigur Rós", "", "Ab\x00ba", "\u200b", "Ae\u0301", "x\u200dy", "1914"),
+    ("Main", "", "\u00a0B", "Zelt\u00ad"),
+    ("2025-06-12", "2025-02-30", ""),
+    ("20:00", "8", "23:30", "0:15", "2025-06-12T20:00", "2025-06-13T20:00", ""),
+    ("21:00", "24:00", "00:30", "7:00", "2025-06-12T21:00", "2025-06-14T20:00", "TBA"),
+    ("", "50", "500"),
+]
+
+
+def test_the_short_way_comes_to_what_the_rules_say():
+    """The short way through the normaliser is only ever a faster one."""
+    from itertools import product
+
+    rows = [*product(*CELLS), ("Abba", "Main", "2025-06-12", ["20:00"], "21:00", None)]
+    outcome = Normaliser().normalise(range(1, len(rows) + 1), rows, rows, lambda row: row)
+    settled = [settle(line, cells) for line, cells in enumerate(rows, 1)]
+    kept = [each for each in settled if isinstance(each, Settled)]
+    assert outcome.performances == [each.performance for each in kept]
+    assert outcome.warnings == [warning for each in kept for warning in each.warnings]
+    assert outcome.rejections == [each for each in settled if not isinstance(each, Settled)]
+    assert len(kept) > 500
+
+
+def test_json_numbers_and_texts_that_look_alike_stay_apart():
+    rows = [
+        {"Performer": "A", "Stage": "S", "Date": "2025-06-12", "Start": start, "End": "21:00"}
+        for start in (8, "8", 0, "0", "100", 100, True)
+    ]
+    reading = read(json.dumps(rows))
+    assert [each.start for each in reading.performances] == [8, 0, 60, 60]
+    assert [each.line for each in reading.rejections] == [2, 4, 7]

@@ -1,0 +1,176 @@
+"""The same rows however the bytes arrive, from wherever reading goes on, whatever they are."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from lineup_reading import HEADER, Reading, csv_of, read, row
+
+from festival.lineup.limits import Limits
+from festival.lineup.model import Position
+
+SMALL = Limits(record_bytes=150, record_lines=6, block_bytes=40, block_rows=3)
+
+cells = st.text(st.sampled_from('aé"\n\r, ;😀\u200b\x00'), max_size=6)
+wild_lines = st.sampled_from(
+    [
+        row(),
+        row('"Tyler, The Creator"'),
+        row('"The\nBand"'),
+        row('"Weird" Al'),
+        row('"Open'),
+        row(stage='Shut"'),
+        row("Sigur Rós", end="1am"),
+        row(start="TBA"),
+        row() + ",more",
+        ",,,,",
+        "",
+        '"',
+        '""',
+        'a","',
+        '"a\r\n\r\nb',
+        "x" * 200,
+        "ÿ" * 90,
+    ]
+)
+line_ends = st.sampled_from(["\n", "\r\n", "\r", "\n\n"])
+encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+
+
+@st.composite
+def csv_files(draw: st.DrawFn) -> bytes:
+    header = draw(st.sampled_from([HEADER, HEADER.replace(",", ";"), '"Perf', HEADER + ",Notes"]))
+    lines = draw(st.lists(st.one_of(wild_lines, cells), max_size=12))
+    text = draw(line_ends).join([header, *lines]) + draw(st.sampled_from(["", "\n", "\r"]))
+    return text.encode(draw(encodings), "replace")
+
+
+@st.composite
+def json_files(draw: st.DrawFn) -> bytes:
+    good = {"Performer": "É", "Stage": "S", "Date": "2025-06-12", "Start": 2000, "End": "9pm"}
+    elements = st.one_of(
+        st.just(good),
+        st.just({**good, "Performer": "x" * 200}),
+        st.just({**good, "Start": "8"}),
+        st.integers(),
+        st.text(max_size=3),
+        st.just({}),
+        st.just([[[]]]),
+    )
+    rows = draw(st.lists(elements, max_size=8))
+    ascii_only = draw(st.booleans())
+    if draw(st.booleans()):
+        text = json.dumps(rows, ensure_ascii=ascii_only, indent=draw(st.sampled_from([None, 2])))
+    else:
+        text = draw(line_ends).join(json.dumps(each, ensure_ascii=ascii_only) for each in rows)
+    return text.encode(draw(encodings), "replace")
+
+
+@st.composite
+def damaged(draw: st.DrawFn, files: st.SearchStrategy[bytes]) -> bytes:
+    """A file as it is, cut short, overwritten in a place, packed, or packed and then damaged."""
+    data = draw(files)
+    for _ in range(draw(st.integers(0, 3))):
+        place = draw(st.integers(0, len(data)))
+        way = draw(st.sampled_from(["cut", "write", "pack"]))
+        if way == "cut":
+            data = data[:place]
+        elif way == "write":
+            data = data[:place] + draw(st.binary(max_size=3)) + data[place + 1 :]
+        else:
+            data = gzip.compress(data, mtime=0)
+    return data
+
+
+any_file = damaged(st.one_of(csv_files(), json_files()))
+
+
+@given(any_file, st.integers(1, 60))
+def test_any_file_chopped_at_any_size_gives_the_same_rows(data, size):
+    assert read(data, size, limits=SMALL).rows() == read(data, limits=SMALL).rows()
+
+
+@given(any_file, st.integers(1, 60))
+def test_reading_on_from_the_end_of_any_block_gives_exactly_the_rest(data, size):
+    reading = read(data, limits=SMALL)
+    for index, block in enumerate(reading.blocks):
+        end = Position.from_dict(json.loads(json.dumps(block.end.to_dict())))
+        rest = read(data[end.offset :], size, start=end, limits=SMALL)
+        assert rest.rows() == Reading(reading.blocks[index + 1 :], reading.error).rows()
+
+
+@given(st.one_of(st.binary(max_size=300), any_file))
+@example(b"Performer,Stage,Date,Start,End\r")
+@example(b"[{]")
+@example(b'{"a":[}')
+@example(b"\xff\xfe")
+@example(b"\x1f\x8b\x08")
+def test_whatever_the_bytes_are_the_only_error_is_one_printable_line(data):
+    reading = read(data, limits=SMALL)
+    assert reading.error.isprintable()
+    for block in reading.blocks:
+        assert block.read == len(block.performances) + len(block.rejections)
+    for each in [*reading.rejections, *reading.warnings]:
+        assert each.value.isprintable()
+        assert each.reason.isprintable()
+        assert len(each.value) <= 1_000
+    if not reading.error:
+        assert reading.performances or reading.rejections
+
+
+@given(st.lists(st.one_of(wild_lines, cells), max_size=8), st.data())
+def test_no_good_row_is_lost_whatever_stands_before_and_behind_it(lines, data):
+    """A plain row is always kept: no quote of another line can take it in."""
+    place = data.draw(st.integers(0, len(lines)))
+    good = row("Here I Am")
+    text = csv_of(*lines[:place], good, *lines[place:])
+    assert "Here I Am" in read(text).names
+
+
+@given(any_file)
+def test_the_lines_of_rows_only_ever_rise(data):
+    reading = read(data, limits=SMALL)
+    lines = [each.line for each in reading.performances]
+    assert lines == sorted(set(lines))
+    for block in reading.blocks:
+        both = {each.line for each in block.performances} & {x.line for x in block.rejections}
+        assert not both
+
+
+@pytest.mark.parametrize("size", [1 << 12, 1 << 20])
+def test_a_large_file_comes_in_blocks_of_some_thousand_rows(size):
+    text = csv_of(*(row(f"Band {number}", popularity="50") for number in range(20_000)))
+    reading = read(text, size)
+    assert len(reading.performances) == 20_000
+    sizes = [block.read for block in reading.blocks[:-1]]
+    assert all(1_000 <= each <= 4_096 for each in sizes)
+    array = json.dumps([{"Performer": "A", "Stage": "S"}] * 10_000)
+    assert all(block.read <= 4_096 for block in read(array, size).blocks)
+
+
+def test_tiny_lines_do_not_make_huge_blocks():
+    reading = read(csv_of(*["x"] * 50_000))
+    assert max(block.read for block in reading.blocks) <= 4_096
+    assert len(reading.rejections) == 50_000
+
+
+def test_the_offset_of_a_block_is_the_byte_of_the_object_behind_it():
+    text = csv_of(row("Sigur Rós"), row("Abba"), row("Pulp"))
+    reading = read("\ufeff" + text, limits=Limits(block_rows=1, block_bytes=1))
+    data = ("\ufeff" + text).encode()
+    tails = [data[block.end.offset :].decode() for block in reading.blocks]
+    assert tails == [f"{row('Abba')}\n{row('Pulp')}\n", f"{row('Pulp')}\n", ""]
+    assert [block.end.line for block in reading.blocks] == [3, 4, 5]
+
+
+def test_an_error_of_the_source_is_not_taken_for_the_end_of_the_file():
+    from festival.lineup.read import read_lineup
+
+    def chunks():
+        yield csv_of(row()).encode()
+        raise ConnectionError("the line broke")
+
+    with pytest.raises(ConnectionError):
+        list(read_lineup(chunks()))
