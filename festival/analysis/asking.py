@@ -61,11 +61,15 @@ def ask_and_measure(client: Any, table: str, pattern: AccessPattern) -> Asked:
     )
 
 
-def days_from(first: str, days: int) -> list[AccessPattern]:
-    """The questions for so many days from a first one (`YYYY-MM-DD`) on. Raises FestivalError."""
+def lineup_of(client: Any, table: str, first: str, days: int) -> list[Performance]:
+    """What starts on each of so many days from a first one (`YYYY-MM-DD`) on, a Query a day.
+
+    Raises FestivalError as `access.ask` does, and for what is no date.
+    """
     on_date(first)
     begin = calendar_date.fromisoformat(first)
-    return [on_date((begin + timedelta(days=day)).isoformat()) for day in range(days)]
+    each = [on_date((begin + timedelta(days=day)).isoformat()) for day in range(days)]
+    return [row for day in each for row in ask_and_measure(client, table, day).performances]
 
 
 def table_size(client: Any, table: str, asked: Iterable[Asked] = ()) -> TableSize:
@@ -104,6 +108,16 @@ def asked_frame(asked: Sequence[Asked], size: TableSize) -> pd.DataFrame:
     columns = ["question", "key condition", "found", "looked at", "pages", "milliseconds"]
     return pd.DataFrame(
         rows, columns=[*columns, "RRU charged", "RRU by the rules", "RRU as a Scan"]
+    )
+
+
+def scan_sentence(asked: Sequence[Asked], size: TableSize) -> str:
+    """What the questions cost, and what they would have cost by reading the whole table."""
+    units = sum(one.units_by_rule for one in asked)
+    scans = len(asked) * size.scan_units
+    return (
+        f"{len(asked)} questions took {units:g} RRU by the rules; as Scans of {size.items:,} items "
+        f"({size.bytes:,} bytes) they would take {scans:g}, {scans / units:,.1f} times as much."
     )
 
 

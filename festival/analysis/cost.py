@@ -84,6 +84,31 @@ def total(lines: Iterable[Line]) -> float:
     return sum(line.dollars for line in lines)
 
 
+def sentence(lines: Iterable[Line], idle: Iterable[Line], month: int) -> str:
+    """The bill in one sentence."""
+    whole, standing = total(lines), total(idle)
+    return (
+        f"Month {month} costs ${whole:,.2f}: ${standing:,.2f} because the stack stands there, "
+        f"${whole - standing:,.2f} because of what it does."
+    )
+
+
+def bills(
+    workload: Workload,
+    rows_per_day: Iterable[int],
+    profile: RowProfile,
+    prices: PriceList,
+    *,
+    stack: Stack | None = None,
+    month: int = 1,
+) -> dict[int, tuple[Line, ...]]:
+    """The bill of the same workload at each of several numbers of rows a day."""
+    return {
+        rows: bill(replace(workload, rows_per_day=rows), profile, prices, stack=stack, month=month)
+        for rows in rows_per_day
+    }
+
+
 def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[Line]:
     new = workload.rows_per_day * DAYS
     again = new * workload.repeated

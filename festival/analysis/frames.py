@@ -10,6 +10,7 @@ from festival.analysis.cost import Line
 from festival.analysis.original import Compared, Difference
 from festival.analysis.partitions import PartitionRun
 from festival.analysis.prices import PriceList
+from festival.analysis.workload import RowProfile
 from festival.lineup.model import Performance
 
 
@@ -64,6 +65,23 @@ def rows_frame(
     return pd.DataFrame(rows, columns=["file", *wanted])
 
 
+def profile_frame(profile: RowProfile) -> pd.DataFrame:
+    """The average row: its sizes in bytes, its write units on the table and on each index."""
+    units = {f"WRU on {name}": wru for name, wru in profile.index_units.items()}
+    return pd.DataFrame(
+        {
+            "a new row": {
+                "bytes as an item": profile.item_bytes,
+                "bytes stored, with its index entries": profile.stored,
+                "bytes in a CSV file": profile.in_file,
+                "WRU on the table": profile.table_units,
+                **units,
+                "WRU together": profile.write_units,
+            }
+        }
+    )
+
+
 def bill_frame(lines: Iterable[Line]) -> pd.DataFrame:
     """The bill, one row for each line, with its share of the whole."""
     frame = pd.DataFrame(
@@ -103,21 +121,14 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "README", "here", "dollars a day"])
 
 
-def partition_runs_frame(runs: Iterable[PartitionRun]) -> pd.DataFrame:
-    """One row for each simulated run: shards, seconds, rows a second, and the busiest key."""
+def partition_runs_frame(runs: Mapping[str, PartitionRun]) -> pd.DataFrame:
+    """One row for each simulated run: its seconds, its pace, and the busiest key."""
     rows = [
-        (
-            run.shards,
-            run.rows,
-            run.seconds,
-            run.rows_per_second,
-            f"{top.where} {top.key}",
-            top.units,
-        )
-        for run in runs
+        (name, run.rows, run.seconds, run.rows_per_second, f"{top.where} {top.key}", top.units)
+        for name, run in runs.items()
         for top in run.loads[:1]
     ]
-    columns = ["shards", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
+    columns = ["run", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
     return pd.DataFrame(rows, columns=columns)
 
 

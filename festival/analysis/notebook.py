@@ -1,5 +1,6 @@
 """What a notebook needs around its questions: mistakes said in one sentence, files found."""
 
+import math
 import sys
 import traceback
 from pathlib import Path
@@ -27,12 +28,23 @@ def prepare() -> None:
     """
     pd.options.display.max_colwidth = 120
     pd.options.display.max_rows = 40
-    pd.options.display.precision = 4
+    pd.options.display.float_format = number
     # A dollar sign is a dollar sign: JupyterLab would set what stands between two as a formula.
     pd.options.display.html.use_mathjax = False
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.set_custom_exc(MISTAKES, _show)
+
+
+def number(value: float) -> str:
+    """A figure as people read it: `300,000`, `13.28`, `0.0000167`."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:.0f}"
+    if abs(value) >= 1:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+    # Below 1 four significant digits, and never an exponent.
+    digits = 3 - math.floor(math.log10(abs(value)))
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def sentence(error: BaseException) -> str:

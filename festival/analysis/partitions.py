@@ -7,8 +7,9 @@ worst case; neither can be counted on for a spike that is over within minutes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from zlib import crc32
 
 from festival.analysis.capacity import put_units
@@ -103,6 +104,23 @@ def simulate(
         last = min(1.0, max(budget.fullest(), written / most))
     seconds = (slices - 1 + last) / SLICES if slices else 0.0
     return PartitionRun(shards, len(rows), seconds, _loads(rows))
+
+
+def compare(orders: Mapping[str, Sequence[Performance]], shards: int) -> dict[str, PartitionRun]:
+    """Each order of rows with the constant POPULARITY, and then with so many shards."""
+    return {
+        f"{name}, {'constant' if count == 1 else f'{count} shards'}": simulate(rows, shards=count)
+        for count in dict.fromkeys((1, shards))
+        for name, rows in orders.items()
+    }
+
+
+def repeated(performances: Sequence[Performance], rows: int) -> list[Performance]:
+    """A larger lineup of the same shape: the rows again and again, under other performers."""
+    return [
+        row._replace(performer=f"{row.performer} {number // len(performances)}")
+        for number, row in zip(range(rows), cycle(performances), strict=False)
+    ]
 
 
 class _Budget:

@@ -51,6 +51,13 @@ class PriceList:
         """The figures nobody has seen for this region; a sum that uses them is an estimate."""
         return tuple(price for price in self.prices.values() if not price.confirmed)
 
+    def sentence(self) -> str:
+        """How old the prices are, and how many of them nobody has seen for this region."""
+        return (
+            f"Prices of {self.region} as of {self.as_of}; {len(self.unconfirmed)} of "
+            f"{len(self.prices)} figures are not confirmed for this region."
+        )
+
 
 @cache
 def _document() -> dict[str, Any]:

@@ -109,7 +109,7 @@ def summary(plan: Plan, outcomes: Sequence[Outcome], run: str) -> tuple[str, str
     worst = "FAILURE" if by_status[FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
     subject = f"{worst}: backfill of {len(outcomes)} files - {counts.written} rows written"
     if by_status[FAILURE]:
-        subject += f", {by_status[FAILURE]} files failed"
+        subject += f", {by_status[FAILURE]} failed"
     lines = [f"Run: {run}", f"Bucket: {plan.bucket}", ""]
     lines += [f"{status:>12}: {count:>8,} files" for status, count in by_status.most_common()]
     skipped = len(plan.files) - len(plan.to_ingest)

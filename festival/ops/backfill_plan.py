@@ -113,15 +113,18 @@ def list_files(s3: Any, selection: Selection) -> list[Listed]:
     return sorted(found, key=lambda listed: (listed.modified, listed.key))
 
 
-def look_up(ledger: Ledger, bucket: str, files: Sequence[Listed]) -> list[VersionRecord | None]:
-    """What the ledger has of each file's current version, in the same order.
+def look_up(
+    ledger: Ledger, bucket: str, files: Sequence[Listed]
+) -> list[tuple[Listed, VersionRecord | None]]:
+    """Each file with what the ledger has of its current version.
 
     Raises FestivalError where the ledger cannot be read.
     """
     try:
         with ThreadPoolExecutor(LOOK_UPS_AT_ONCE) as threads:
             names = [f"{bucket}/{listed.key}" for listed in files]
-            return list(threads.map(ledger.find, names, [listed.version for listed in files]))
+            versions = [listed.version for listed in files]
+            return list(zip(files, threads.map(ledger.find, names, versions), strict=True))
     except (ClientError, BotoCoreError) as error:
         raise FestivalError(f"the ledger cannot be read: {error}") from error
 
@@ -151,7 +154,7 @@ def make_plan(
 
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
-    """One row of a table for each file: size, estimated rows, when it came, what is next and why."""
+    """One row of a table for each file: size, rows, when it came, what is next and why."""
     return [
         {
             "file": file.listed.key,
@@ -172,8 +175,8 @@ def plan_sentence(plan: Plan) -> str:
     rows = sum(file.rows for file in files)
     cost = "no prices for this region" if plan.dollars is None else f"${plan.dollars:,.4f}"
     return (
-        f"{len(files):,} of {len(plan.files):,} files to ingest, {size:,} bytes, about {rows:,} rows;"
-        f" about {cost} for writes and {plan.minutes:,.1f} minutes"
+        f"{len(files):,} of {len(plan.files):,} files to ingest, {size:,} bytes, about {rows:,} "
+        f"rows; about {cost} for writes and {plan.minutes:,.1f} minutes"
     )
 
 
