@@ -57,7 +57,8 @@ def sentence(error: BaseException) -> str:
         return f"AWS cannot be reached at {error.kwargs.get('endpoint_url')}: is it running?"
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
-        return f"AWS refuses {error.operation_name}: {said.get('Code')}: {said.get('Message')}"
+        text = f"AWS refuses {error.operation_name}: {said.get('Code')}: {said.get('Message')}"
+        return " ".join(text.split())
     return " ".join(str(error).split())
 
 

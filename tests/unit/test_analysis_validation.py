@@ -1,0 +1,122 @@
+"""The validate notebook's work: files, folders, prefixes; what they would come to."""
+
+import io
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from festival.analysis import validation
+from festival.analysis.validation import check_lineup, check_lineups
+from festival.errors import FestivalError
+
+HEAD = b"Performer,Stage,Date,Start,End,Popularity\n"
+BJORK = b"Bj\xc3\xb6rk,Main Stage,2025-07-12,21:30,23:00,97\n"
+BAD = b"Mitski,Tent,soon,20:00,21:00,80\n"
+
+
+class Shelf:
+    """An S3 of a few objects."""
+
+    def __init__(self, objects):
+        self.objects = objects
+
+    def get_paginator(self, name):
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket, Prefix):  # noqa: N803 - boto3's names
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        return [{"Contents": [{"Key": key} for key in keys]}] if keys else [{}]
+
+    def head_object(self, *, Bucket, Key):  # noqa: N803
+        return {"ETag": '"e"', "ContentLength": len(self.objects[Key]), "VersionId": "v1"}
+
+    def get_object(self, *, Bucket, Key, **_):  # noqa: N803
+        body = io.BytesIO(self.objects[Key])
+        return {"Body": Body(body), "LastModified": datetime.now(UTC)}
+
+
+class Body(io.BytesIO):
+    def __init__(self, other):
+        super().__init__(other.read())
+
+    def iter_chunks(self, size):
+        while chunk := self.read(size):
+            yield chunk
+
+
+def test_a_folder_is_every_lineup_in_it_and_nothing_else(tmp_path):
+    (tmp_path / "friday.csv").write_bytes(HEAD + BJORK)
+    (tmp_path / "friday").mkdir()
+    (tmp_path / "friday" / "late.JSON").write_bytes(b"[]")
+    (tmp_path / "README.md").write_text("not a lineup")
+    files = [one.file for one in check_lineups(str(tmp_path))]
+    assert [name.replace("\\", "/") for name in files] == ["friday/late.JSON", "friday.csv"]
+
+
+def test_a_single_file_may_have_any_name(tmp_path):
+    path = tmp_path / "lineup.of.2025"
+    path.write_bytes(HEAD + BJORK)
+    (checked,) = check_lineups(str(path))
+    assert checked.report.status == "success"
+    assert [row.performer for row in checked.performances] == ["Björk"]
+
+
+def test_a_folder_without_a_lineup_is_an_error(tmp_path):
+    with pytest.raises(FestivalError, match=r"no lineup in .*\.csv"):
+        list(check_lineups(str(tmp_path)))
+
+
+def test_a_prefix_in_s3_is_read_like_a_folder():
+    shelf = Shelf({"2025/a.csv": HEAD + BJORK, "2025/notes.pdf": b"%PDF", "2024/b.csv": HEAD})
+    (checked,) = check_lineups("s3://uploads/2025/", SimpleNamespace(s3=shelf))
+    assert checked.file == "s3://uploads/2025/a.csv"
+    assert checked.report.counts.written == 1
+
+
+def test_one_object_in_s3_may_have_any_name():
+    shelf = Shelf({"lineup": HEAD + BJORK})
+    (checked,) = check_lineups("s3://uploads/lineup", SimpleNamespace(s3=shelf))
+    assert checked.report.counts.read == 1
+
+
+def test_an_empty_prefix_is_an_error():
+    with pytest.raises(FestivalError, match="no lineup in s3://uploads/"):
+        list(check_lineups("s3://uploads/", SimpleNamespace(s3=Shelf({}))))
+
+
+def test_of_rows_with_one_key_the_last_is_kept():
+    later = BJORK.replace(b"23:00", b"23:30")
+    checked = check_lineup("a.csv", [HEAD + BJORK + later])
+    assert checked.report.counts.duplicates == 1
+    assert [row.end for row in checked.performances] == [23 * 60 + 30]
+
+
+def test_of_two_files_with_one_key_the_last_file_has_it():
+    first = check_lineup("a.csv", [HEAD + BJORK])
+    second = check_lineup("b.csv", [HEAD + BJORK.replace(b"97", b"12")])
+    assert [row.popularity for row in validation.together([first, second])] == [12]
+
+
+def test_strict_names_the_number_of_rejected_rows():
+    clean, messy = (
+        check_lineup("a.csv", [HEAD + BJORK]),
+        check_lineup("b.csv", [HEAD + BJORK + BAD]),
+    )
+    validation.require_clean([clean])
+    with pytest.raises(FestivalError, match="strict: 1 rows rejected in 1 of 2 files"):
+        validation.require_clean([clean, messy])
+
+
+def test_strict_names_a_file_that_could_not_be_kept():
+    with pytest.raises(FestivalError, match=r"strict: photo\.csv could not be kept"):
+        validation.require_clean([check_lineup("photo.csv", [b"\x89PNG\r\n"])])
+
+
+def test_the_verdict_counts_everything_once():
+    checked = [check_lineup("b.csv", [HEAD + BJORK + BAD])]
+    assert validation.verdict(checked, []) == (
+        "1 files, 2 rows: 1 would be written, 1 rejected, 0 are duplicates; 0 files could not be "
+        "kept; 0 findings to look at."
+    )
