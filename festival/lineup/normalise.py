@@ -93,6 +93,8 @@ class Normaliser:
         original: Callable[[Row], Any],
         outcome: Outcome,
     ) -> None:
+        if not cells[0] and original(row) is None:
+            return
         settled = settle(line, cells)
         if isinstance(settled, Settled):
             outcome.performances.append(settled.performance)

@@ -39,12 +39,17 @@ def read_lineup(
     """
     normaliser = Normaliser()
     opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
-    read = 0
+    read, held = start is not None, []
     for rows in opened.rows:
         block = _judged(normaliser, rows, opened.original)
-        read += block.read
+        if not (read or block.read):
+            # Whoever goes on from a block may take it that the file has a row.
+            held += block.warnings
+            continue
+        block.warnings[:0] = held
+        read, held = True, []
         yield block
-    if not read and start is None:
+    if not read:
         raise LineupError(f"the file has no row; {EXPECTED}, and at least one performance")
 
 

@@ -124,10 +124,10 @@ def test_a_damaged_gzip_file_is_one_error():
 
 
 def test_a_gzip_bomb_is_refused_at_the_limit_of_what_it_may_hold():
-    data = gzip.compress(csv_of(row()).encode() + b"\n" * 5_000_000)
-    reading = read(data, limits=Limits(decompressed_bytes=1_000_000))
+    data = gzip.compress(csv_of(row()).encode() + b"\n" * 300_000)
+    reading = read(data, limits=Limits(decompressed_bytes=100_000))
     assert reading.names == ["Abba"]
-    assert "1,000,000 bytes" in reading.error
+    assert "100,000 bytes" in reading.error
 
 
 def workbook() -> bytes:
