@@ -193,7 +193,7 @@ def test_every_file_of_the_plan_is_ingested_under_the_runs_name(capsys):
         ("a.csv", "v1", "run-1", False),
         ("b.csv", "v1", "run-1", False),
     ]
-    assert [one.file for one in outcomes] == ["a.csv", "b.csv"]
+    assert [one.file for one in outcomes] == ["uploads/a.csv", "uploads/b.csv"]
     assert "2/2" in capsys.readouterr().out
 
 
@@ -211,7 +211,7 @@ def test_stop_begins_no_further_file_and_fails_the_run():
         plan_of("bad", "a", "b"), Fleet(bad=Counts()), "run-1", on_error="stop", files_at_once=1
     )
     assert [one.status for one in outcomes] == ["failure", "not started", "not started"]
-    with pytest.raises(FestivalError, match=r"stopped at bad\.csv: .*; 2 files were not started"):
+    with pytest.raises(FestivalError, match=r"stopped at uploads/bad\.csv: .*; 2 files were not started"):
         require_no_stop(outcomes)
 
 
