@@ -5,7 +5,8 @@ Source: the CloudFormation guide, "Update CloudFormation stacks using change set
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,7 @@ from festival.ops.stack import (
     read_template,
     why_it_failed,
 )
+from festival.ops.upgrade import upgrade_problems
 
 CHANGE_SET_PREFIX = "festival-"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -61,13 +63,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change set that waits for a yes. Without a change set there is nothing to do."""
+    """A change set that waits for a yes. Without a change set there is nothing to do.
+
+    `warnings` are what of an update would lose data or fail, a sentence each.
+    """
 
     stack: str
     stack_id: str
     creates: bool
     change_set: str | None
     changes: tuple[Change, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def deploy(session: Any, wishes: Wishes) -> StackOutputs:
@@ -105,7 +111,8 @@ def plan(session: Any, wishes: Wishes) -> Plan:
     given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
     declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
-    return _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
+    planned = _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
+    return replace(planned, warnings=_warnings(cloudformation, planned, body))
 
 
 def execute(session: Any, plan: Plan) -> Iterator[Step]:
@@ -229,6 +236,16 @@ def _create_change_set(
         for entry in page["Changes"]
     )
     return Plan(name, answer["StackId"], creates, change_set, changes)
+
+
+def _warnings(cloudformation: Any, planned: Plan, body: str) -> tuple[str, ...]:
+    """Without PyYAML, of the extra `local`, there is only CloudFormation's word on replacements."""
+    if planned.creates or planned.change_set is None or find_spec("yaml") is None:
+        return ()
+    from festival.ops.template import parse_template
+
+    deployed = cloudformation.get_template(StackName=planned.stack_id)["TemplateBody"]
+    return tuple(upgrade_problems(parse_template(deployed), parse_template(body)))
 
 
 def _forget_former_plans(cloudformation: Any, name: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from festival.ops.stack import read_template
+
 ACCOUNT = "123456789012"
 STACK_ID = "arn:aws:cloudformation:eu-north-1:123456789012:stack/o240-festival/1"
 
@@ -35,6 +37,7 @@ class FakeCloudFormation:
     outcomes: list[tuple[list[Event], str | None]] = field(default_factory=list)
     change_set_status: str = "CREATE_COMPLETE"
     change_set_reason: str = ""
+    template: str = field(default_factory=read_template)
     former_change_sets: list[str] = field(default_factory=list)
     resources: list[tuple[str, str, str]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -78,6 +81,9 @@ class FakeCloudFormation:
 
     def get_template_summary(self, TemplateBody: str) -> dict[str, Any]:  # noqa: N803
         return {"Parameters": DECLARED}
+
+    def get_template(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {"TemplateBody": self.template}
 
     def create_change_set(self, **request: Any) -> dict[str, str]:
         self.calls.append(f"create change set to {request['ChangeSetType']}")

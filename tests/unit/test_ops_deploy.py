@@ -9,7 +9,7 @@ from fake_stack import ACCOUNT, DECLARED, FakeCloudFormation, FakeS3, FakeSessio
 from festival.errors import FestivalError
 from festival.ops.deploy import Wishes, change_set_parameters, discard, execute, plan
 from festival.ops.deployment_bucket import default_bucket_name, ensure_bucket
-from festival.ops.stack import StackOutputs, Step
+from festival.ops.stack import StackOutputs, Step, read_template
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,15 @@ def test_a_change_that_cloudformation_refuses_is_told_in_its_words():
     )
     with pytest.raises(FestivalError, match="refuses the change of o240-festival: Circular"):
         plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
+
+
+def test_a_plan_warns_of_what_the_update_would_lose():
+    deployed = (
+        read_template().replace("  LedgerTable:", "  Ledger:").replace("LedgerTable.", "Ledger.")
+    )
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", template=deployed))
+    (warning,) = plan(session, wishes(UploadBucketName="u")).warnings
+    assert warning.startswith("Ledger (AWS::DynamoDB::Table) is gone")
 
 
 def test_plans_that_an_interrupt_left_behind_are_forgotten_and_others_kept():
