@@ -16,6 +16,7 @@ from festival.errors import RetryableError
 from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
+from festival.ingest.key_lists import ListedWriter
 from festival.ingest.leases import Lease
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer
@@ -170,7 +171,9 @@ class Attempt:
         )
         self._saved = progress
         chunks = object_chunks(self._means.s3, stored, start.offset if start else 0)
-        with self._means.open_writer(stored.file, self._started + self._budget.write) as writer:
+        lists = self._means.reports.key_lists
+        with self._means.open_writer(stored.file, self._started + self._budget.write) as opened:
+            writer = ListedWriter(opened, lists, stored.file, stored.version)
             try:
                 ended = ingest_blocks(
                     read_lineup(chunks, start=start, limits=self._means.limits),
@@ -207,10 +210,7 @@ class Attempt:
             self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
             writer.deadline = now + self._budget.write
             self._renew_at = now + self._budget.lease / 3
-        if (
-            now >= self._checkpoint_at
-            or tally.rejected_rows.bytes + tally.key_list.bytes > CHECKPOINT_BYTES
-        ):
+        if now >= self._checkpoint_at or tally.rejected_rows.bytes > CHECKPOINT_BYTES:
             why = settle(tally, writer)
             if why:
                 raise self._failed(stored, tally, why)
@@ -264,11 +264,9 @@ class Attempt:
         reports = self._means.reports
         saved = _place(self._saved)
         first = saved.line if saved else 1
-        refused, kept = tally.take_rejected_rows(), tally.take_key_list()
+        refused = tally.take_rejected_rows()
         if len(refused):
             reports.keep_rejected_rows(stored.file, stored.version, first, refused)
-        if len(kept):
-            reports.keep_key_list(stored.file, stored.version, first, kept)
         at = reports.rejected_rows_at(stored.file, stored.version)
         return at if tally.counts.rejected else ""
 

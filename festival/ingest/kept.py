@@ -1,12 +1,11 @@
-"""What the kit keeps in the reports bucket: refused rows, key lists, progress of large files."""
+"""What the kit keeps in the reports bucket: refused rows, progress of large files."""
 
-import gzip
 import io
-import json
 import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+from festival.ingest.key_lists import KeyLists
 from festival.ingest.records import Progress
 from festival.ingest.rejected import name_hash, rejected_key, write_rejected_rows
 from festival.ingest.spool import Spool
@@ -15,17 +14,17 @@ LEDGER_BYTES = 100 * 1024
 IN_BUCKET = "s3:"
 
 
-def key_list_folder(file: str, version: str) -> str:
-    """Where the parts of a file version's key list are."""
-    return f"keys/{name_hash(file)}/{version}/"
-
-
 @dataclass(frozen=True)
 class Reports:
     """The reports bucket. Everything the kit writes goes there; the upload bucket is people's."""
 
     s3: Any
     bucket: str
+
+    @property
+    def key_lists(self) -> KeyLists:
+        """What each version of a file may have put into the table."""
+        return KeyLists(self.s3, self.bucket)
 
     def keep_rejected_rows(self, file: str, version: str, first_line: int, rows: Spool) -> None:
         """Put one part of a file's refused rows, as a CSV that can be corrected and uploaded."""
@@ -41,19 +40,6 @@ class Reports:
                 ContentType="text/csv; charset=utf-8",
             )
             text.detach()
-
-    def keep_key_list(self, file: str, version: str, first_line: int, blocks: Spool) -> None:
-        """Put one part of the list of a file version's performances, as gzip JSON Lines."""
-        with tempfile.TemporaryFile() as part:
-            with gzip.open(part, "wt", compresslevel=1, encoding="utf-8") as text:
-                for rows in blocks:
-                    text.writelines(json.dumps(row) + "\n" for row in rows)
-            part.seek(0)
-            self.s3.put_object(
-                Bucket=self.bucket,
-                Key=f"{key_list_folder(file, version)}from-line-{first_line:09d}.jsonl.gz",
-                Body=part,
-            )
 
     def rejected_rows_at(self, file: str, version: str) -> str:
         """Where a file version's refused rows are: `s3://bucket/rejected/…/`."""

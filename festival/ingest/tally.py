@@ -18,9 +18,8 @@ class Tally:
     """The running counts of a file, and its rejections, warnings and duplicates.
 
     `earlier` are the counts of the passes before this one, where a large file is read in several,
-    and `shown` the first rejections and warnings of those. With `keep_rows` the rows themselves are
-    kept, too, until `take_rejected_rows` and `take_key_list` hand them over: the refused ones as
-    they stood, and of the others what a later version of the file is compared with.
+    and `shown` the first rejections and warnings of those. With `keep_rows` the refused rows as
+    they stood are kept, too, until `take_rejected_rows` hands them over.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class Tally:
         self.warnings = Spool()
         self.duplicate_rows = DuplicateRows()
         self.rejected_rows = Spool()
-        self.key_list = Spool()
         self.retries = 0
         self.throttles = 0
 
@@ -61,8 +59,6 @@ class Tally:
             else:
                 self.reject([refusal])
         self.duplicate_rows.note(kept)
-        if self._keep_rows:
-            self.key_list.append([performance[:6] for performance in kept])
         return kept
 
     def reject(self, rejections: Iterable[Rejection]) -> None:
@@ -81,11 +77,6 @@ class Tally:
     def take_rejected_rows(self) -> Spool:
         """The refused rows as they stood, since this was asked last."""
         taken, self.rejected_rows = self.rejected_rows, Spool()
-        return taken
-
-    def take_key_list(self) -> Spool:
-        """The kept rows (performer, stage, date, start, end, popularity), a list for each block."""
-        taken, self.key_list = self.key_list, Spool()
         return taken
 
     def leave_unwritten(self, rows: int) -> None:
