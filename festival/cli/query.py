@@ -23,7 +23,7 @@ def question(command: Command) -> Command:
     return name(as_json(command))
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def query() -> None:
     """Ask the table."""
 

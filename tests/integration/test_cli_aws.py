@@ -1,6 +1,8 @@
 """The command against the embedded AWS."""
 
 import json
+import re
+import shlex
 
 import pytest
 
@@ -256,3 +258,29 @@ class TestDeploying:
         for name in ("one.zip", "two.zip"):
             assert festival("build", "-o", tmp_path / name)[0] == 0
         assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+@pytest.mark.usefixtures("the_sample")
+def test_the_aws_queries_of_the_readme_have_answers(aws, outputs, request):
+    """As the AWS CLI would send them: its options are the parameters of the API by other names."""
+    readme = (request.config.rootpath / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^aws dynamodb ((?:.*\\\n)+.*)$", readme, re.MULTILINE)
+    dynamodb = aws.session().client("dynamodb")
+    answered = {}
+    for call in shown:
+        operation, *words = shlex.split(call.replace("\\\n", " "))
+        parameters = {"TableName": outputs.table}
+        for option, value in zip(words, [*words[1:], ""], strict=True):
+            name = "".join(part.title() for part in option.removeprefix("--").split("-"))
+            if option.startswith("--") and option not in (
+                "--table-name",
+                "--no-scan-index-forward",
+            ):
+                parameters[name] = json.loads(value) if value.startswith("{") else value
+        answer = getattr(dynamodb, operation.replace("-", "_"))(**parameters)
+        items = [answer["Item"]] if "Item" in answer else answer["Items"]
+        answered[parameters.get("IndexName", operation)] = [
+            item["Performer"]["S"] for item in items
+        ]
+    assert set(answered) == {"query", "DateIndex", "StageIndex", "PopularityIndex", "get-item"}
+    assert all("Megan Thee Stallion" in performers for performers in answered.values())

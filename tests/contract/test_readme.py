@@ -1,0 +1,126 @@
+"""What the README shows is what there is."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from festival.cli import main as command
+from festival.table.access import (
+    AccessPattern,
+    KeyQuery,
+    by_performer,
+    more_popular_than,
+    on_date,
+    stage_at_exactly,
+)
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+TEMPLATE = (ROOT / "cloudformation" / "o240-stack.yaml").read_text(encoding="utf-8")
+
+
+def commands(program):
+    """Every call of a program that the README shows in a block or between backticks."""
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)).replace("\\\n", " ")
+    shown = [line.split(" #")[0].strip() for line in blocks.splitlines()]
+    shown += re.findall(rf"`({program} [^`]+)`", README)
+    return [line for line in shown if line.startswith(f"{program} ")]
+
+
+def parse(args):
+    """Let click parse a call as it would before running it."""
+    context = command.festival.make_context("festival", list(args))
+    while isinstance(context.command, click.Group):
+        rest = [*context._protected_args, *context.args]
+        name, found, rest = context.command.resolve_command(context, rest)
+        context = found.make_context(name, rest, parent=context)
+
+
+@pytest.mark.parametrize("line", commands("festival"))
+def test_every_festival_command_of_the_readme_is_understood(line):
+    parse(shlex.split(line.replace("[", "").replace("]", ""))[1:])
+
+
+def test_a_command_that_is_not_there_would_be_seen():
+    with pytest.raises(click.UsageError):
+        parse(["query", "performer"])
+    with pytest.raises(click.UsageError):
+        parse(["dlq", "--undo"])
+
+
+def test_the_readme_names_every_command():
+    shown = {shlex.split(line)[1] for line in commands("festival")}
+    assert set(command.COMMANDS) - shown - {"lab"} == set()
+
+
+@pytest.mark.parametrize("line", commands("make"))
+def test_every_make_target_of_the_readme_is_there(line):
+    assert re.search(rf"^{shlex.split(line)[1]}:", MAKEFILE, re.MULTILINE)
+
+
+def test_two_commands_are_shown_first():
+    first = re.search(r"```sh\n(.*?)```", README, re.DOTALL)[1]
+    assert [line.split("#")[0].strip() for line in first.splitlines()] == ["make demo", "make test"]
+
+
+def options(line):
+    """The options of an aws command by name."""
+    words = shlex.split(line)
+    return {
+        word: following
+        for word, following in zip(words, [*words[1:], ""], strict=True)
+        if word.startswith("--")
+    }
+
+
+def spelled(query):
+    """A Query in one spelling, whatever its placeholders are called."""
+    return AccessPattern("", (query,), order=str).describe()
+
+
+def query_of(line):
+    given = options(line)
+    return KeyQuery(
+        given.get("--index-name"),
+        given["--key-condition-expression"],
+        json.loads(given.get("--expression-attribute-names", "{}")),
+        json.loads(given["--expression-attribute-values"]),
+    )
+
+
+def test_the_aws_queries_of_the_readme_are_the_access_patterns():
+    shown = {spelled(query_of(line)) for line in commands("aws dynamodb query")}
+    patterns = [
+        by_performer("Megan Thee Stallion"),
+        on_date("2025-07-12", "16:00", "21:00"),
+        stage_at_exactly("Main Stage", "2025-07-12", "20:00"),
+        more_popular_than(80),
+    ]
+    assert shown == {spelled(pattern.queries[0]) for pattern in patterns}
+
+
+def test_the_parameters_of_the_readmes_create_stack_are_those_without_a_default():
+    [line] = commands("aws cloudformation create-stack")
+    given = set(re.findall(r"ParameterKey=(\w+)", line))
+    declared = TEMPLATE.split("\nParameters:\n")[1].split("\nConditions:\n")[0]
+    needed = {
+        part.split(":")[0].strip()
+        for part in re.split(r"\n(?=  \w)", "\n" + declared)
+        if part.strip() and "Default:" not in part
+    }
+    assert given == needed
+
+
+def test_files_that_the_readme_links_to_are_there():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_parameters_of_the_readme_are_the_templates():
+    for name in re.findall(r"-p ([A-Z]\w+) \d", README):
+        assert f"\n  {name}:" in TEMPLATE
