@@ -115,7 +115,8 @@ class ArrayRows:
             except TooDeepError:
                 raise _UnreadableError(TOO_DEEP) from None
             except json.JSONDecodeError as error:
-                if Extent().end(self._text, begin) >= 0:
+                if (end := Extent().end(self._text, begin)) >= 0:
+                    self._check_length(begin, end)
                     raise self._broken(error.msg, error.pos) from None
                 if self._ended:
                     raise self._broken("", len(self._text)) from None
@@ -126,15 +127,21 @@ class ArrayRows:
                 if end < len(self._text) or self._ended:
                     break
             self._more()
-        source = self._text[begin:end]
-        if len(source.encode("utf-8", "surrogateescape")) > self._limits.record_bytes:
-            raise _UnreadableError(too_long(self._limits))
+        self._check_length(begin, end)
         if self._damaged:
-            self._add_damaged(source, value)
+            self._add_damaged(self._text[begin:end], value)
         else:
             self._objects.add(self._index, value)
         self._done(end)
         return end - begin
+
+    def _check_length(self, begin: int, end: int) -> None:
+        limit = self._limits.record_bytes
+        # At most four bytes a character: only a long element needs to be encoded to know.
+        if (end - begin) * 4 > limit:
+            source = self._text[begin:end].encode("utf-8", "surrogateescape")
+            if len(source) > limit:
+                raise _UnreadableError(too_long(self._limits))
 
     def _add_damaged(self, source: str, value: Any) -> None:
         """Hand on an element near bytes that are not UTF-8: CP1252, if the file may be that."""
@@ -205,14 +212,13 @@ class ArrayRows:
         return replace(place, seen_multibyte=self._multibyte)
 
     def _broken(self, why: str, at: int) -> LineupError:
-        if self._feed.failure:
+        if self._feed.failure and at >= len(self._text):
             return self._feed.failure
         before = self._text[:at].encode("utf-8", "surrogateescape")
         byte = self._origin.base + self._taken + len(before)
-        if at >= len(self._text):
-            why = "the file ends here"
-        found = shown(self._text[at : at + 20])
+        found = "where the file ends"
+        if at < len(self._text):
+            found = f"at '{shown(self._text[at])}': {why}"
         return LineupError(
-            f"the JSON array breaks at byte {byte:,}, in or behind element {self._index}, "
-            f"at '{found}': {why}"
+            f"the JSON array breaks at byte {byte:,}, in or behind element {self._index}, {found}"
         )

@@ -36,11 +36,9 @@ def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
 
 
 def _has_object_line(feed: Feed, mapping: Mapping, limits: Limits) -> bool:
-    while b"\n" not in feed.data.strip(_WHITE) and not feed.ended:
-        if len(feed.data) > limits.record_bytes:
-            return False
+    while not feed.ended and len(feed.data) < limits.record_bytes:
         feed.fill()
-    lines = feed.data.lstrip(_WHITE).splitlines()[:_LINES_TRIED]
+    lines = feed.data[: limits.record_bytes].lstrip(_WHITE).splitlines()[:_LINES_TRIED]
     return any(_is_row(line, mapping) for line in lines)
 
 

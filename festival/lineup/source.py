@@ -71,22 +71,23 @@ class Feed:
         self.ended = False
         self.failure: LineupError | None = None
         self._pieces = pieces
+        self._rest = b""
         self._piece_bytes = piece_bytes
 
     def fill(self) -> None:
-        """Gather another piece's worth of bytes, or learn that there are no more."""
-        parts, size = [self.data], 0
+        """Gather exactly one piece more, or all that is left: no matter how the bytes arrive."""
+        parts, size = [self._rest], len(self._rest)
         try:
             while size < self._piece_bytes:
-                piece = next(self._pieces, None)
-                if piece is None:
-                    self.ended = True
-                    break
-                parts.append(piece)
-                size += len(piece)
+                parts.append(next(self._pieces))
+                size += len(parts[-1])
+        except StopIteration:
+            self.ended = True
         except LineupError as failure:
             self.failure, self.ended = failure, True
-        self.data = b"".join(parts)
+        gathered = b"".join(parts)
+        self.data += gathered[: self._piece_bytes]
+        self._rest = gathered[self._piece_bytes :]
 
     def take(self, count: int) -> bytes:
         """Remove `count` bytes from the front and return them."""
