@@ -177,6 +177,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
             rest = engine.unused_data if engine.eof else engine.unconsumed_tail
             total += len(plain)
             if total > limits.decompressed_bytes:
+                yield plain[: limits.decompressed_bytes - total]
                 raise LineupError(
                     f"the gzip file holds more than {limits.decompressed_bytes:,} bytes of text; "
                     "expected no more than that: split the lineup"
