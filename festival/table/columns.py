@@ -1,7 +1,7 @@
 """Many items at once, straight into columns: for DataFrames and exports.
 
-`access.answer` makes an object of each item, which is right for a page of results. Here a page's
-JSON is decoded once and its values go into lists, while the next page is already on its way.
+`access.answer` makes an object of each item, which is right for a screen of results. Here a page's
+values go into lists at once, while the next page is already on its way.
 """
 
 import random
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from json import JSONDecoder, dumps, loads
+from operator import itemgetter
 from typing import Any
 
 from festival.errors import FestivalError, RetryableError
@@ -19,6 +20,7 @@ from festival.table.connection import Connection
 from festival.table.faults import failure
 from festival.table.item import from_item
 from festival.table.pace import pause
+from festival.table.pages import texts
 
 Columns = dict[str, list[Any]]
 
@@ -47,9 +49,10 @@ _LONGEST_KEY_JSON = 1 << 16
 
 
 def read_columns(connection: Connection, table: str, pattern: AccessPattern) -> Columns:
-    """What `access.answer` answers, as columns: the same rows in the same order.
+    """What `access.answer` answers, as columns.
 
-    Every attribute of the table is a column (`COLUMNS`), numbers are int, and what an item may
+    The same rows in the same order, but for ties: one Query gives them in its index's order. Every
+    attribute of the table is a column (`COLUMNS`), numbers are int, and what an item may
     lack is None. Throttles are waited out; raises FestivalError for a table that is not there or
     may not be read, RetryableError where a later try may succeed.
     """
@@ -80,25 +83,27 @@ def _empty() -> Columns:
 
 
 def _append(columns: Columns, body: bytes) -> None:
-    items = loads(body)["Items"]
+    items = texts(body)
     try:
         for name in _TEXTS:
-            columns[name] += [item[name]["S"] for item in items]
+            columns[name] += map(itemgetter(name), items)
         for name in _NUMBERS:
-            columns[name] += [int(item[name]["N"]) for item in items]
+            columns[name] += map(int, map(itemgetter(name), items))
     except (KeyError, ValueError) as cause:
-        for item in items:
+        for item in loads(body)["Items"]:
             from_item(item)
         raise FestivalError(f"an item has no usable {cause}: expected a performance") from cause
     for name in _OPTIONAL_TEXTS:
-        columns[name] += [item[name]["S"] if name in item else None for item in items]
+        columns[name] += [item.get(name) for item in items]
     columns["Popularity"] += [
-        int(item["Popularity"]["N"]) if "Popularity" in item else None for item in items
+        int(item["Popularity"]) if "Popularity" in item else None for item in items
     ]
 
 
 def _select(columns: Columns, pattern: AccessPattern) -> Columns:
     """The rows that the pattern keeps, in its order. A row's line is its place, for a moment."""
+    if len(pattern.queries) == 1 and pattern.keep is None:
+        return columns
     places = range(len(columns["Performer"]))
     fields = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")
     rows = map(Performance._make, zip(*(columns[name] for name in fields), places, strict=True))
