@@ -34,6 +34,8 @@ def prepare() -> None:
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.set_custom_exc(MISTAKES, _show)
+        # Figures are pictures in the notebook whatever MPLBACKEND says.
+        shell.run_line_magic("matplotlib", "inline")
 
 
 def number(value: float) -> str:

@@ -1,0 +1,172 @@
+"""Every notebook, run by papermill against the embedded AWS as a scheduler would run it."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from festival.errors import FestivalError
+from festival.ops.embedded import EmbeddedAws
+from festival.ops.notebooks import find_notebook, run_notebook
+
+ROOT = Path(__file__).parents[2]
+# What a browser would fetch from elsewhere; a link that a reader may follow is none of these.
+FETCHED = re.compile(
+    r"<(script|link|img|iframe)\b[^>]*\b(src|href)=[\"'](?!data:)|@import|import\("
+)
+
+
+class World:
+    """An embedded AWS with three lineups in its upload bucket, one of them no lineup at all."""
+
+    def __init__(self, aws, folder):
+        self.aws = aws
+        self.folder = folder
+        self.outputs = aws.deploy()
+        self.s3 = aws.session().client("s3")
+        for name in ("sample.csv", "messy.csv"):
+            self.s3.upload_file(str(ROOT / "sample" / name), self.outputs.upload_bucket, name)
+        self.s3.put_object(Bucket=self.outputs.upload_bucket, Key="empty.csv", Body=b"")
+
+    def run(self, name, **given):
+        """The executed notebook and its HTML report."""
+        out = self.folder / f"{name}-{len(list(self.folder.iterdir()))}.ipynb"
+        pairs = [(key, str(value)) for key, value in given.items()]
+        run = run_notebook(find_notebook(name), pairs, str(out), progress=False)
+        return Executed(run.executed, Path(run.report).read_text(encoding="utf-8"))
+
+    def fails(self, name, **given):
+        """What is said of a run that fails, and the executed notebook."""
+        with pytest.raises(FestivalError) as caught:
+            self.run(name, **given)
+        (place,) = re.findall(r"\(see (.*\.ipynb)\)$", str(caught.value))
+        return str(caught.value), Executed(place, "")
+
+
+class Executed:
+    def __init__(self, path, html):
+        self.html = html
+        self.cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+
+    def text(self, cell):
+        """Everything that a cell put out, as text."""
+        outputs = self.cells[cell].outputs
+        return "\n".join(
+            str(output.get("text") or output.get("data", {}).get("text/plain") or "")
+            for output in outputs
+        )
+
+    def pictures(self, cell):
+        return sum("image/png" in output.get("data", {}) for output in self.cells[cell].outputs)
+
+    @property
+    def errors(self):
+        return [
+            output
+            for cell in self.cells.values()
+            for output in cell.get("outputs", [])
+            if output.output_type == "error"
+        ]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, EmbeddedAws() as aws:
+        patch.chdir(ROOT)
+        yield World(aws, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def backfilled(world):
+    """The bucket's files in the table, by the backfill notebook; the executed notebook in S3."""
+    place = f"s3://{world.outputs.reports_bucket}/runs/backfill.ipynb"
+    run = run_notebook(find_notebook("backfill"), [("dry_run", "no")], place, progress=False)
+    executed = world.folder / "backfill.ipynb"
+    world.s3.download_file(world.outputs.reports_bucket, "runs/backfill.ipynb", str(executed))
+    html = world.s3.get_object(Bucket=world.outputs.reports_bucket, Key="runs/backfill.html")
+    assert run.report.endswith("runs/backfill.html")
+    return Executed(str(executed), html["Body"].read().decode())
+
+
+def test_a_backfill_plans_runs_and_reports_each_file(backfilled):
+    assert backfilled.text("plan-said").startswith("3 of 3 files to ingest")
+    assert "3/3" in backfilled.text("run")
+    reports = backfilled.text("reports")
+    for status in ("success", "partial", "failure"):
+        assert status in reports
+    assert "the file is empty" in backfilled.html
+
+
+def test_a_backfill_sends_one_email_for_all_its_files(world, backfilled):
+    (email,) = world.aws.emails()
+    assert email.subject == "FAILURE: backfill of 3 files - 70 rows written, 1 failed"
+    assert email.subject in backfilled.text("tell")
+
+
+def test_running_it_again_skips_what_is_done_and_mails_nobody(world, backfilled):
+    again = world.run("backfill", dry_run="no")
+    assert again.text("plan-said").startswith("0 of 3 files to ingest")
+    assert "failed before" in again.text("plan")
+    assert len(world.aws.emails()) == 1
+
+
+def test_a_query_shows_frames_pictures_and_the_price_of_a_scan(world, backfilled):
+    executed = world.run("query", performer="Solar Anorak", date="2025-07-12", time="22:30")
+    assert "105" in executed.text("performer")
+    assert "Solar Anorak" in executed.text("moment")
+    assert "Empty DataFrame" in executed.text("exact")
+    assert "times as much" in executed.text("scan")
+    assert executed.pictures("days") == 3
+    assert executed.pictures("stages") == executed.pictures("hours") == 1
+    assert not executed.errors
+
+
+def test_a_table_that_is_not_there_is_one_sentence_and_fails_the_run(world):
+    said, executed = world.fails("query", table="nowhere")
+    assert said.startswith(
+        "query.ipynb failed in cell 5 (All performances of a performer): table nowhere:"
+    )
+    (error,) = executed.errors
+    assert len("".join(error.traceback).splitlines()) == 1
+
+
+def test_validate_in_strict_mode_fails_the_run_after_it_has_shown_everything(world):
+    place = f"s3://{world.outputs.upload_bucket}/messy"
+    said, executed = world.fails("validate", source=place, strict="yes")
+    assert "failed in cell 22 (Conclusion): strict: 13 rows rejected in 1 of 1 files" in said
+    assert "Unclosed Umbrella" in executed.text("rejections")
+    assert "Lantern Parade" in executed.text("duplicates")
+    assert "zero length" in executed.text("findings-all")
+    assert executed.pictures("pictures") == 1
+
+
+def test_the_cost_model_runs_with_other_parameters(world):
+    executed = world.run(
+        "cost_model", region="eu-west-1", rows_per_day=250_000, months=3, memory=1024, shards=4
+    )
+    assert "Prices of eu-west-1 as of" in executed.text("prices-said")
+    assert "Month 3 costs $" in executed.text("bill-said")
+    assert "250,000 rows: " in executed.text("time")
+    for picture in ("picture", "time-picture", "partitions"):
+        assert executed.pictures(picture) == 1
+
+
+def test_a_report_opens_without_a_network(backfilled, world):
+    assert backfilled.html.count("<html") == 1
+    assert not FETCHED.search(backfilled.html)
+    assert "<script" not in backfilled.html
+
+
+def test_wrong_parameters_are_refused_before_anything_runs(world):
+    before = list(world.folder.iterdir())
+    with pytest.raises(FestivalError, match="has no parameter 'perfomer': did you mean"):
+        world.run("query", perfomer="Björk")
+    with pytest.raises(FestivalError, match="parameter months is 'few': expected a whole number"):
+        world.run("cost_model", months="few")
+    assert list(world.folder.iterdir()) == before
+
+
+def test_a_notebook_that_is_not_there_is_named_beside_those_that_are(world):
+    with pytest.raises(FestivalError, match="no notebook 'queries': notebooks/ has backfill, cost"):
+        find_notebook("queries")
