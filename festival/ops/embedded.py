@@ -24,6 +24,8 @@ from festival.ops.runtime import DeployedFunction
 from festival.ops.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
+# Who makes a call is told by the access key: a person, the function, or Lambda on its behalf.
+PERSON, FUNCTION, LAMBDA = "embedded", "function", "lambda"
 EMAIL = "operator@festival.example"
 
 # Read once a process: without it each session spends a third of a second on parsing JSON.
@@ -50,7 +52,7 @@ def isolated(
     no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), loopback]))
     return {
         **kept,
-        "AWS_ACCESS_KEY_ID": "embedded",
+        "AWS_ACCESS_KEY_ID": PERSON,
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
@@ -87,9 +89,15 @@ class EmbeddedAws:
 
     _running = threading.Lock()
 
-    def __init__(self, port: int = 0) -> None:
-        """`port` 0 takes any free one."""
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
+    ) -> None:
+        """`port` 0 takes any free one. `on_request` is as `moto_server.serving` has it."""
         self._port = port
+        self._on_request = on_request
         self._exit = ExitStack()
         self._sessions = threading.local()
         self._deployments = 0
@@ -106,7 +114,7 @@ class EmbeddedAws:
             self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
             starting.enter_context(moto_gaps.patched())
             self.endpoint_url = starting.enter_context(
-                serving(self._port, self._after_stack_change)
+                serving(self._port, self._after_stack_change, self._on_request)
             )
             for name in ("config", "credentials"):
                 (self._folder / name).touch()
@@ -123,9 +131,7 @@ class EmbeddedAws:
     def session(self) -> Any:
         """A boto3 session of this AWS, a new one for each thread that asks."""
         if not hasattr(self._sessions, "session"):
-            core = botocore.session.get_session()
-            core.register_component("data_loader", SERVICE_MODELS)
-            self._sessions.session = boto3.Session(botocore_session=core)
+            self._sessions.session = _new_session()
         return self._sessions.session
 
     def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
@@ -165,7 +171,9 @@ class EmbeddedAws:
             on_log=on_log,
         )
         self._exit.callback(function.close)
-        poller = Poller(session.client("sqs"), source, function, on_invocation=on_invocation)
+        poller = Poller(
+            _new_session(LAMBDA).client("sqs"), source, function, on_invocation=on_invocation
+        )
         self._exit.callback(poller.stop)
         return poller
 
@@ -193,8 +201,16 @@ class EmbeddedAws:
 
     def _function_environment(self) -> dict[str, str]:
         """What the function sees of this machine: as in Lambda, next to nothing."""
-        return {
+        seen = {
             name: value
             for name, value in self.environment.items()
             if name.startswith("AWS_") or name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
         }
+        return {**seen, "AWS_ACCESS_KEY_ID": FUNCTION}
+
+
+def _new_session(access_key: str | None = None) -> Any:
+    core = botocore.session.get_session()
+    core.register_component("data_loader", SERVICE_MODELS)
+    secret = access_key and "embedded"
+    return boto3.Session(access_key, secret, botocore_session=core)

@@ -4,7 +4,7 @@ import http.client
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
@@ -26,11 +26,16 @@ class _Handler(MotoRequestHandler):
 
 
 @contextmanager
-def serving(port: int, after_stack_change: Callable[[], None]) -> Iterator[str]:
+def serving(
+    port: int,
+    after_stack_change: Callable[[], None],
+    on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
+) -> Iterator[str]:
     """An empty AWS behind the URL that is yielded.
 
     `after_stack_change` is called once CloudFormation is done with a stack, and before the caller
-    has the answer.
+    has the answer. `on_request` sees each request first: its WSGI environment, and the body of one
+    that is a form.
     """
     moto = DomainDispatcherApplication(create_backend_app)
 
@@ -38,9 +43,11 @@ def serving(port: int, after_stack_change: Callable[[], None]) -> Iterator[str]:
         # moto warns of much that it does not do. With each request, because a test runner that
         # makes errors of warnings sets its filters anew for each test.
         warnings.filterwarnings("ignore", module=r"moto\.")
-        changes_stack = _changes_stack(environ)
+        form = _form(environ)
+        if on_request is not None:
+            on_request(environ, form)
         answer: Iterable[bytes] = moto(environ, start_response)
-        if changes_stack:
+        if parse_qs(form.decode()).get("Action", [""])[0] in STACK_CHANGES:
             answer = list(answer)
             after_stack_change()
         return answer
@@ -58,12 +65,13 @@ def serving(port: int, after_stack_change: Callable[[], None]) -> Iterator[str]:
             thread.join()
 
 
-def _changes_stack(environ: dict[str, Any]) -> bool:
-    if "/cloudformation/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
-        return False
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+def _form(environ: dict[str, Any]) -> bytes:
+    """The body of a request in AWS's query protocol, such as every one to CloudFormation."""
+    if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        return b""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    return parse_qs(body.decode()).get("Action", [""])[0] in STACK_CHANGES
+    return body
 
 
 def _reset(port: int) -> None:
