@@ -70,7 +70,8 @@ def ingest_blocks(
                 break
     except LineupError as broken:
         error = str(broken)
-    return Pass(paused_at, error, settle(tally, writer))
+    unwritten_because = settle(tally, writer) or (writer.stopped if writer is not None else "")
+    return Pass(paused_at, error, unwritten_because)
 
 
 def settle(tally: Tally, writer: Writer | None) -> str:
