@@ -50,6 +50,11 @@ EXTRAS = {
     "local": {"moto", "yaml", "flask", "werkzeug"},
 }
 
+REMEDIES = {
+    "NoCredentialsError": "run aws configure, or name a profile in AWS_PROFILE",
+    "NoRegionError": "name one in AWS_REGION, or in the profile",
+}
+
 
 class Commands(click.Group):
     """A group whose commands are loaded when they are called."""
@@ -116,7 +121,8 @@ def run(args: list[str] | None) -> int:
         return complain(f"{error.filename or 'festival'}: {error.strerror or error}")
     except Exception as error:
         if is_from_aws(error):
-            return complain(f"AWS: {error}")
+            remedy = REMEDIES.get(type(error).__name__, "")
+            return complain(f"AWS: {error}{remedy and f': {remedy}'}")
         raise
 
 
