@@ -5,6 +5,7 @@ typed attributes, for boto3) and `put_request_encoder` (the JSON text of a PutRe
 writer; it must say exactly what `to_item` says).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
@@ -118,7 +119,8 @@ def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
 def _value_size(value: Mapping[str, str]) -> int:
     if "S" in value:
         return _bytes(value["S"])
-    digits = value["N"].lstrip("-").replace(".", "").strip("0")
+    # Two digits share a byte, pair by pair; only whole pairs of zeros at the end take none.
+    digits = re.sub("(00)+$", "", value["N"].lstrip("-0"))
     return (len(digits) + 1) // 2 + 1 + value["N"].startswith("-")
 
 

@@ -119,7 +119,10 @@ def test_shards_share_a_busy_lineup_evenly():
 
 @pytest.mark.parametrize(
     ("number", "size"),
-    [("0", 1), ("7", 2), ("10", 2), ("97", 2), ("100", 2), ("123", 3), ("1440", 3), ("-5", 3)],
+    [
+        *(("0", 1), ("7", 2), ("10", 2), ("97", 2), ("100", 2), ("123", 3), ("620", 3)),
+        *(("1000", 2), ("1440", 3), ("-5", 3)),
+    ],
 )
 def test_a_number_counts_a_byte_for_two_significant_digits_and_one_more(number, size):
     assert item_size({"N": {"N": number}}) == len("N") + size
