@@ -1,4 +1,4 @@
-"""What must hold when a schedule is over: nothing lost, nothing twice, and the ledger explains it."""
+"""What must hold when a schedule is over: nothing lost, nothing twice, all explained."""
 
 import csv
 import io
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from festival.ingest.attributes import unpack
-from festival.ingest.rejected import name_hash
 from festival.ingest.events import files_of_message
 from festival.ingest.records import FAILED, NOTIFIED, SUPERSEDED, VersionRecord, to_record
+from festival.ingest.rejected import name_hash
 from festival.lineup.model import Performance
 from festival.table.item import to_item
 
 from .lineups import Lineup
 from .plan import DONE_UNKNOWN
-from .world import REPORTS, UPLOADS, Upload, World
+from .world import REPORTS, UPLOADS, Mail, Upload, World
 
 TableKey = tuple[str, str]
 
@@ -222,6 +222,8 @@ class Checker:
         sent = defaultdict(list)
         for mail in self.world.record.mails:
             sent[mail.file, mail.version].append(mail)
+            if not mail.settled:
+                yield f"told before it was recorded: {mail}"
         for name, record in self.records.items():
             reopened = self.world.record.redriven.get(name)
             mails = sent.get(name, [])
@@ -244,15 +246,15 @@ class Checker:
     def _status(self, record: VersionRecord) -> str:
         return record.report.status.upper()
 
-    def _repeated(self, name: tuple[str, str], mails: list[object]) -> Iterable[str]:
+    def _repeated(self, name: tuple[str, str], mails: list[Mail]) -> Iterable[str]:
         for mail in mails[:-1]:
             if not self._is_excused(mail):
                 yield f"{name} was told of again without need: {mail}"
 
-    def _is_excused(self, mail: object) -> bool:
+    def _is_excused(self, mail: Mail) -> bool:
         """Its run died, or lost an answer, between sending it and having recorded it."""
         record = self.world.record
-        number, invocation = mail.call, mail.invocation  # type: ignore[attr-defined]
+        number, invocation = mail.call, mail.invocation
         if record.died.get(invocation, -1) >= number:
             return True
         calls = [call for call in record.calls[number:] if call.invocation == invocation]

@@ -68,12 +68,18 @@ class Lineup:
         return {row.line for row in self.rows if row.performance is None}
 
 
-def make_lineup(random: Random, owner: str) -> Lineup:
-    """A file of 3 to 40 rows. Most performers are `owner`'s own, a few are shared between files."""
+def make_lineup(random: Random, owner: str, former: Lineup | None = None) -> Lineup:
+    """A file of 3 to 40 rows. Most performers are `owner`'s own, a few are shared between files.
+
+    A new version has about half of the former one's performances, with other values.
+    """
     rows: list[Row] = []
+    known = [row for row in former.rows if row.performance] if former else []
     for _ in range(random.randint(3, 40)):
         earlier = [row for row in rows if row.performance]
-        if earlier and random.random() < 0.2:
+        if known and random.random() < 0.5:
+            rows.append(_same_key(random, random.choice(known)))
+        elif earlier and random.random() < 0.2:
             rows.append(_same_key(random, random.choice(earlier)))
         else:
             rows.append(_row(random, owner))

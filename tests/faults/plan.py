@@ -44,10 +44,10 @@ class Plan:
         if not self.enabled:
             return ""
         random = Random(f"{self.seed}/{invocation}/{operation}/{nth}")
-        if random.random() >= self.rates.get(service, 0):
-            return ""
-        kinds = ANY_CALL + (UNPROCESSED,) * 4 if operation == "BatchWriteItem" else ANY_CALL
-        return random.choice(kinds)
+        chance = random.random()
+        if operation == "BatchWriteItem" and chance < 2 * self.rates[service]:
+            return random.choice((*ANY_CALL, *[UNPROCESSED] * len(ANY_CALL)))
+        return random.choice(ANY_CALL) if chance < self.rates[service] else ""
 
 
 def make_plan(random: Random, seed: str) -> Plan:

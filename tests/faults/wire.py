@@ -1,4 +1,4 @@
-"""What goes over the wire between the code and AWS, and a proxy that lets a test decide its fate."""
+"""What goes over the wire to AWS and back, and a proxy that lets a test decide about it."""
 
 import json
 import socket

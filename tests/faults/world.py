@@ -100,6 +100,7 @@ class Mail:
     file: str
     version: str
     subject: str
+    settled: bool
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Record:
     calls: list[Call] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
-    told: list[tuple[int, str, str]] = field(default_factory=list)
+    settled: set[tuple[str, str]] = field(default_factory=set)
     died: dict[int, int] = field(default_factory=dict)
     redriven: dict[tuple[str, str], int] = field(default_factory=dict)
     reasons: set[tuple[str, int]] = field(default_factory=set)
@@ -140,7 +141,9 @@ class World:
         self._news: SimpleQueue[Invocation] = SimpleQueue()
         self._active: list[Invocation] = []
         self._corpses: list[Invocation] = []
-        self._together = self.random.choice((1, 2, 2, 3))
+        # In a crowd versions come while others are at work, and the younger run overtakes.
+        self._crowded = self.random.random() < 0.3
+        self._together = 3 if self._crowded else self.random.choice((1, 2, 2, 3))
         self._batch_size = self.random.choice((1, 1, 1, 3))
         self._repeated: set[str] = set()
         self._actions = self._agenda()
@@ -178,13 +181,14 @@ class World:
     def _agenda(self) -> list[tuple[float, str, Lineup | None]]:
         """When which file is uploaded, uploaded anew, deleted."""
         actions: list[tuple[float, str, Lineup | None]] = []
-        spread = self.random.choice((5, 60, 600))
-        for number in range(self.random.choice((1, 2, 2, 3))):
+        spread = 0.4 if self._crowded else self.random.choice((2, 60, 600))
+        for number in range(1 if self._crowded else self.random.choice((1, 2, 2, 3))):
             key = f"lineups/day {number} é.csv"
-            when = self.clock.now
+            when, lineup = self.clock.now, None
             for _ in range(self.random.choice((1, 1, 2, 3))):
                 when += self.random.uniform(0, spread)
-                actions.append((when, key, make_lineup(self.random, f"no. {number}")))
+                lineup = make_lineup(self.random, f"no. {number}", lineup)
+                actions.append((when, key, lineup))
             if self.random.random() < 0.1:
                 actions.append((when + self.random.uniform(0, spread), key, None))
         return sorted(actions, key=lambda action: action[0])
@@ -200,7 +204,8 @@ class World:
             version = self.backend.put(UPLOADS, key, lineup.body)
             self.record.uploads[key].append(Upload(version, lineup))
             for _ in range(1 + self._befalls(0.1, faults.REPEATED)):
-                delay = self.random.choice((0, self.random.uniform(0, 120)))
+                late = not self._crowded and self.random.random() < 0.5
+                delay = self.random.uniform(0, 120) if late else 0
                 self.queue.send(_event(key, version, len(self.record.calls)), delay)
 
     def _befalls(self, chance: float, kind: str) -> bool:
@@ -215,13 +220,14 @@ class World:
         """One call, one more run of the function, or a leap in time; False: nothing is left."""
         self._await_quiet()
         self._act()
-        if len(self._active) < self._together and (ready := self.queue.visible()):
-            if not self._active or self.random.random() < 0.15:
-                self._deliver(ready)
-                return True
+        ready = self.queue.visible() if len(self._active) < self._together else []
+        if ready and (not self._active or self.random.random() < (0.5 if self._crowded else 0.15)):
+            self._deliver(ready)
+            return True
         waiting = [(each, ticket) for each in self._active for ticket in each.waiting]
         if waiting:
-            self._decide(*self.random.choice(waiting))
+            overtakes = self._crowded and self.random.random() < 0.7
+            self._decide(*(waiting[-1] if overtakes else self.random.choice(waiting)))
             return True
         return self._leap()
 
@@ -413,29 +419,29 @@ class World:
     def _note(self, invocation: Invocation, request: Request, answer: Answer) -> None:
         number = len(self.record.calls)
         operation = request.call[1]
-        if operation == "GetObject":
+        if operation == "HeadObject" and self._crowded and self._actions:
+            # The worst moment for a new version: right after the old one was found the newest.
+            when, *what = self._actions[0]
+            self._actions[0] = (min(when, self.clock.now), *what)
+        elif operation == "GetObject":
             bucket, key = request.bucket_and_key
             if bucket == UPLOADS:
                 invocation.reading[f"{bucket}/{key}"] = request.query.get("versionId", "")
         elif operation == "BatchWriteItem":
             self._note_writes(invocation, request, number)
         elif operation == "Publish":
-            text = dict(
-                line.split(": ", 1) for line in request.form["Message"].splitlines() if ": " in line
-            )
-            self.record.mails.append(
-                Mail(
-                    number,
-                    invocation.number,
-                    text["File"],
-                    text.get("Version", ""),
-                    request.form["Subject"],
-                )
-            )
-        elif operation == "UpdateItem" and "NotifiedAt = " in request.json["UpdateExpression"]:
+            self.record.mails.append(self._mail(invocation, request, number))
+        elif operation == "UpdateItem" and "Outcome = " in request.json["UpdateExpression"]:
             key = request.json["Key"]
             version = key["Entry"]["S"].removeprefix("VERSION#")
-            self.record.told.append((number, key["File"]["S"], version))
+            self.record.settled.add((key["File"]["S"], version))
+
+    def _mail(self, invocation: Invocation, request: Request, number: int) -> Mail:
+        lines = request.form["Message"].splitlines()
+        text = dict(line.split(": ", 1) for line in lines if ": " in line)
+        name = (text["File"], text.get("Version", ""))
+        settled = name in self.record.settled
+        return Mail(number, invocation.number, *name, request.form["Subject"], settled)
 
     def _note_writes(self, invocation: Invocation, request: Request, number: int) -> None:
         written: dict[str, set[tuple[str, str]]] = defaultdict(set)
