@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any
 
 from festival.ingest.attempt import Means
-from festival.ingest.budget import Budget
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
 from festival.ingest.kept import Reports
@@ -20,7 +19,6 @@ from festival.ingest.settings import Settings
 from festival.ingest.writers import writer_opener
 
 NUDGE_DELAY_SECONDS = 2
-LEAST_SECONDS = 4.0
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -33,11 +31,8 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     failures = []
     for record in event["Records"]:
         message = Message.of_record(record)
-        remaining = context.get_remaining_time_in_millis() / 1000
         owner = f"{context.aws_request_id} {uuid.uuid4().hex[:8]}"
-        if remaining < LEAST_SECONDS or not desk.work_on(
-            message, owner, Budget.of_invocation(remaining)
-        ):
+        if not desk.work_on(message, owner, lambda: context.get_remaining_time_in_millis() / 1000):
             failures.append({"itemIdentifier": message.id})
     return {"batchItemFailures": failures}
 

@@ -1,7 +1,7 @@
 """One SQS message of the ingest queue: try its files, and decide what becomes of the message."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from festival.ingest.leases import LeaseHeldError
 from festival.ingest.log import Log
 from festival.ingest.service import Ingestor
 
+LEAST_SECONDS = 4.0
 FIRST_PAUSE_SECONDS = 20.0
 LONGEST_PAUSE_SECONDS = 900.0
 LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
@@ -29,6 +30,11 @@ class Message:
     body: str
     receipt_handle: str
     receives: int
+
+    @property
+    def name(self) -> str:
+        """This delivery of the message, as the ledger names it."""
+        return f"{self.id} receive {self.receives}"
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Message":
@@ -51,30 +57,44 @@ class Desk:
     function: str
     log: Log
 
-    def work_on(self, message: Message, owner: str, budget: Budget) -> bool:
-        """Try every file of the message. True: it is done with; False: it has to come back."""
+    def work_on(self, message: Message, owner: str, remaining: Callable[[], float]) -> bool:
+        """Try every file of the message. True: it is done with; False: it has to come back.
+
+        `remaining` says in how many seconds the invocation is ended.
+        """
         log = self.log.with_context(messageId=message.id, receives=message.receives)
         try:
             events = files_of_message(message.body)
         except FestivalError as error:
             log.error("message not understood", reason=str(error))
-            self._note(FileEvent("message", message.id, "-"), message, str(error), log)
+            self._note_unread(message, str(error), log)
             self._hide(message, 0, log)
             return False
         if not events:
             log.info("message passed over", reason="a test event or a folder marker")
-        done = [self._work_on_file(event, message, owner, budget, log) for event in events]
+        done = [self._work_on_file(event, message, owner, remaining, log) for event in events]
         return all(done)
 
     def _work_on_file(
-        self, event: FileEvent, message: Message, owner: str, budget: Budget, log: Log
+        self,
+        event: FileEvent,
+        message: Message,
+        owner: str,
+        remaining: Callable[[], float],
+        log: Log,
     ) -> bool:
         log = log.with_context(file=event.file, version=event.version)
+        seconds = remaining()
+        if seconds < LEAST_SECONDS:
+            log.info("waits for another invocation", reason=f"{seconds:.1f} s are left of this one")
+            return self._come_back(message, 0, log)
+        budget = Budget.of_invocation(seconds)
         try:
             result = self.ingestor.ingest(event, owner, budget)
         except LeaseHeldError as held:
             log.info("waits for another attempt", reason=str(held), owner=held.owner)
-            return self._wait(message, held, log)
+            until = held.until - self.ingestor.means.ledger.now()
+            return self._come_back(message, until + random.uniform(1, 5), log)
         except RetryableError as error:
             return self._failed(event, message, owner, budget, error, log)
         except FestivalError as error:
@@ -86,9 +106,8 @@ class Desk:
         self._tell_metrics(result, log)
         return True
 
-    def _wait(self, message: Message, held: LeaseHeldError, log: Log) -> bool:
-        """Hide the message until the lease lapses; at its last receive, send it anew instead."""
-        seconds = held.until - self.ingestor.means.ledger.now() + random.uniform(1, 5)
+    def _come_back(self, message: Message, seconds: float, log: Log) -> bool:
+        """Hide a message that was not tried; at its last receive, send it anew instead."""
         if message.receives < self.max_receives:
             self._hide(message, seconds, log)
             return False
@@ -127,12 +146,16 @@ class Desk:
         return False
 
     def _note(self, event: FileEvent, message: Message, reason: str, log: Log) -> None:
-        name = f"{message.id} receive {message.receives}"
         try:
-            self.ingestor.means.ledger.note_failed_try(
-                event.file, event.version or "unknown", name, reason
-            )
-        except (ClientError, BotoCoreError, FestivalError) as error:
+            self.ingestor.note_failed_try(event, message.name, reason)
+        except FestivalError as error:
+            log.warning("the reason could not be kept", reason=str(error))
+
+    def _note_unread(self, message: Message, reason: str, log: Log) -> None:
+        ledger = self.ingestor.means.ledger
+        try:
+            ledger.note_failed_try(MESSAGE_FILE + message.id, "-", message.name, reason)
+        except (ClientError, BotoCoreError) as error:
             log.warning("the reason could not be kept", reason=str(error))
 
     def _hide(self, message: Message, seconds: float, log: Log) -> None:
