@@ -76,8 +76,8 @@ def test_a_query_that_finds_nothing_costs_half_a_unit():
 
 
 def test_each_page_of_a_megabyte_is_rounded_for_itself():
-    # 5,000 × 300 B are 1.43 MB: 3,495 items (1,048,500 B, 256 blocks) and 1,505 (451,500 B, 111).
-    assert query_units([300] * 5000) == (256 + 111) / 2
+    # 260 × 4,100 B are 261 blocks; as pages of 255 items (256 blocks) and of 5 (6 blocks) one more.
+    assert query_units([4100] * 260) == (256 + 6) / 2
 
 
 def test_every_copy_of_an_item_is_stored_with_a_hundred_bytes_more():
