@@ -5,8 +5,8 @@ A batch cannot come near the request's limit of 16 MB: the keys' limits and a pa
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from json import dumps, loads
+from typing import NamedTuple
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
@@ -19,8 +19,7 @@ _ABOUT_A_ROW = frozenset({"ValidationException", "SerializationException"})
 _ALL_STORED = b'"UnprocessedItems":{}'
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """Done, but for the rows that DynamoDB asks to send again."""
 
     unprocessed: list[Performance]
@@ -30,23 +29,20 @@ class Stored:
         return bool(self.unprocessed)
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """Nothing is known to be stored; a later try may succeed."""
 
     reason: str
     throttled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """At least one of the rows can never be stored."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """No request of this writer can succeed."""
 
     reason: str

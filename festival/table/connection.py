@@ -8,10 +8,9 @@ signature, the endpoint, TLS and proxies) and sends a body that is already writt
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from json import loads
 from queue import Empty, Full
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from botocore.auth import SigV4Auth
@@ -27,8 +26,7 @@ from festival.table.exchange import Reply, UnusualAnswerError, exchange, message
 _API = "DynamoDB_20120810"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
 
     status: int
@@ -44,17 +42,18 @@ class Answer:
             return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
 
 
-@dataclass(slots=True)
 class _Request:
     """As much of botocore's AWSRequest as SigV4Auth looks at. Making a whole one costs as much
     again as signing it."""
 
-    url: str
-    body: bytes
-    headers: dict[str, str]
-    method: str = "POST"
-    params: None = None
-    context: dict[str, Any] = field(default_factory=dict)
+    method = "POST"
+    params = None
+
+    def __init__(self, url: str, headers: dict[str, str], body: bytes) -> None:
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.context: dict[str, Any] = {}
 
 
 class Connection:
@@ -207,7 +206,7 @@ class Connection:
                 raise NoCredentialsError()
             # Frozen anew for each request: this is where botocore refreshes them in time.
             frozen = self._credentials.get_frozen_credentials()
-            request: Any = _Request(self._url, body, headers)
+            request: Any = _Request(self._url, headers, body)
             SigV4Auth(frozen, "dynamodb", self._region).add_auth(request)
         except BotoCoreError as error:
             raise FestivalError(f"{operation} at {self._url}: {error}") from error

@@ -4,28 +4,21 @@ urllib3 and http.client make some forty objects of an answer that has six header
 the writer's processor time. What is not a plain answer of known length is left to them.
 """
 
-import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple, TypeGuard
 
 _CHUNK = 1 << 16
 _LARGE_CHUNK = 1 << 18
 _LONGEST_HEAD = 1 << 16
-_STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)[ \r]")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
-_CHECKSUM = re.compile(rb"\r\nx-amz-crc32:[ \t]*(\d{1,10})[ \t]*\r\n", re.IGNORECASE)
-_UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|content-encoding)[ \t]*:", re.IGNORECASE)
-_CLOSES = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
 
 
 class UnusualAnswerError(Exception):
     """An answer that is for a whole HTTP library to read; the connection cannot be used again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP answer: its status, body, DynamoDB's checksum, and whether the connection ends."""
 
     status: int
@@ -60,16 +53,32 @@ def exchange(connected: socket.socket, sent: bytes, timeout: float) -> Reply:
         connected.settimeout(_left(until))
         received += _some(connected.recv(_CHUNK))
     head, rest = received[: end + 2], received[end + 4 :]
-    status, length = _STATUS.match(head), _LENGTH.search(head)
-    if not status or not length or _UNUSUAL.search(head):
+    status, length = head[9:12], _header(head, b"content-length")
+    if not (head.startswith(b"HTTP/1.1 ") and status.isdigit() and _is_count(length)):
         raise UnusualAnswerError
-    checksum = _CHECKSUM.search(head)
+    if status < b"200" or _header(head, b"transfer-encoding") or _header(head, b"content-encoding"):
+        raise UnusualAnswerError
+    checksum = _header(head, b"x-amz-crc32")
     return Reply(
-        status=int(status[1]),
-        body=_whole(connected, rest, int(length[1]), until),
-        checksum=checksum[1].decode() if checksum else None,
-        closes=_CLOSES.search(head) is not None,
+        status=int(status),
+        body=_whole(connected, rest, int(length), until),
+        checksum=None if checksum is None else checksum.decode("latin-1"),
+        closes=_header(head, b"connection") == b"close",
     )
+
+
+def _is_count(value: bytes | None) -> TypeGuard[bytes]:
+    return value is not None and value.isdigit() and len(value) < 11
+
+
+def _header(head: bytes, name: bytes) -> bytes | None:
+    """The value of a header, in lower case; `name` in lower case, too."""
+    head = head.lower()
+    at = head.find(b"\r\n" + name + b":")
+    if at < 0:
+        return None
+    begin = at + len(name) + 3
+    return head[begin : head.index(b"\r\n", begin)].strip()
 
 
 def _whole(connected: socket.socket, begun: bytes, length: int, until: float) -> bytes:

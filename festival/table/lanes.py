@@ -6,14 +6,13 @@ way is held until these are settled.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from festival.lineup.model import Performance
 from festival.table.schema import MAX_BATCH_ITEMS
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """At most 25 rows to be sent together, and the lanes that are held until they are settled."""
 
     rows: list[Performance]

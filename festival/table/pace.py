@@ -4,14 +4,13 @@ Additive increase, multiplicative decrease, as TCP meets a congested path (Chiu 
 full jitter as in "Exponential Backoff And Jitter" (AWS Architecture Blog).
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """How many requests may be on their way at once: from 1 to `most`."""
 
     most: int
@@ -22,13 +21,13 @@ class Pace:
         """One more for each whole window of requests that succeeded."""
         if self.allowed >= self.most:
             return self
-        return replace(self, allowed=min(self.most, self.allowed + 1 / self.allowed))
+        return self._replace(allowed=min(self.most, self.allowed + 1 / self.allowed))
 
     def after_throttle(self, sent: float, now: float) -> "Pace":
         """Half, once for all the requests that were on their way together."""
         if sent < self.cut_at:
             return self
-        return replace(self, allowed=max(1.0, self.allowed / 2), cut_at=now)
+        return self._replace(allowed=max(1.0, self.allowed / 2), cut_at=now)
 
 
 def pause(attempt: int, chance: float) -> float:

@@ -3,7 +3,7 @@
 Limits: "Quotas in Amazon DynamoDB" (docs: ServiceQuotas, Constraints).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PARTITION_KEY = "Performer"
 SORT_KEY = "Performance"
@@ -15,8 +15,7 @@ MAX_ITEM_BYTES = 400 * 1024
 MAX_BATCH_ITEMS = 25
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """A global secondary index: its name, keys. All project every attribute."""
 
     name: str

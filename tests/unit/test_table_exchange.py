@@ -73,6 +73,8 @@ def test_an_answer_may_have_no_checksum_no_body_and_be_the_last():
         b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
         b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD % 2 + b"{}",
         HEAD % 2 + b"{}surplus",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n{}",
         b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
         b"x" * 200_000,
     ],
