@@ -4,10 +4,11 @@ import re
 from datetime import date
 from typing import Any, NamedTuple
 
-from festival.lineup.model import MINUTES_PER_DAY
-from festival.lineup.values import Number, RuleError, text_of
+from festival.lineup.model import FIELDS, MINUTES_PER_DAY, clock
+from festival.lineup.values import Number, RangeEnd, RangeStart, RuleError, text_of
 
 EXPECTED = "expected a time such as 20:00, 8:30pm, 19h30 or 2230"
+LAST_MINUTE = MINUTES_PER_DAY - 1
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})"
@@ -22,6 +23,8 @@ _DATE_TIME = re.compile(
     r" ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
     re.IGNORECASE,
 )
+_BETWEEN = re.compile(r" ?[-‐‑‒–—―−~/] ?| (?:to|until|till|bis|tot|til|à|al?) ", re.IGNORECASE)
+_START, _END = FIELDS.index("Start"), FIELDS.index("End")
 
 
 class Moment(NamedTuple):
@@ -36,7 +39,13 @@ class Moment(NamedTuple):
     offset: int | None = None
 
 
-def moment(value: Any, *, last: int = MINUTES_PER_DAY - 1) -> Moment:
+def as_range(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Six cells whose Start and End are one cell, as its start and its end."""
+    parts = RangeStart(cells[_START]), RangeEnd(cells[_END])
+    return (*cells[:_START], *parts, *cells[_END + 1 :])
+
+
+def moment(value: Any, *, last: int = LAST_MINUTE) -> Moment:
     """The time of day in a cell. `last` is the latest minute allowed: 1439 or, for an end, 1440.
 
     Without am or pm an hour is a 24-hour hour; text of digits alone is HMM or HHMM; a JSON integer
@@ -57,6 +66,27 @@ def moment(value: Any, *, last: int = MINUTES_PER_DAY - 1) -> Moment:
     raise RuleError(f"is no time; {EXPECTED}")
 
 
+def parts(value: Any) -> tuple[str, str]:
+    """The two times of a cell such as `8:30 PM – 12:15 AM`; the second may be missing.
+
+    Raises RuleError where it is not clear which they are, or where only one of the two has am or
+    pm: the other could then be meant either way.
+    """
+    text = text_of(value)
+    splits = [(text[: at.start()], text[at.end() :]) for at in _BETWEEN.finditer(text)]
+    timed = [(first, second) for first, second in splits if _is_time(first) and _is_time(second)]
+    if len(timed) == 1:
+        halves = {moment(each, last=MINUTES_PER_DAY).form == "8:00pm" for each in timed[0]}
+        if len(halves) > 1:
+            raise RuleError("has am or pm at one of its times; expected it at both or at neither")
+        return timed[0]
+    if _is_time(text):
+        return text, ""
+    if len(timed) > 1 or not (open_ended := [each for each in splits if _is_time(each[0])]):
+        raise RuleError("is no range of times; expected one such as 20:00 - 21:30")
+    return open_ended[0]
+
+
 def calendar_day(text: str) -> str:
     """`YYYY-MM-DD` as it is, once it is a day of the calendar. Raises RuleError."""
     try:
@@ -64,6 +94,14 @@ def calendar_day(text: str) -> str:
     except ValueError:
         raise RuleError("is no day of the calendar; expected YYYY-MM-DD") from None
     return text
+
+
+def _is_time(text: str) -> bool:
+    try:
+        moment(text, last=MINUTES_PER_DAY)
+    except RuleError:
+        return False
+    return True
 
 
 def _from_clock(found: re.Match[str], last: int) -> Moment:
@@ -92,7 +130,9 @@ def _from_date_time(found: re.Match[str], last: int) -> Moment:
     day, hour, minute, second, zone = found.groups()
     if second and int(second) > 59:
         raise RuleError("has more than 59 seconds; expected a time of day")
-    return Moment(_minutes(hour, minute, last), "date-time", calendar_day(day), _offset(zone))
+    minutes = _minutes(hour, minute, min(last, MINUTES_PER_DAY))
+    form = "date-time with offset" if zone else "date-time"
+    return Moment(minutes, form, calendar_day(day), _offset(zone))
 
 
 def _offset(zone: str | None) -> int | None:
@@ -108,6 +148,6 @@ def _offset(zone: str | None) -> int | None:
 def _minutes(hour: str, minute: str, last: int) -> int:
     total = int(hour) * 60 + int(minute)
     if int(minute) > 59 or total > last:
-        latest = "24:00" if last == MINUTES_PER_DAY else f"{last // 60:02d}:{last % 60:02d}"
+        latest = "23:59" if last == LAST_MINUTE else clock(last)
         raise RuleError(f"is no time of day; expected 00:00 to {latest}")
     return total

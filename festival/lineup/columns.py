@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from festival.errors import LineupError
+from festival.lineup.clocks import as_range
 from festival.lineup.mapping import Mapping
-from festival.lineup.values import clean, shown
+from festival.lineup.model import FIELDS, TIME
+from festival.lineup.values import fold, shown
 
-FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 REQUIRED = FIELDS[:5]
 
 ALIASES = {
@@ -19,57 +20,108 @@ ALIASES = {
     "Start": "start time, starts, starts at, from, begin, begin time, début, beginn, time start",
     "End": "end time, ends, ends at, finish, finish time, to, until, till, fin, ende, time end",
     "Popularity": "",
+    TIME: "times, set time, set times, time slot, horaire, horaires, uhrzeit",
+}
+_FOLDED_ALIASES = {
+    field: {fold(alias) for alias in aliases.split(",")} - {""}
+    for field, aliases in ALIASES.items()
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """For each of the six fields the index of its column, or None; the others are ignored."""
+    """For each of the six fields the index of its column, or None; the other columns are ignored.
+
+    `constants` are the values of fields that are in no column. With `is_range` one column is both
+    Start and End. `missing` fields have no column, `unclear` says which matches are in doubt.
+    """
 
     places: tuple[int | None, ...]
-    ignored: tuple[str, ...]
+    constants: tuple[tuple[int, str], ...] = ()
+    is_range: bool = False
+    ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """The fields a lineup needs that no column gives."""
-        return tuple(
-            field for field, place in zip(REQUIRED, self.places, strict=False) if place is None
-        )
+    def is_plain(self) -> bool:
+        """Whether the cells are just those of the columns."""
+        return not self.constants and not self.is_range
 
-
-def fold(name: str) -> str:
-    """A column's name without case, spaces, underscores and hyphens."""
-    return clean(name).casefold().translate(_UNIMPORTANT)
+    def completed(self, cells: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Six cells with the constants, and with a range as its start and its end."""
+        constants = dict(self.constants)
+        cells = tuple(constants.get(field, cell) for field, cell in enumerate(cells))
+        return as_range(cells) if self.is_range else cells
 
 
 def match(names: Sequence[str], mapping: Mapping) -> Columns:
     """Find each field's column: as the mapping says, else by the field's name, else by an alias.
 
-    Raises LineupError where two columns match one field, and where a column that the mapping
-    names is not there.
+    One `Time` column stands for Start and End where neither has a column of its own.
     """
-    folded = [fold(name) for name in names]
-    places = tuple(_place(field, names, folded) for field in FIELDS)
-    ignored = (name for index, name in enumerate(names) if index not in places)
-    return Columns(places, tuple(name for name in ignored if fold(name)))
+    search = _Search(names, mapping)
+    places = {field: search.place(field) for field in FIELDS}
+    is_range = search.says(TIME) or (places["Start"] is None and places["End"] is None)
+    time = search.place(TIME) if is_range else None
+    if time is not None:
+        places["Start"] = places["End"] = time
+    constants = dict(mapping.constants)
+    needed = [field for field in REQUIRED if field != "End" or not mapping.default_length]
+    return Columns(
+        places=tuple(places.values()),
+        constants=tuple((FIELDS.index(field), text) for field, text in mapping.constants),
+        is_range=time is not None,
+        ignored=tuple(
+            name for at, name in enumerate(names) if at not in places.values() and fold(name)
+        ),
+        missing=tuple(f for f in needed if places[f] is None and f not in constants),
+        unclear=tuple(search.unclear),
+    )
 
 
-def _place(field: str, names: Sequence[str], folded: Sequence[str]) -> int | None:
-    for wanted in ({fold(field)}, _FOLDED_ALIASES[field]):
-        found = [index for index, name in enumerate(folded) if name in wanted]
-        if len(found) > 1:
-            both = " and ".join(f"'{shown(names[index])}'" for index in found)
-            raise LineupError(
-                f"the columns {both} are each the {field}; expected one: "
-                "rename the other, or say which with a mapping's columns"
+class _Search:
+    """Looks for columns by name, and notes what is in doubt."""
+
+    def __init__(self, names: Sequence[str], mapping: Mapping) -> None:
+        self.unclear: list[str] = []
+        self._names = names
+        self._folded = [fold(name) for name in names]
+        self._said = dict(mapping.columns)
+        self._constants = dict(mapping.constants)
+        taken = {fold(name) for name in self._said.values() if name}
+        self._free = [name if name not in taken else "" for name in self._folded]
+
+    def says(self, field: str) -> bool:
+        """Whether the mapping names a column for the field."""
+        return bool(self._said.get(field))
+
+    def place(self, field: str) -> int | None:
+        """The index of the field's column, or None; `<Field>` are keys of a nested document."""
+        if field in self._said:
+            name = self._said[field]
+            return self._by_mapping(field, name) if name else None
+        if field in self._constants:
+            return None
+        if (key := f"<{field}>") in self._names:
+            return self._names.index(key)
+        own = self._only(field, self._free, {fold(field)})
+        return self._only(field, self._free, _FOLDED_ALIASES[field]) if own is None else own
+
+    def _by_mapping(self, field: str, name: str) -> int | None:
+        place = self._only(field, self._folded, {fold(name)})
+        if place is None:
+            self.unclear.append(
+                f"the mapping says that '{shown(name)}' is the {field}, and there is no such column"
             )
-        if found:
-            return found[0]
-    return None
+        return place
 
-
-_UNIMPORTANT = str.maketrans("", "", " _-")
-_FOLDED_ALIASES = {
-    field: {fold(alias) for alias in aliases.split(",")} - {""}
-    for field, aliases in ALIASES.items()
-}
+    def _only(self, field: str, folded: Sequence[str], wanted: set[str]) -> int | None:
+        found = [at for at, name in enumerate(folded) if name in wanted]
+        if len(found) > 1:
+            both = " and ".join(f"'{shown(self._names[at])}'" for at in found)
+            self.unclear.append(
+                f"the columns {both} are each the {field}; expected one: rename the other, or say "
+                f"which with the mapping's columns"
+            )
+        return found[0] if found else None

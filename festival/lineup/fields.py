@@ -7,6 +7,7 @@ from festival.lineup.clocks import calendar_day
 from festival.lineup.values import RuleError, text_of
 
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_BEST = 100
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 
 
@@ -25,10 +26,29 @@ def popularity(value: Any) -> int | None:
 
     `80.0` is whole: spreadsheets and pandas write it so once a cell of the column is blank.
     """
-    text = text_of(value)
+    score = _whole(text_of(value))
+    if score is not None and not 1 <= score <= _BEST:
+        raise RuleError("is no whole number from 1 to 100; kept without it")
+    return score
+
+
+def rank(value: Any) -> int | None:
+    """The popularity of a rank, 1 being the biggest: 101 less the rank, and 1 at the least.
+
+    None for a blank. Raises RuleError for what is no whole number from 1 on.
+    """
+    place = _whole(text_of(value))
+    if place is None:
+        return None
+    if place < 1:
+        raise RuleError("is no rank, a whole number from 1 on; kept without it")
+    return max(1, _BEST + 1 - place)
+
+
+def _whole(text: str) -> int | None:
     if not text:
         return None
     found = _WHOLE.fullmatch(text)
-    if not found or not 1 <= int(found[1]) <= 100:
-        raise RuleError("is no whole number from 1 to 100; kept without it")
+    if not found:
+        raise RuleError("is no whole number; kept without it")
     return int(found[1])

@@ -29,12 +29,11 @@ class Header:
 
     def picker(self) -> Callable[[Cells], tuple[Any, ...]]:
         """A function from a row as wide as the header to its six cells."""
-        places = self.columns.places
-        if None not in places:
-            return itemgetter(*places)
-        blank = len(self.names)
-        filled = itemgetter(*(blank if place is None else place for place in places))
-        return lambda cells: filled([*cells, ""])
+        columns, blank = self.columns, len(self.names)
+        six = itemgetter(*(blank if place is None else place for place in columns.places))
+        if columns.is_plain:
+            return six if None not in columns.places else lambda cells: six([*cells, ""])
+        return lambda cells: columns.completed(six([*cells, ""]))
 
     def original(self, cells: Cells) -> Mapping[str, str] | None:
         """A refused row by column name; None for a row of nothing but blanks.
@@ -63,10 +62,9 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     lines, index = _first_text(reader)
     if index in lines.refused:
         raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
-    try:
-        header, height = _best(lines.text, index, mapping)
-    except LineupError as error:
-        raise reader.failure or error from None
+    header, height = best_header(lines.text, index, mapping)
+    if misfit := _misfit(lines.text[index], header):
+        raise reader.failure or LineupError(misfit)
     warnings = [
         RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
         for at in range(index, index + height)
@@ -97,25 +95,18 @@ def _first_text(reader: LineReader) -> tuple[Lines, int]:
     raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
 
 
-def _best(text: list[str], index: int, mapping: LineupMapping) -> tuple[Header, int]:
-    """The header under the delimiter that gives every needed column, or why none does."""
+def best_header(text: list[str], index: int, mapping: LineupMapping) -> tuple[Header, int]:
+    """The header at a line, and how many lines it takes, under the delimiter that fits it best.
+
+    That is the first one under which no needed column is missing, else the one under which the
+    fewest are.
+    """
     found: list[tuple[Header, int]] = []
-    unclear: LineupError | None = None
     for delimiter in DELIMITERS:
         record = _header_record(text, index, delimiter)
-        try:
-            columns = match(record.cells, mapping)
-        except LineupError as error:
-            unclear = unclear or error
-            continue
+        columns = match(record.cells, mapping)
         found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
-    fitting = [each for each in found if not each[0].columns.missing]
-    if fitting:
-        return fitting[0]
-    if unclear:
-        raise unclear
-    nearest = min(found, key=lambda each: len(each[0].columns.missing))[0]
-    raise LineupError(_misfit(text[index], nearest))
+    return min(found, key=lambda each: len(each[0].columns.missing))
 
 
 def _header_record(text: list[str], index: int, delimiter: str) -> Record:
@@ -125,13 +116,17 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     return record
 
 
-def _misfit(line: str, nearest: Header) -> str:
-    missing = nearest.columns.missing
+def _misfit(line: str, header: Header) -> str:
+    missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:
             return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
         return f"the first line is no header: '{shown(line)}'; {EXPECTED}"
-    names = shown(", ".join(map(clean, nearest.names)))
+    if unclear:
+        return unclear[0]
+    if not missing:
+        return ""
+    names = shown(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
         f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"

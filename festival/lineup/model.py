@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 MINUTES_PER_DAY = 1440
+FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
+TIME = "Time"
 
 
 class Performance(NamedTuple):

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from festival.lineup.clocks import moment
-from festival.lineup.fields import iso_date, popularity
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, Settled, settle
-from festival.lineup.values import Memo, RuleError, name
+from festival.lineup.rules import LONG_MINUTES, RowRules, Settled
+from festival.lineup.values import Memo, RuleError
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
@@ -32,12 +31,15 @@ class Normaliser:
     Whatever the short way is not sure of, it leaves to `settle`, which alone knows the rules.
     """
 
-    def __init__(self) -> None:
-        self._names = Memo(_or_none(name))
-        self._dates = Memo(_or_none(iso_date))
-        self._starts = Memo(_minutes(MINUTES_PER_DAY - 1, unclear=-_FAR))
-        self._ends = Memo(_minutes(MINUTES_PER_DAY, unclear=_FAR))
-        self._scores = Memo(_score)
+    def __init__(self, mapping: Mapping = DEFAULT_MAPPING) -> None:
+        rules = self._rules = RowRules(mapping)
+        self._names = Memo(_or(None, rules.name))
+        self._dates = Memo(_or(None, rules.day))
+        self._starts = Memo(_or(-_FAR, self._plain_start))
+        self._ends = Memo(_or(_FAR, self._plain_end))
+        self._scores = Memo(_or(_UNCLEAR, rules.score))
+        # Names that any rule beyond tidying concerns are left to the rules.
+        self._tidy_only = not mapping.placeholders
 
     def normalise(
         self,
@@ -53,12 +55,12 @@ class Normaliser:
         outcome = Outcome()
         keep, new = outcome.performances.append, tuple.__new__
         names, dates, scores = self._names, self._dates, self._scores
-        starts, ends = self._starts, self._ends
+        starts, ends, tidy_only = self._starts, self._ends, self._tidy_only
         for line, row, six in zip(lines, rows, cells, strict=False):
             performer, stage, day, start, end, score = six
             try:
                 # An ASCII name needs no Unicode rules, only its white space tidied.
-                plain = performer.isascii()
+                plain = tidy_only and performer.isascii()
                 performer = " ".join(performer.split()) if plain else names[performer]
                 stage, day, score = names[stage], dates[day], scores[score]
                 start, end = starts[start], ends[end]
@@ -83,7 +85,7 @@ class Normaliser:
 
     def accepts(self, cells: tuple[Any, ...]) -> bool:
         """Whether six cells are a performance."""
-        return isinstance(settle(0, cells), Settled)
+        return isinstance(self._rules.settle(0, cells), Settled)
 
     def _carefully(
         self,
@@ -95,37 +97,27 @@ class Normaliser:
     ) -> None:
         if not cells[0] and original(row) is None:
             return
-        settled = settle(line, cells)
+        settled = self._rules.settle(line, cells)
         if isinstance(settled, Settled):
             outcome.performances.append(settled.performance)
             outcome.warnings.extend(settled.warnings)
         elif (stood := original(row)) is not None:
             outcome.rejections.append(replace(settled, original=stood))
 
+    def _plain_start(self, cell: Any) -> int:
+        found = self._rules.start(cell)
+        return -_FAR if found.date or self._rules.is_before_day(found) else found.minutes
 
-def _or_none(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def attempt(value: Any) -> Any:
+    def _plain_end(self, cell: Any) -> int:
+        found = self._rules.end(cell)
+        return _FAR if found is None or found.date else found.minutes
+
+
+def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def attempt(cell: Any) -> Any:
         try:
-            return rule(value)
+            return rule(cell)
         except RuleError:
-            return None
+            return otherwise
 
     return attempt
-
-
-def _minutes(last: int, unclear: int) -> Callable[[Any], int]:
-    def attempt(value: Any) -> int:
-        try:
-            found = moment(value, last=last)
-        except RuleError:
-            return unclear
-        return unclear if found.date else found.minutes
-
-    return attempt
-
-
-def _score(value: Any) -> int | None:
-    try:
-        return popularity(value)
-    except RuleError:
-        return _UNCLEAR

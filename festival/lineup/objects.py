@@ -1,15 +1,14 @@
 """JSON objects to six cells: an object's keys are its header."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from festival.errors import LineupError
-from festival.lineup.columns import FIELDS, match
+from festival.lineup.columns import Columns, match
 from festival.lineup.header import ignored
 from festival.lineup.jsontext import Repeated
 from festival.lineup.mapping import Mapping as LineupMapping
-from festival.lineup.model import Position, Rejection, RowWarning
+from festival.lineup.model import FIELDS, Position, Rejection, RowWarning
 from festival.lineup.rows import Rows
 from festival.lineup.values import plain, shown
 
@@ -21,11 +20,10 @@ _LAYOUTS = 32
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """For each of the six fields its key; or why the keys cannot be told apart."""
+    """What an object's keys say: which of them each field is, or why that is not clear."""
 
+    columns: Columns
     keys: tuple[Any, ...]
-    ignored: tuple[str, ...] = ()
-    unclear: str = ""
 
 
 class ObjectRows:
@@ -35,6 +33,7 @@ class ObjectRows:
         self._mapping = mapping
         self._layouts: dict[tuple[str, ...], _Layout] = {}
         self._tell_ignored = tell_ignored
+        self._paths = tuple(name for _, name in mapping.columns if name and "." in name)
         self._begin()
 
     def __len__(self) -> int:
@@ -45,16 +44,21 @@ class ObjectRows:
         if not isinstance(value, dict):
             self.refuse(line, value, EXPECTED_OBJECT)
             return
+        if self._paths:
+            value = _with_paths(value, self._paths)
         layout = self._layouts.get(tuple(value)) or self._lay_out(value)
-        if layout.unclear:
-            self.refuse(line, value, layout.unclear)
+        if layout.columns.unclear:
+            self.refuse(line, value, layout.columns.unclear[0])
             return
         if isinstance(value, Repeated):
             self._warn_repeated(line, value, layout)
         get = value.get
+        cells = tuple([get(key) for key in layout.keys])
+        if not layout.columns.is_plain:
+            cells = layout.columns.completed(cells)
         self._lines.append(line)
         self._rows.append(value)
-        self._cells.append(tuple([get(key) for key in layout.keys]))
+        self._cells.append(cells)
 
     def refuse(self, line: int, value: Any, reason: str) -> None:
         self._rejections.append(Rejection(line, "", shown(value), reason, original(value)))
@@ -65,7 +69,9 @@ class ObjectRows:
     def give(self, end: Position | None) -> Rows:
         """What has been gathered; the next block begins empty."""
         if self._tell_ignored and self._lines:
-            names = dict.fromkeys(n for each in self._layouts.values() for n in each.ignored)
+            names = dict.fromkeys(
+                n for each in self._layouts.values() for n in each.columns.ignored
+            )
             if names:
                 self._warnings.insert(0, ignored([*names]))
             self._tell_ignored = False
@@ -82,12 +88,9 @@ class ObjectRows:
 
     def _lay_out(self, value: dict[str, Any]) -> _Layout:
         names = tuple(value)
-        try:
-            columns = match(names, self._mapping)
-            keys = tuple(_MISSING if at is None else names[at] for at in columns.places)
-            layout = _Layout(keys, columns.ignored)
-        except LineupError as error:
-            layout = _Layout((), unclear=str(error))
+        columns = match(names, self._mapping)
+        keys = tuple(_MISSING if at is None else names[at] for at in columns.places)
+        layout = _Layout(columns, keys)
         if len(self._layouts) >= _LAYOUTS:
             self._layouts.clear()
         self._layouts[names] = layout
@@ -98,6 +101,18 @@ class ObjectRows:
             if key in value.keys_twice:
                 reason = f"is the last of several '{shown(key)}' in one object"
                 self._warnings.append(RowWarning(line, field_name, shown(value[key]), reason))
+
+
+def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """The object with what lies at paths such as `stage.name` as keys of its own."""
+    found = {path: _at_path(value, path.split(".")) for path in paths if path not in value}
+    return {**value, **{path: item for path, item in found.items() if item is not None}}
+
+
+def _at_path(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def original(value: Any) -> Any:

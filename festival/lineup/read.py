@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from festival.errors import LineupError
-from festival.lineup import csvrows, jsonarray, jsonlines
+from festival.lineup import csvrows, jsonarray, jsonlines, shapes
 from festival.lineup.columns import match
 from festival.lineup.header import Header, read_header
 from festival.lineup.limits import DEFAULT_LIMITS, Limits
@@ -37,7 +37,7 @@ def read_lineup(
     file, a picture, a CSV without a header or needed columns, a file that breaks midway, a file
     that has no row.
     """
-    normaliser = Normaliser()
+    normaliser = Normaliser(mapping)
     opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
     read, held = start is not None, []
     for rows in opened.rows:
@@ -91,7 +91,8 @@ def open_rows(
     if shape == jsonlines.SHAPE:
         lines = jsonlines.line_rows(_line_reader(origin, feed, start, limits), objects)
         return Opened(origin, shape, lines, original)
-    raise LineupError(f"the file is one JSON object, and not an array of them; {EXPECTED}")
+    document = shapes.document_rows(origin, feed, objects, mapping.rows, limits)
+    return Opened(origin, shape, document, original)
 
 
 def _open_csv(

@@ -2,14 +2,13 @@
 
 import json
 
-from festival.lineup import csvrows, jsonarray, jsonlines
+from festival.lineup import csvrows, jsonarray, jsonlines, shapes
 from festival.lineup.columns import match
 from festival.lineup.jsontext import TooDeepError, whole_value
 from festival.lineup.limits import Limits
 from festival.lineup.mapping import Mapping
 from festival.lineup.source import Feed
 
-DOCUMENT = "document"
 _MARK = b"\xef\xbb\xbf"
 _WHITE = b" \t\r\n"
 _LINES_TRIED = 20
@@ -19,7 +18,8 @@ def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
     """The shape of the text at the beginning of a feed; takes its byte order mark away.
 
     What begins with `[` is a JSON array. What begins with `{` is JSON Lines where one of the first
-    lines is an object of its own and looks like a row, else one JSON document.
+    lines is an object of its own and looks like a row, else one JSON document. Where a mapping says
+    where the rows are, both are a document.
     """
     feed.fill()
     if feed.data.startswith(_MARK):
@@ -28,10 +28,12 @@ def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
         if feed.ended or len(feed.data) > limits.record_bytes:
             break
         feed.fill()
+    if head[:1] in (b"[", b"{") and mapping.rows:
+        return shapes.SHAPE
     if head.startswith(b"["):
         return jsonarray.SHAPE
     if head.startswith(b"{"):
-        return jsonlines.SHAPE if _has_object_line(feed, mapping, limits) else DOCUMENT
+        return jsonlines.SHAPE if _has_object_line(feed, mapping, limits) else shapes.SHAPE
     return csvrows.SHAPE
 
 

@@ -199,7 +199,11 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
     """All the text before the byte that does not fit, byte by byte: rows before it are good."""
     plain: list[bytes] = []
     with contextlib.suppress(zlib.error):
-        plain.extend(engine.decompress(data[at : at + 1]) for at in range(len(data)))
+        for at in range(len(data)):
+            rest = data[at : at + 1]
+            while rest or plain[-1:] != [b""]:
+                plain.append(engine.decompress(rest, 1))
+                rest = engine.unconsumed_tail
     return b"".join(plain)
 
 

@@ -10,6 +10,7 @@ SHOWN_CHARACTERS = 200
 _REMEMBERED_CHARACTERS = 200
 _SHOWN_DEPTH = 20
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad]")
+_UNIMPORTANT = str.maketrans("", "", " _-")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -24,6 +25,18 @@ class Number(NamedTuple):
     text: str
 
 
+class RangeStart(NamedTuple):
+    """The start of a cell that has both, such as `20:00 - 21:30`."""
+
+    cell: Any
+
+
+class RangeEnd(NamedTuple):
+    """The end of a cell that has both."""
+
+    cell: Any
+
+
 class Memo(dict[Any, Any]):
     """A bounded memory of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
 
@@ -36,7 +49,8 @@ class Memo(dict[Any, Any]):
         self._bound = bound
 
     def __missing__(self, key: Any) -> Any:
-        if isinstance(key, str) and len(key) > _REMEMBERED_CHARACTERS:
+        text = key[0] if isinstance(key, tuple) else key
+        if isinstance(text, str) and len(text) > _REMEMBERED_CHARACTERS:
             return self._rule(key)
         if len(self) >= self._bound:
             self.clear()
@@ -52,6 +66,11 @@ def clean(text: str) -> str:
     if text.isascii():
         return " ".join(text.split())
     return " ".join(unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).split())
+
+
+def fold(name: str) -> str:
+    """A name for comparing: without case, spaces, underscores and hyphens."""
+    return clean(name).casefold().translate(_UNIMPORTANT)
 
 
 def text_of(value: Any) -> str:
@@ -103,6 +122,8 @@ def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
 
 def shown(value: Any) -> str:
     """A value for a message: on one line, printable, at most 200 characters."""
+    if isinstance(value, RangeStart | RangeEnd):
+        value = value.cell
     if value is None:
         return ""
     if isinstance(value, Number):

@@ -6,7 +6,7 @@ import pytest
 from lineup_reading import csv_of, read, row
 
 from festival.lineup.normalise import Normaliser
-from festival.lineup.rules import Settled, settle
+from festival.lineup.rules import RowRules, Settled
 
 
 def one(**cells: str):
@@ -109,7 +109,7 @@ def test_the_short_way_comes_to_what_the_rules_say():
 
     rows = [*product(*CELLS), ("Abba", "Main", "2025-06-12", ["20:00"], "21:00", None)]
     outcome = Normaliser().normalise(range(1, len(rows) + 1), rows, rows, lambda row: row)
-    settled = [settle(line, cells) for line, cells in enumerate(rows, 1)]
+    settled = [RowRules().settle(line, cells) for line, cells in enumerate(rows, 1)]
     kept = [each for each in settled if isinstance(each, Settled)]
     assert outcome.performances == [each.performance for each in kept]
     assert outcome.warnings == [warning for each in kept for warning in each.warnings]
