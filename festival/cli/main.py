@@ -33,6 +33,7 @@ COMMANDS = {
     "ingest": Place("ingest", "Put a lineup into the table."),
     "query": Place("query", "Ask the table."),
     "status": Place("operate", "Show the stack, its queues, ingests, alarms and subscription."),
+    "reconcile": Place("reconcile", "Show what a new version of a lineup changed, and clear up."),
     "history": Place("operate", "Show what became of every file, from the ledger."),
     "dlq": Place("operate", "Show the dead-letter queue, and put messages back."),
     "run": Place("run", "Run a notebook, with its parameters checked first."),

@@ -16,6 +16,7 @@ from typing import Any
 from festival.ingest.attributes import pack
 from festival.ingest.leases import Lease, Leases, lost, utc
 from festival.ingest.ledger_table import ConditionFailed, LedgerTable
+from festival.ingest.reconcile_record import Reconciliations
 from festival.ingest.records import (
     FAILED,
     NOTIFIED,
@@ -39,6 +40,7 @@ class Ledger:
         self._table = LedgerTable(client, table)
         self.now = now
         self.leases = Leases(self._table, now)
+        self.reconciliations = Reconciliations(self._table, now)
 
     def find(self, file: str, version: str) -> VersionRecord | None:
         """The record of one version, read consistently; None where there is none."""
@@ -101,7 +103,7 @@ class Ledger:
             raise lost(lease) from None
 
     def make_current(self, lease: Lease, version: str) -> None:
-        """S3 says that this version is the newest: one before it that is not finished is superseded.
+        """S3 says that this version is the newest: an unfinished one before it is superseded.
 
         Raises LeaseLostError.
         """

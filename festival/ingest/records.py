@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from festival.ingest.report import Counts, IngestReport
+from festival.ingest.report import FAILURE, Counts, IngestReport
 
 VERSION_PREFIX = "VERSION#"
 RUNNING, WRITTEN, NOTIFIED = "running", "written", "notified"
@@ -66,6 +66,8 @@ class VersionRecord:
     shown: Mapping[str, Any] = field(default_factory=dict)
     progress: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    reconciled_at: str = ""
+    removed: int = 0
 
     @property
     def is_done(self) -> bool:
@@ -78,6 +80,11 @@ class VersionRecord:
     def awaits_notice(self) -> bool:
         """Its rows are settled, and its e-mail is not known to have been sent."""
         return not self.is_done and self.status in (WRITTEN, FAILED)
+
+    @property
+    def is_kept(self) -> bool:
+        """It was read to its end, and something of it is in the table."""
+        return self.status in (WRITTEN, NOTIFIED) and self.outcome != FAILURE
 
     @property
     def report(self) -> IngestReport:
@@ -115,4 +122,6 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         shown=json.loads(item.get("Shown", "{}")),
         progress=item.get("Progress", ""),
         reasons=item.get("Reasons", {}),
+        reconciled_at=item.get("ReconciledAt", ""),
+        removed=item.get("Removal", {}).get("removed", 0),
     )

@@ -8,6 +8,7 @@ that begins with an apostrophe, so that the reader of such a file can take it of
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
@@ -36,6 +37,11 @@ def corrected_name(key: str, version: str) -> str:
     stem = stem.rpartition(".")[0] or stem
     mark = hashlib.sha256(version.encode()).hexdigest()[:6]
     return f"{folder}{slash}{stem}.{PROPOSED}-{mark}.csv"
+
+
+def is_corrections(key: str) -> bool:
+    """Whether a file has a name that `corrected_name` gives."""
+    return re.search(rf"\.{PROPOSED}-[0-9a-f]{{6}}\.csv$", key) is not None
 
 
 def write_rejected_rows(rows: Iterable[Mapping[str, Any]], file: str, out: IO[str]) -> None:

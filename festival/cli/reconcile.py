@@ -1,0 +1,156 @@
+"""`festival reconcile`: what a new version of a lineup changed, and removing what it left."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from festival.cli.answers import time_of
+from festival.cli.ingest import event_of, say
+from festival.cli.settings import Settings
+from festival.cli.text import counted, printable, table
+from festival.ingest.direct import new_owner
+from festival.ingest.reconcile import KINDS, Change
+from festival.ingest.reconcile_files import NotReconcilableError, Reconciler, Review
+from festival.ingest.reconcile_record import Removal
+from festival.lineup.model import Performance
+from festival.table.item import attributes
+
+HEADS = ("Change", "Performer", "Was", "Is")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One file: what changed, and what was removed, or would be."""
+
+    review: Review
+    removal: Removal
+    done: bool
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--yes", is_flag=True, help="Remove what older versions left in the table.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
+    """Show what a lineup's newest version changed, and remove what it left behind.
+
+    FILE is s3://BUCKET/KEY; without it, every file with versions that were not reconciled. Nothing
+    is removed without --yes.
+    """
+    reconciler = reconciler_of(Settings.from_environment())
+    if file is not None:
+        results = iter([reconciled(reconciler, event_of(file).file, yes)])
+    else:
+        results = all_reconciled(reconciler, yes)
+    if as_json:
+        documents = [document(result) for result in results]
+        one = documents[0] if file is not None else documents
+        click.echo(json.dumps(one, ensure_ascii=False, indent=1))
+        return
+    nothing = True
+    for result in results:
+        nothing = False
+        click.echo("\n".join(lines(result)))
+    if nothing:
+        click.echo("no file has versions that were not reconciled")
+
+
+def reconciler_of(settings: Settings) -> Reconciler:
+    """What reconciles the files of the stack."""
+    outputs = settings.outputs
+    return Reconciler.of(
+        settings.clients,
+        table=settings.table_name(None),
+        ledger_table=outputs.ledger_table,
+        reports_bucket=outputs.reports_bucket,
+        shards=outputs.popularity_shards,
+    )
+
+
+def reconciled(reconciler: Reconciler, file: str, yes: bool) -> Reconciled:
+    """Raises FestivalError where the file cannot be reconciled now."""
+    if yes:
+        return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
+    review = reconciler.review(file)
+    return Reconciled(review, reconciler.removable(review), done=False)
+
+
+def all_reconciled(reconciler: Reconciler, yes: bool) -> Iterator[Reconciled]:
+    """Every file that has something to reconcile; says of the others why not."""
+    for file in reconciler.files():
+        try:
+            result = reconciled(reconciler, file, yes)
+        except NotReconcilableError as error:
+            say(str(error))
+            continue
+        if result.review.versions.older and not result.review.versions.is_reconciled:
+            yield result
+
+
+def lines(result: Reconciled) -> Iterator[str]:
+    """A table of the changes for a person, and what was or would be removed."""
+    review, comparison = result.review, result.review.comparison
+    name = f"s3://{printable(review.file)}"
+    if not review.versions.older:
+        yield f"{name} has one version: there is nothing to compare"
+        return
+    counts = [f"{comparison.count(kind):,} {kind}" for kind in KINDS if comparison.count(kind)]
+    yield f"{name}: {', '.join(counts) or 'nothing changed'}"
+    if comparison.changes:
+        yield ""
+        yield from (f"  {line}" for line in table(HEADS, map(_cells, comparison.changes)))
+        yield ""
+    yield from removal_lines(result)
+
+
+def removal_lines(result: Reconciled) -> Iterator[str]:
+    removal = result.removal
+    if at := result.review.versions.newest.reconciled_at:
+        yield f"it was reconciled on {at[:16].replace('T', ' ')} UTC"
+        return
+    items = counted(removal.removed, "item")
+    yield f"{items} removed" if result.done else f"{items} to remove: --yes removes"
+    if removal.kept:
+        yield f"{counted(removal.kept, 'item')} kept, because another file has the performance, too"
+    if removal.gone:
+        yield f"{counted(removal.gone, 'item')} not in the table any more"
+    if refused := result.review.versions.newest.counts.rejected:
+        rows = counted(refused, "row")
+        yield f"{rows} of the newest version rejected: what only those say counts as cancelled"
+
+
+def document(result: Reconciled) -> dict[str, Any]:
+    """The same for a program."""
+    versions, removal = result.review.versions, result.removal
+    return {
+        "file": result.review.file,
+        "version": result.review.version,
+        "compared_with": list(versions.older),
+        "changes": [_change(change) for change in result.review.comparison.changes],
+        "removed" if result.done else "to_remove": removal.removed,
+        "kept": removal.kept,
+        "gone": removal.gone,
+        "reconciled_at": versions.newest.reconciled_at,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "change": change.kind,
+        "old": attributes(change.old) if change.old else None,
+        "new": attributes(change.new) if change.new else None,
+    }
+
+
+def _cells(change: Change) -> Sequence[object]:
+    return (change.kind, change.performance.performer, _cell(change.old), _cell(change.new))
+
+
+def _cell(row: Performance | None) -> str:
+    if row is None:
+        return ""
+    rank = "" if row.popularity is None else f" ({row.popularity})"
+    return f"{row.date} {time_of(row.start)}–{time_of(row.end)} {row.stage}{rank}"

@@ -1,0 +1,238 @@
+"""Reconciling one file: what its newest version changed, and removing what older ones left behind.
+
+Exact, because of the order of things. Under the file's lease nobody writes items of this file; a
+list is complete before its rows are in the table; every deletion is made only where the item still
+is this file's; and an item that another file has, too, is given that file's values under that
+file's lease. Repeated at any point, the same comes of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from festival.errors import FestivalError, RetryableError
+from festival.ingest.clients import Clients
+from festival.ingest.key_lists import KeyLists, Part, first_kept, listing
+from festival.ingest.leases import Lease
+from festival.ingest.ledger import Ledger
+from festival.ingest.reconcile import Comparison, Listing, compare
+from festival.ingest.reconcile_items import ANOTHERS, DONE, GONE, Items
+from festival.ingest.reconcile_others import Holder, OtherFiles
+from festival.ingest.reconcile_record import Removal
+from festival.ingest.records import VersionRecord
+from festival.ingest.rejected import is_corrections
+from festival.ingest.source import current_object
+from festival.lineup.model import Performance
+
+LEASE_SECONDS = 120.0
+OTHERS_LEASE_SECONDS = 30.0  # its ingest has to wait as long if it comes in between
+ITEMS_A_STEP = 100
+
+
+class NotReconcilableError(FestivalError):
+    """The file's newest version is not what the table has, or cannot be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions that count: the newest, and those since the last reconciling, oldest first.
+
+    `parts` are the lists of all versions of the file, by version.
+    """
+
+    newest: VersionRecord
+    older: tuple[str, ...]
+    settled: frozenset[str]
+    parts: Mapping[str, Sequence[Part]]
+
+    @property
+    def is_reconciled(self) -> bool:
+        return bool(self.newest.reconciled_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A file's newest version beside those before it."""
+
+    versions: Versions
+    comparison: Comparison
+
+    @property
+    def file(self) -> str:
+        return self.versions.newest.file
+
+    @property
+    def version(self) -> str:
+        return self.versions.newest.version
+
+    @property
+    def stale(self) -> tuple[Performance, ...]:
+        """What is to be removed, where it is still this file's; nothing once that was done."""
+        return () if self.versions.is_reconciled else self.comparison.stale
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """What reconciling works with. `s3` reads the upload bucket."""
+
+    s3: Any
+    ledger: Ledger
+    lists: KeyLists
+    items: Items
+
+    @classmethod
+    def of(
+        cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str, shards: int
+    ) -> "Reconciler":
+        """For a stack's tables and its reports bucket, by name."""
+        return cls(
+            clients.s3,
+            Ledger(clients.dynamodb, ledger_table),
+            KeyLists(clients.s3, reports_bucket),
+            Items(clients.dynamodb, table, shards),
+        )
+
+    def versions(self, file: str) -> Versions:
+        """Which versions of a file are to be compared.
+
+        Raises NotReconcilableError where the newest version is not in the table as a whole.
+        """
+        bucket, _, key = file.partition("/")
+        head = self.ledger.reconciliations.head(file)
+        newest = self.ledger.find(file, head.current) if head.current else None
+        stored = current_object(self.s3, bucket, key)
+        why = _why_not(newest, stored.version if stored else "")
+        if why or newest is None:
+            raise NotReconcilableError(f"s3://{file} cannot be reconciled: {why}")
+        parts = self.lists.versions(file)
+        records = {record.version: record for record in self.ledger.history(file)}
+        began = {
+            version: records[version].started_at
+            if version in records
+            else first_kept(parts, version)
+            for version in parts
+        }
+        in_order = sorted(began.keys() - {newest.version}, key=lambda version: began[version])
+        since = began.get(head.reconciled, "")
+        older = [version for version in in_order if began[version] >= since]
+        settled = {v for v in older if v not in records or records[v].is_kept}
+        return Versions(newest, tuple(older or in_order[-1:]), frozenset(settled), parts)
+
+    def files(self) -> Iterator[str]:
+        """Every file with more than one version that has a list, in the order of their names."""
+        several = [parts for parts in self.lists.files().values() if len(parts) > 1]
+        yield from sorted(self.lists.file_of(next(iter(each.values()))[0]) for each in several)
+
+    def review(self, file: str) -> Review:
+        """What changed. Raises NotReconcilableError."""
+        return self.reviewed(self.versions(file))
+
+    def reviewed(self, versions: Versions, performers: set[str] | None = None) -> Review:
+        """What changed between versions; of these performers only, where they are given."""
+
+        def listed(version: str, settled: bool) -> Listing:
+            rows = self.lists.rows(versions.parts.get(version, ()))
+            kept = (row for row in rows if performers is None or row.performer in performers)
+            return Listing(version, listing(kept), settled)
+
+        older = [listed(version, version in versions.settled) for version in versions.older]
+        return Review(versions, compare(older, listed(versions.newest.version, True)))
+
+    def removable(self, review: Review) -> Removal:
+        """What `reconcile` would do now. Nothing is changed."""
+        sources = self.items.sources(review.stale)
+        mine = [row for row in review.stale if sources.get(row.key) == review.file]
+        held = self._others.holders(mine, review.file, _nothing) if mine else {}
+        gone = len(review.stale) - len(sources)
+        return Removal(len(mine) - len(held), gone, len(sources) - len(mine) + len(held))
+
+    def reconcile(self, file: str, owner: str) -> tuple[Review, Removal]:
+        """Remove what older versions of a file left behind, under its lease.
+
+        Raises LeaseHeldError where somebody works on the file, or on another one that has some of
+        its performances; NotReconcilableError; RetryableError.
+        """
+        leases = self.ledger.leases
+        lease = leases.acquire(file, owner, LEASE_SECONDS)
+        try:
+            review = self.review(file)
+            if review.versions.is_reconciled or not review.versions.older:
+                return review, Removal()
+            self.ledger.adopt(lease, review.version)
+            removal = self.remove(review, lease, lambda: _renew(self.ledger, lease))
+            self.ledger.reconciliations.finish(lease, review.version, removal)
+            return review, removal
+        finally:
+            leases.release(lease)
+
+    def remove(self, review: Review, lease: Lease, step: Callable[[], None]) -> Removal:
+        """Remove the stale items; goes on where an earlier try stopped.
+
+        The lease is the file's, and its attempt owns the version's record. `step` is called every
+        now and then: it keeps the lease alive, or raises where the time is over.
+        """
+        step()
+        done = self.ledger.reconciliations.find(review.file, review.version).removal
+        left = [row for row in review.stale if row.key > done.done_to]
+        held = self._others.holders(left, review.file, step) if left else {}
+        for first in range(0, len(left), ITEMS_A_STEP):
+            step()
+            rows = left[first : first + ITEMS_A_STEP]
+            outcomes = self._hand_over(
+                [held[row.key] for row in rows if row.key in held], review.file, lease.owner
+            )
+            outcomes += [self.items.delete(row, review.file) for row in rows if row.key not in held]
+            done = replace(
+                done,
+                removed=done.removed + outcomes.count(DONE),
+                gone=done.gone + outcomes.count(GONE),
+                kept=done.kept + outcomes.count(ANOTHERS),
+                done_to=rows[-1].key,
+            )
+            self.ledger.reconciliations.save(lease, review.version, done)
+        return done
+
+    def _hand_over(self, held: Sequence[Holder], file: str, owner: str) -> list[str]:
+        """Give items to the other files that have them, each file under its lease."""
+        outcomes = []
+        for other in sorted({holder.file for holder in held}):
+            mine = [holder for holder in held if holder.file == other]
+            lease = self.ledger.leases.acquire(other, owner, OTHERS_LEASE_SECONDS)
+            try:
+                if self.ledger.reconciliations.head(other).current != mine[0].version:
+                    raise RetryableError(f"s3://{other} has just got a new version: try again")
+                outcomes += [self.items.hand_over(holder.row, file, other) for holder in mine]
+            finally:
+                self.ledger.leases.release(lease)
+        return [ANOTHERS if outcome == DONE else outcome for outcome in outcomes]
+
+    @property
+    def _others(self) -> OtherFiles:
+        return OtherFiles(self.lists, self.ledger)
+
+
+def _why_not(newest: VersionRecord | None, current: str) -> str:
+    """Why a file cannot be reconciled, or ''."""
+    if newest is None:
+        return "the ledger does not know its newest version; ingest it with --again"
+    if is_corrections(newest.file):
+        return "corrections only ever add performances"
+    if not current:
+        return "it was deleted from its bucket; what it had stays in the table"
+    if newest.version != current and not newest.version.startswith(f"{current}+"):  # + the mapping
+        return (
+            f"its newest version is {current}, and {newest.version} was ingested last; wait for "
+            "the ingest, or ingest it with --again"
+        )
+    if not newest.is_kept:
+        said = f"{newest.status} {newest.outcome}".strip()
+        return f"its newest version {newest.version} is not in the table as a whole ({said})"
+    return ""
+
+
+def _renew(ledger: Ledger, lease: Lease) -> None:
+    ledger.leases.renew(lease, LEASE_SECONDS)
+
+
+def _nothing() -> None:
+    pass
