@@ -24,8 +24,9 @@ from festival.ops.runtime import DeployedFunction
 from festival.ops.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
-# Who makes a call is told by the access key: a person, the function, or Lambda on its behalf.
-PERSON, FUNCTION, LAMBDA = "embedded", "function", "lambda"
+# Who makes a call is told by the access key: a person, the function, or AWS on their behalf.
+PERSON, FUNCTION = "embedded", "function"
+LAMBDA, CLOUDFORMATION = "lambda", "cloudformation"
 EMAIL = "operator@festival.example"
 
 # Read once a process: without it each session spends a third of a second on parsing JSON.
@@ -162,8 +163,9 @@ class EmbeddedAws:
             reports_item_failures="ReportBatchItemFailures"
             in mapping.get("FunctionResponseTypes", []),
         )
+        behind_the_scenes = _new_session(LAMBDA)
         function = DeployedFunction(
-            session,
+            behind_the_scenes,
             stack,
             outside=self._function_environment(),
             folder=Path(self._exit.enter_context(TemporaryDirectory(prefix="festival-code-"))),
@@ -196,7 +198,7 @@ class EmbeddedAws:
         return list(self._mail)
 
     def _after_stack_change(self) -> None:
-        moto_gaps.complete_stacks(self.session())
+        moto_gaps.complete_stacks(_new_session(CLOUDFORMATION))
         self._deployments += 1
 
     def _function_environment(self) -> dict[str, str]:

@@ -29,6 +29,7 @@ def patched() -> Iterator[None]:
     """moto with the mended parts in place."""
     with (
         mock.patch.object(notifications, "_get_s3_event", _event_with_version),
+        mock.patch.object(parsing, "clean_json", _resolve_without_gaps),
         mock.patch.object(ResourceMap, "build_resource_diff", _diff_of_changed_parameters),
         mock.patch.object(parsing, "parse_and_update_resource", _update_or_keep),
         mock.patch.object(ChangeSet, "diff", _diff_with_parameters),
@@ -52,6 +53,17 @@ def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id:
         described["versionId"] = key.version_id
     described["key"] = described["key"].replace("%2F", "/")
     return event
+
+
+_moto_resolve = parsing.clean_json
+
+
+def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
+    """`AWS::NoValue` takes its element out of a list; moto leaves a null there."""
+    resolved = _moto_resolve(template_part, resources_map)
+    if isinstance(resolved, list):
+        return [each for each in resolved if each is not None]
+    return resolved
 
 
 _moto_resource_diff = ResourceMap.build_resource_diff

@@ -1,5 +1,6 @@
 """Reading a CloudFormation template: YAML with CloudFormation's short tags."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -12,12 +13,15 @@ class _TemplateLoader(_SafeLoader):  # type: ignore[misc]
     """YAML that knows `!Ref`, `!GetAtt`, `!Sub` and the other intrinsic functions."""
 
 
-def parse_template(text: str) -> dict[str, Any]:
+def parse_template(body: str | Mapping[str, Any]) -> dict[str, Any]:
     """The template with each short form written out: `!Ref X` is `{"Ref": "X"}`.
 
-    Source: the CloudFormation guide, "Intrinsic function reference".
+    GetTemplate gives one that was sent as JSON as a dict already. Source: the CloudFormation guide,
+    "Intrinsic function reference".
     """
-    template: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)
+    if not isinstance(body, str):
+        return dict(body)
+    template: dict[str, Any] = yaml.load(body, Loader=_TemplateLoader)
     return template
 
 
