@@ -318,7 +318,6 @@ def test_the_function_may_do_what_it_does_and_nothing_else():
     assert allowed("IngestRole", "Reconciles") == {
         "dynamodb:Query",
         "s3:ListBucket",
-        "dynamodb:BatchGetItem",
         "dynamodb:DeleteItem",
         "dynamodb:PutItem",
     }
