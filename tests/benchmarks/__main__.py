@@ -1,0 +1,94 @@
+"""The benchmarks: this project next to boto3 and awswrangler, on this machine, in one run.
+
+    python -m tests.benchmarks --out runs/bench
+
+prints ratios and saves them as `benchmarks.json` and `benchmarks.png`. It is no test: nothing fails
+because a machine is slow. awswrangler is compared with where it is installed (`pip install
+'festival[bench]'`, in this environment or in one that `--wrangler` names).
+"""
+
+import argparse
+import json
+import platform
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from os import cpu_count
+from pathlib import Path
+
+from tests.benchmarks.lines import LINES, Plan, python_with_awswrangler
+from tests.benchmarks.run import Result
+
+
+def machine() -> dict[str, str]:
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": f"{platform.system()} {platform.machine()}, {cpu_count()} CPUs",
+        "python": platform.python_version(),
+    }
+
+
+def told(result: Result) -> str:
+    """One line for a person."""
+    value = f"{result.value:,.2f}" if result.value < 100 else f"{result.value:,.0f}"
+    text = f"  {result.way:<34} {value:>10} {result.unit:<12}"
+    if result.ratio is not None:
+        text += f" {result.ratio:6.2f} × {result.against}"
+    if result.reached is not None:
+        text += f"   goal {result.goal}: {'reached' if result.reached else 'MISSED'}"
+    return text.rstrip()
+
+
+def measure(names: list[str], plan: Plan) -> list[Result]:
+    results: list[Result] = []
+    for name in names:
+        print(f"\n{LINES[name].__doc__}", flush=True)
+        began = time.monotonic()
+        title = ""
+        for result in LINES[name](plan):
+            if result.what != title:
+                title = result.what
+                print(f" {title}")
+            print(told(result), flush=True)
+            results.append(result)
+        print(f"  ({time.monotonic() - began:.0f} s)")
+    return results
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("lines", nargs="*", choices=[*LINES, []], help="which lines (default all)")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of a lineup (100,000)")
+    parser.add_argument("--times", type=int, default=1, help="runs of each, for a median (1)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder for the files")
+    parser.add_argument("--wrangler", default="", help="a Python that has awswrangler")
+    arguments = parser.parse_args()
+
+    wrangler = python_with_awswrangler(arguments.wrangler)
+    if not wrangler:
+        print(
+            "awswrangler is not installed: its lines are left out (pip install 'festival[bench]')"
+        )
+    with tempfile.TemporaryDirectory(prefix="festival-bench-") as folder:
+        plan = Plan(arguments.rows, arguments.times, Path(folder), wrangler)
+        results = measure(arguments.lines or list(LINES), plan)
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    saved = [asdict(result) | {"reached": result.reached} for result in results]
+    document = {**machine(), "rows": arguments.rows, "times": arguments.times, "results": saved}
+    path = arguments.out / "benchmarks.json"
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\n{path}")
+    if any(result.ratio is not None for result in results):
+        from tests.benchmarks.picture import draw
+
+        print(draw(results, machine(), arguments.out / "benchmarks.png"))
+
+
+if __name__ == "__main__":
+    main()
