@@ -13,7 +13,6 @@ from festival.ingest.rejected import name_hash
 from festival.lineup.model import Performance
 from festival.table.item import to_item
 
-from .lineups import Lineup
 from .plan import DONE_UNKNOWN
 from .world import REPORTS, UPLOADS, Mail, Upload, World
 
@@ -37,6 +36,13 @@ class Checker:
             if entry["Entry"] != "HEAD":
                 record = to_record(entry)
                 self.records[record.file, record.version] = record
+        self.newest = {
+            file: (upload.version, {each.key: each for each in upload.lineup.accepted})
+            for file, upload in self._current()
+            if upload.lineup is not None
+            and (newest := self.records.get((file, upload.version))) is not None
+            and newest.status == NOTIFIED
+        }
         self.dead = {
             (event.file, event.version)
             for letter in world.dead.letters.values()
@@ -167,16 +173,10 @@ class Checker:
 
     def _candidates(self, key: TableKey, files: set[str]) -> list[object] | None:
         """What the key may be; None where nothing is demanded of it."""
-        newest: dict[str, tuple[str, Lineup]] = {}
-        for file, upload in self._current():
-            record = self.records.get((file, upload.version))
-            settled = record is not None and record.status == NOTIFIED
-            if file in files and settled and upload.lineup is not None:
-                newest[file] = (upload.version, upload.lineup)
         last = {
-            file: (version, _last(lineup, key))
-            for file, (version, lineup) in newest.items()
-            if _last(lineup, key) is not None
+            file: (version, kept[key])
+            for file, (version, kept) in self.newest.items()
+            if file in files and key in kept
         }
         if not last:
             return None
@@ -191,16 +191,12 @@ class Checker:
         overlapping = [
             file for file in files if file == latest or spans[file][1] >= spans[latest][0]
         ]
-        return [
-            to_item(value, source=file)
-            for file in overlapping
-            if (value := last[file][1]) is not None
-        ]
+        return [to_item(last[file][1], source=file) for file in overlapping]
 
     def _all_values(
-        self, file: str, key: TableKey, last: tuple[str, Performance | None] | None
+        self, file: str, key: TableKey, last: tuple[str, Performance] | None
     ) -> Iterable[Performance]:
-        if last is not None and last[1] is not None:
+        if last is not None:
             yield last[1]
             return
         for its, upload in self._versions():
@@ -296,7 +292,3 @@ class Checker:
             for name, receives in sorted(self.world.record.reasons):
                 if name == letter.id and f"{name} receive {receives}" not in found:
                     yield f"{name} is dead, and the ledger does not know why receive {receives} was"
-
-
-def _last(lineup: Lineup, key: TableKey) -> Performance | None:
-    return next((each for each in reversed(lineup.accepted) if each.key == key), None)

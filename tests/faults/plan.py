@@ -20,6 +20,7 @@ REPEATED = "message delivered twice"
 TOGETHER = "message delivered to two at once"
 
 ANY_CALL = (THROTTLED, FAILED, FAILED_LATE, REFUSED, LOST, TRUNCATED, SLOW)
+OTHER_FAULTS = (UNPROCESSED, KILLED, KILLED_LATE, TIMED_OUT, REPEATED, TOGETHER)
 # After these the work is done and the client does not know it.
 DONE_UNKNOWN = frozenset({FAILED_LATE, LOST, TRUNCATED, KILLED_LATE})
 

@@ -30,6 +30,7 @@ class Total:
     dead_letters: int = 0
     mails: int = 0
     faults: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
     failed: list[Result] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -41,6 +42,7 @@ class Total:
         self.dead_letters += len(record.redriven)
         self.mails += len(record.mails)
         self.faults += result.world.happened
+        self.actions += record.actions
         if result.findings:
             self.failed.append(result)
 
@@ -50,9 +52,19 @@ def stand_in() -> Backend:
     return Store("performances", ("Performer", "Performance"), "ledger")
 
 
-def run_schedule(seed: str, ports: Ports, backend: Callable[[], Backend] = stand_in) -> Result:
-    """One schedule to its end: checked once when the queue is empty, and again after a redrive."""
-    world = World(seed, backend(), ports)
+def run_schedule(
+    seed: str,
+    ports: Ports,
+    backend: Callable[[], Backend] = stand_in,
+    *,
+    crowded: bool | None = None,
+) -> Result:
+    """One schedule to its end: checked once when the queue is empty, and again after a redrive.
+
+    `crowded` schedules have versions of one file that come while others are worked on; None lets
+    the seed decide.
+    """
+    world = World(seed, backend(), ports, crowded=crowded)
     findings = []
     try:
         world.run()

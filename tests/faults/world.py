@@ -115,6 +115,7 @@ class Record:
     died: dict[int, int] = field(default_factory=dict)
     redriven: dict[tuple[str, str], int] = field(default_factory=dict)
     reasons: set[tuple[str, int]] = field(default_factory=set)
+    actions: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
     invocations: int = 0
 
@@ -122,7 +123,9 @@ class Record:
 class World:
     """A schedule on its way."""
 
-    def __init__(self, seed: str, backend: Backend, ports: Ports) -> None:
+    def __init__(
+        self, seed: str, backend: Backend, ports: Ports, *, crowded: bool | None = None
+    ) -> None:
         self.random = Random(seed)
         self.backend = backend
         self.clock = Clock()
@@ -142,7 +145,7 @@ class World:
         self._active: list[Invocation] = []
         self._corpses: list[Invocation] = []
         # In a crowd versions come while others are at work, and the younger run overtakes.
-        self._crowded = self.random.random() < 0.3
+        self._crowded = self.random.random() < 0.3 if crowded is None else crowded
         self._together = 3 if self._crowded else self.random.choice((1, 2, 2, 3))
         self._batch_size = self.random.choice((1, 1, 1, 3))
         self._repeated: set[str] = set()
@@ -325,11 +328,13 @@ class World:
         log = invocation.log.getvalue()
         self.logs.append(f"-- {invocation.number} {ids}: {end}\n{log}")
         if not invocation.dead:
-            self._note_reasons(log)
+            self._note_log(log)
 
-    def _note_reasons(self, log: str) -> None:
-        """Which tries said in the log that they failed, and left a reason in the ledger."""
+    def _note_log(self, log: str) -> None:
+        """What the tries did, and which left a reason why they failed in the ledger."""
         for line in map(json.loads, log.splitlines()):
+            if line.get("message", "").startswith("file "):
+                self.record.actions[line["message"].removeprefix("file ")] += 1
             receive = (line.get("messageId", ""), line.get("receives", 0))
             if line.get("message") == "try failed":
                 self.record.reasons.add(receive)
