@@ -68,7 +68,7 @@ class ObjectRows:
 
     def give(self, end: Position | None) -> Rows:
         """What has been gathered; the next block begins empty."""
-        if self._tell_ignored and self._lines:
+        if self._tell_ignored and len(self):
             names = dict.fromkeys(
                 n for each in self._layouts.values() for n in each.columns.ignored
             )

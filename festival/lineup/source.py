@@ -171,8 +171,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 plain = _up_to_damage(before, rest)
                 yield plain
                 raise LineupError(
-                    f"the gzip file is damaged behind {total + len(plain):,} bytes of text "
-                    f"({error}); expected it whole"
+                    f"the gzip file is damaged ({error}); expected it whole"
                 ) from None
             rest = engine.unused_data if engine.eof else engine.unconsumed_tail
             total += len(plain)
