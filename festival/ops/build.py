@@ -2,7 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import festival
@@ -26,11 +26,17 @@ def build_zip(out: Path) -> Path:
     Raises FestivalError where the package on this machine is not whole, or `out` cannot be written.
     """
     package = Path(festival.__file__).parent
+    sources = {path.relative_to(package.parent).as_posix(): path for path in _sources(package)}
+    return write_archive(out, sources)
+
+
+def write_archive(out: Path, files: Mapping[str, Path]) -> Path:
+    """Write a zip of files by their names in it: the same content gives the same bytes."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for source in _sources(package):
-                archive.writestr(_entry(source.relative_to(package.parent)), source.read_bytes())
+            for name, path in files.items():
+                archive.writestr(_entry(name), path.read_bytes())
     except OSError as error:
         raise FestivalError(f"The zip {out} cannot be built: {error}") from error
     return out
@@ -38,7 +44,8 @@ def build_zip(out: Path) -> Path:
 
 def content_key(archive: Path, prefix: str = "lambda/") -> str:
     """The key under which a zip is uploaded: as long as the content is the same, so is the key."""
-    return f"{prefix}{hashlib.sha256(archive.read_bytes()).hexdigest()[:32]}.zip"
+    with archive.open("rb") as content:
+        return f"{prefix}{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}.zip"
 
 
 def _sources(package: Path) -> Iterator[Path]:
@@ -47,8 +54,8 @@ def _sources(package: Path) -> Iterator[Path]:
         yield from sorted((package / room).rglob("*.py"))
 
 
-def _entry(name: Path) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name.as_posix(), _EPOCH)
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _EPOCH)
     entry.create_system = _UNIX
     entry.external_attr = _PLAIN_FILE_ALL_MAY_READ
     return entry

@@ -43,12 +43,14 @@ NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELET
 class Wishes:
     """What is to be deployed. What is not said keeps its value, or takes the template's default.
 
-    `parameters` are the template's own, by name.
+    `parameters` are the template's own, by name. `archive` is the kit's, for a backfill by schedule
+    (`kit_archive.make_archive`).
     """
 
     stack: str = DEFAULT_STACK
     parameters: Mapping[str, str] = field(default_factory=dict)
     template: Path = TEMPLATE
+    archive: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ def plan(session: Any, wishes: Wishes) -> Plan:
         archive = build_zip(Path(folder) / "function.zip")
         key = upload_once(session, bucket, content_key(archive), archive)
     given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
+    if wishes.archive is not None:
+        kit = upload_once(session, bucket, content_key(wishes.archive, "kit/"), wishes.archive)
+        given |= {"KitArchiveKey": kit}
     declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
     planned = _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)

@@ -53,7 +53,8 @@ def upload_once(session: Any, bucket: str, key: str, file: Path) -> str:
     s3 = session.client("s3")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     if not any(entry["Key"] == key for entry in listed.get("Contents", [])):
-        s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+        with file.open("rb") as content:
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
     return key
 
 
