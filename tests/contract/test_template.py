@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from festival.ingest.settings import Settings
 from festival.ops.stack import TEMPLATE, StackOutputs, read_template
 from festival.ops.template import parse_template
 from festival.table import schema
@@ -121,20 +122,22 @@ def test_the_function_is_as_large_and_as_patient_as_the_design_says():
     assert "ReservedConcurrentExecutions" not in function
 
 
+class Asked(dict[str, str]):
+    """An environment in which everything is set, and that knows what it was asked for."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = "1"
+        return "1"
+
+    def get(self, name: str, default: Any = None) -> str:
+        return self[name]
+
+
 def test_the_function_is_told_everything_that_it_reads_from_its_environment():
-    assert set(properties("IngestFunction")["Environment"]["Variables"]) == {
-        "TABLE_NAME",
-        "LEDGER_TABLE_NAME",
-        "TOPIC_ARN",
-        "REPORTS_BUCKET_NAME",
-        "QUEUE_URL",
-        "MAX_RECEIVE_COUNT",
-        "MAXIMUM_CONCURRENCY",
-        "POPULARITY_SHARDS",
-        "RECONCILE_ON_UPLOAD",
-        "RECONCILE_GUARD_PERCENT",
-        "LOG_LEVEL",
-    }
+    asked = Asked()
+    Settings.from_environment(asked)
+    told = properties("IngestFunction")["Environment"]["Variables"]
+    assert set(told) | {"AWS_LAMBDA_FUNCTION_NAME"} == set(asked)
 
 
 def test_the_mapping_reports_item_failures_and_paces_itself():
