@@ -1,8 +1,8 @@
 """One try at one version of one file, under its lease: read, write, record, tell.
 
 The order is what makes it exact. The newest version is what S3 says under the lease; rows are
-stored before the place behind them is saved; `written` is recorded before the e-mail is sent, and
-the e-mail is sent before it is recorded as sent.
+stored before the place behind them is saved; `written` is recorded before stale items are removed;
+these are removed before the e-mail is sent, and it is sent before it is recorded as sent.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from festival.errors import RetryableError
 from festival.ingest.budget import Budget
@@ -20,6 +20,7 @@ from festival.ingest.key_lists import ListedWriter
 from festival.ingest.leases import Lease
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer
+from festival.ingest.mappings import Applied
 from festival.ingest.pipeline import Writer, ingest_blocks, settle
 from festival.ingest.records import FAILED, WRITTEN, Progress, VersionRecord
 from festival.ingest.report import IngestReport
@@ -32,11 +33,16 @@ from festival.ingest.source import (
 )
 from festival.ingest.tally import Tally
 from festival.lineup.limits import DEFAULT_LIMITS, Limits
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
 
+if TYPE_CHECKING:
+    from festival.ingest.reconcile_upload import OnUpload
+
 INGESTED, TOLD, DONE = "ingested", "told", "done"
 SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
+AWAITED = "awaited"
 
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_BYTES = 64 * 1024 * 1024
@@ -77,7 +83,8 @@ class Means:
 
     `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
     seconds). `nudge` sends the continuation of a paused file; None where work is never paused.
-    `mailer` None tells nobody.
+    `mailer` None tells nobody, `on_upload` None leaves what older versions had in the table.
+    `mapping` is for files without a sidecar of their own.
     """
 
     s3: Any
@@ -85,8 +92,10 @@ class Means:
     open_writer: Callable[[str, float], LeasedWriter]
     reports: Reports
     mailer: Mailer | None = None
+    on_upload: "OnUpload | None" = None
     nudge: Callable[[FileEvent, int], None] | None = None
     monotonic: Callable[[], float] = time.monotonic
+    mapping: Mapping = DEFAULT_MAPPING
     limits: Limits = DEFAULT_LIMITS
 
 
@@ -94,11 +103,18 @@ class Attempt:
     """One try at one file, under its lease."""
 
     def __init__(
-        self, means: Means, event: FileEvent, lease: Lease, budget: Budget, again: bool
+        self,
+        means: Means,
+        event: FileEvent,
+        applied: Applied,
+        lease: Lease,
+        budget: Budget,
+        again: bool,
     ) -> None:
         self._means = means
         self._ledger = means.ledger
         self._event = event
+        self._applied = applied
         self._lease = lease
         self._budget = budget
         self._again = again
@@ -106,20 +122,24 @@ class Attempt:
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
         self._renew_at = self._started + budget.lease / 3
         self._saved: Progress | None = None
+        self._given_up: RetryableError | None = None
 
     def run(self) -> Result:
         event = self._event
         stored = current_object(self._means.s3, event.bucket, event.key)
-        version = event.version or (stored.version if stored else "")
+        asked = event.version or (stored.version if stored else "")
+        version = self._applied.version(asked)
         record = self._ledger.find(event.file, version) if version else None
         if record and not self._again:
             if record.is_done:
                 return Result(DONE, event.file, version, record.report)
             if record.awaits_notice:
                 return self._tell(record)
+        if stored is None and event.by_sidecar:
+            return Result(AWAITED, event.file)
         if stored is None:
             return self._fail(version or "unknown", gone(event.file, version))
-        if stored.version != version:
+        if stored.version != asked:
             self._ledger.supersede(event.file, version, event.sequencer)
             return Result(SUPERSEDED, event.file, version)
         progress = self._progress_of(record)
@@ -129,18 +149,22 @@ class Attempt:
             self._lease, version, run=event.run, sequencer=event.sequencer, again=self._again
         )
         self._ledger.make_current(self._lease, version)
+        if self._applied.problem:
+            return self._settle_unread(version, self._applied.problem)
         try:
-            return self._read(stored, progress)
+            return self._read(replace(stored, ingest=version), progress)
         except SupersededError:
             self._ledger.supersede(event.file, version, event.sequencer)
             return Result(SUPERSEDED, event.file, version)
 
     def give_up(self, error: RetryableError) -> None:
         event = self._event
+        self._given_up = error
         version = event.version
         if not version:
             stored = current_object(self._means.s3, event.bucket, event.key)
             version = stored.version if stored else "unknown"
+        version = self._applied.version(version)
         record = self._ledger.find(event.file, version)
         if record and record.is_done:
             return
@@ -173,10 +197,15 @@ class Attempt:
         chunks = object_chunks(self._means.s3, stored, start.offset if start else 0)
         lists = self._means.reports.key_lists
         with self._means.open_writer(stored.file, self._started + self._budget.write) as opened:
-            writer = ListedWriter(opened, lists, stored.file, stored.version)
+            writer = ListedWriter(opened, lists, stored.file, stored.ingest)
             try:
                 ended = ingest_blocks(
-                    read_lineup(chunks, start=start, limits=self._means.limits),
+                    read_lineup(
+                        chunks,
+                        mapping=self._applied.mapping,
+                        start=start,
+                        limits=self._means.limits,
+                    ),
                     tally,
                     writer,
                     lambda block: self._pause(stored, tally, writer, block),
@@ -195,7 +224,7 @@ class Attempt:
         report = tally.report(
             stored.file,
             error=ended.error,
-            version=stored.version,
+            version=stored.ingest,
             rejected_rows_at=self._keep_rows(stored, tally),
         )
         self._settle(FAILED if ended.error else WRITTEN, report, tally.shown)
@@ -226,9 +255,9 @@ class Attempt:
         self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, nudge))
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
-        name = f"{stored.version}/{self._lease.attempt}"
+        name = f"{stored.ingest}/{self._lease.attempt}"
         text = self._means.reports.save_progress(stored.file, name, progress)
-        self._ledger.save_progress(self._lease, stored.version, text)
+        self._ledger.save_progress(self._lease, stored.ingest, text)
         self._saved = progress
 
     def _continue_later(self, stored: StoredObject, tally: Tally) -> Result:
@@ -244,7 +273,7 @@ class Attempt:
         return self._result(PAUSED, stored, tally, None)
 
     def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:
-        return TryFailedError(why, tally.report(stored.file, version=stored.version))
+        return TryFailedError(why, tally.report(stored.file, version=stored.ingest))
 
     def _result(
         self, action: str, stored: StoredObject, tally: Tally, report: IngestReport | None
@@ -252,7 +281,7 @@ class Attempt:
         return Result(
             action,
             stored.file,
-            stored.version,
+            stored.ingest,
             report,
             tally.retries,
             tally.throttles,
@@ -266,8 +295,8 @@ class Attempt:
         first = saved.line if saved else 1
         refused = tally.take_rejected_rows()
         if len(refused):
-            reports.keep_rejected_rows(stored.file, stored.version, first, refused)
-        at = reports.rejected_rows_at(stored.file, stored.version)
+            reports.keep_rejected_rows(stored.file, stored.ingest, first, refused)
+        at = reports.rejected_rows_at(stored.file, stored.ingest)
         return at if tally.counts.rejected else ""
 
     def _fail(self, version: str, error: str) -> Result:
@@ -278,6 +307,9 @@ class Attempt:
             sequencer=self._event.sequencer,
             again=self._again,
         )
+        return self._settle_unread(version, error)
+
+    def _settle_unread(self, version: str, error: str) -> Result:
         report = Tally().report(self._event.file, error=error, version=version)
         self._settle(FAILED, report, {})
         return Result(INGESTED, self._event.file, version, report)
@@ -303,13 +335,27 @@ class Attempt:
         return Result(TOLD, record.file, record.version, report)
 
     def _notify(self, status: str, report: IngestReport) -> None:
+        note = self._reconcile(report)
         if self._event.run:
             by = f"run {self._event.run}"
         elif self._means.mailer is None:
             by = "nobody: asked not to"
         else:
-            by = "e-mail " + self._means.mailer.send(report)
+            by = "e-mail " + self._means.mailer.send(report, note)
         self._ledger.mark_notified(self._lease, report.version, status, by)
+
+    def _reconcile(self, report: IngestReport) -> str:
+        """Remove what older versions left behind; what the e-mail says about it, or ''."""
+        on_upload = self._means.on_upload
+        if on_upload is None:
+            return ""
+        if self._given_up is not None:
+            return on_upload.note_of_giving_up(report, str(self._given_up))
+        return on_upload.note(self._lease, report, self._step)
+
+    def _step(self) -> None:
+        if self._means.monotonic() >= self._started + self._budget.write:
+            raise RetryableError("the time of this try is over; the next one goes on reconciling")
 
     def _milliseconds(self) -> int:
         return int((self._means.monotonic() - self._started) * 1000)

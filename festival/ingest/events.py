@@ -18,7 +18,8 @@ class FileEvent:
     """A file version to ingest. `version` is '' where the event names none.
 
     `run` is the run (a backfill) that asked for it, and `nudge` the attempt that a continuation
-    message belongs to; 0 for every other message.
+    message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
+    that came, and that the file itself may not be there yet.
     """
 
     bucket: str
@@ -27,6 +28,7 @@ class FileEvent:
     sequencer: str = ""
     run: str = ""
     nudge: int = 0
+    by_sidecar: bool = False
 
     @property
     def file(self) -> str:

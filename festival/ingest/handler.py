@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from festival.ingest.attempt import Means
 from festival.ingest.clients import Clients
@@ -13,10 +13,14 @@ from festival.ingest.kept import Reports
 from festival.ingest.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
+from festival.ingest.mappings import mapping_of
 from festival.ingest.messages import Desk, Message
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import Settings
 from festival.ingest.writers import writer_opener
+
+if TYPE_CHECKING:
+    from festival.ingest.reconcile_upload import OnUpload
 
 NUDGE_DELAY_SECONDS = 2
 
@@ -73,5 +77,22 @@ def means_of(settings: Settings, clients: Clients) -> Means:
         open_writer=writer_opener(clients.dynamodb, settings.table, settings.popularity_shards),
         reports=Reports(clients.s3, settings.reports_bucket),
         mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
+        on_upload=_on_upload(settings, clients) if settings.reconcile_on_upload else None,
         nudge=nudge,
+        mapping=mapping_of(settings.default_mapping),
     )
+
+
+def _on_upload(settings: Settings, clients: Clients) -> "OnUpload":
+    # Off by default: a cold start without it does not pay for loading it.
+    from festival.ingest.reconcile_files import Reconciler
+    from festival.ingest.reconcile_upload import OnUpload
+
+    reconciler = Reconciler.of(
+        clients,
+        table=settings.table,
+        ledger_table=settings.ledger_table,
+        reports_bucket=settings.reports_bucket,
+        shards=settings.popularity_shards,
+    )
+    return OnUpload(reconciler, settings.reconcile_guard_percent)

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from festival.ingest.mappings import MARK, SIDECAR
 from festival.ingest.rejected import corrected_name
 from festival.ingest.report import FAILURE, IngestReport
 from festival.ingest.source import unanswered
@@ -45,7 +46,7 @@ def shortened(text: str, length: int) -> str:
     return text[: kept // 2] + "..." + text[len(text) - (kept - kept // 2) :]
 
 
-def body(report: IngestReport) -> str:
+def body(report: IngestReport, note: str = "") -> str:
     """The counts, at most 20 refused rows, what was changed or assumed, and what to do next."""
     counts = report.counts
     lines = [f"File: {one_line(report.file)}"]
@@ -64,6 +65,8 @@ def body(report: IngestReport) -> str:
         lines += ["", f"Why it failed: {one_line(report.error, 1000)}"]
     lines += _shown("Rejected rows", report.rejections, counts.rejected, REJECTIONS_SHOWN)
     lines += _shown("Warnings", report.warnings, counts.warnings, WARNINGS_SHOWN)
+    if note:
+        lines += ["", note]
     lines += _next_steps(report)
     return "\n".join(lines) + "\n"
 
@@ -93,6 +96,10 @@ def _next_steps(report: IngestReport) -> list[str]:
             f"  {one_line(corrected_name(key, report.version), 1100)}",
             "The corrected rows are then added; nothing is removed.",
         ]
+        if MARK in report.version:
+            lines.append(
+                "It needs the file's mapping, too: upload that beside it, as NAME" + SIDECAR
+            )
     elif report.status == FAILURE and not report.counts.unwritten:
         lines += ["", "Correct the file and upload it again under the same name."]
     if report.counts.unwritten:
@@ -132,9 +139,12 @@ class Mailer:
         self._sleep = sleep
         self._next = 0.0
 
-    def send(self, report: IngestReport) -> str:
-        """Send the e-mail about a report; its SNS message id. Raises RetryableError."""
-        return self.publish(subject(report), body(report))
+    def send(self, report: IngestReport, note: str = "") -> str:
+        """Send the e-mail about a report; its SNS message id. Raises RetryableError.
+
+        `note` is a paragraph of its own.
+        """
+        return self.publish(subject(report), body(report, note))
 
     def publish(self, subject_line: str, text: str) -> str:
         """One message to the topic; its SNS message id. Raises RetryableError."""

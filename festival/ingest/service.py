@@ -11,6 +11,7 @@ from festival.errors import RetryableError
 from festival.ingest.attempt import DONE, Attempt, Means, Result
 from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
+from festival.ingest.mappings import Applied, applied_mapping, file_of_sidecar
 from festival.ingest.source import unanswered
 
 Answer = TypeVar("Answer")
@@ -36,13 +37,17 @@ class Ingestor:
         try failed and a later one may succeed.
         """
         ledger = self.means.ledger
-        if event.version and not again:
-            record = _answered(lambda: ledger.find(event.file, event.version))
+        event = file_of_sidecar(event)
+        applied = self._applied(event)
+        version = applied.version(event.version)
+        if version and not again:
+            record = _answered(lambda: ledger.find(event.file, version))
             if record and record.is_done:
-                return Result(DONE, event.file, event.version, record.report)
+                return Result(DONE, event.file, version, record.report)
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
-            return _answered(lambda: Attempt(self.means, event, lease, budget, again).run())
+            attempt = Attempt(self.means, event, applied, lease, budget, again)
+            return _answered(attempt.run)
         finally:
             with suppress(RetryableError):
                 _answered(lambda: ledger.leases.release(lease))
@@ -53,12 +58,28 @@ class Ingestor:
         Raises as `ingest` does, where even that is not possible now.
         """
         ledger = self.means.ledger
+        event = file_of_sidecar(event)
+        applied = self._applied(event)
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
-            _answered(lambda: Attempt(self.means, event, lease, budget, again=False).give_up(error))
+            attempt = Attempt(self.means, event, applied, lease, budget, again=False)
+            _answered(lambda: attempt.give_up(error))
         finally:
             with suppress(RetryableError):
                 _answered(lambda: ledger.leases.release(lease))
+
+    def note_failed_try(self, event: FileEvent, message: str, reason: str) -> None:
+        """Keep in the ledger why a try failed, under the version that was tried."""
+        event = file_of_sidecar(event)
+        try:
+            version = self._applied(event).version(event.version)
+        except RetryableError:
+            version = event.version
+        ledger = self.means.ledger
+        _answered(lambda: ledger.note_failed_try(event.file, version or "unknown", message, reason))
+
+    def _applied(self, event: FileEvent) -> Applied:
+        return applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)
 
 
 def _answered(call: Callable[[], Answer]) -> Answer:

@@ -18,8 +18,11 @@ class Settings:
     max_receive_count: int = 5
     maximum_concurrency: int = 2
     popularity_shards: int = 1
+    reconcile_on_upload: bool = False
+    reconcile_guard_percent: int = 30
     function_name: str = "festival"
     log_level: str = "INFO"
+    default_mapping: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -34,7 +37,10 @@ class Settings:
                 max_receive_count=int(environment.get("MAX_RECEIVE_COUNT", 5)),
                 maximum_concurrency=int(environment.get("MAXIMUM_CONCURRENCY", 2)),
                 popularity_shards=int(environment.get("POPULARITY_SHARDS", 1)),
+                reconcile_on_upload=environment.get("RECONCILE_ON_UPLOAD", "no") == "yes",
+                reconcile_guard_percent=int(environment.get("RECONCILE_GUARD_PERCENT", 30)),
                 function_name=environment.get("AWS_LAMBDA_FUNCTION_NAME", "festival"),
+                default_mapping=environment.get("DEFAULT_MAPPING", ""),
                 log_level=environment.get("LOG_LEVEL", "INFO"),
             )
         except KeyError as error:

@@ -20,7 +20,10 @@ class SupersededError(FestivalError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One version of an object. In a bucket without versioning the ETag is the version."""
+    """One version of an object. In a bucket without versioning the ETag is the version.
+
+    `ingest` is the ledger's name of it: the version, and the mapping that it is read with.
+    """
 
     bucket: str
     key: str
@@ -28,6 +31,7 @@ class StoredObject:
     etag: str
     size: int
     versioned: bool
+    ingest: str = ""
 
     @property
     def file(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger import Ledger
+from festival.ingest.mappings import file_of_sidecar
 
 LOOK_SECONDS = 60
 MESSAGES_A_CALL = 10
@@ -64,7 +65,7 @@ def redrive(
     for letter in letters:
         for event in letter.files:
             for version in _versions(ledger, event):
-                ledger.reopen(event.file, version)
+                ledger.reopen(file_of_sidecar(event).file, version)
         sqs.send_message(QueueUrl=ingest_queue_url, MessageBody=letter.body)
         sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle)
         yield letter
@@ -95,7 +96,7 @@ def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
 def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[str]:
     reasons = []
     for version in _versions(ledger, event):
-        record = ledger.find(event.file, version)
+        record = ledger.find(file_of_sidecar(event).file, version)
         if record:
             mine = {n: r for n, r in record.reasons.items() if n.startswith(message["MessageId"])}
             reasons += [reason for _, reason in sorted(mine.items())]
@@ -103,6 +104,7 @@ def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[
 
 
 def _versions(ledger: Ledger, event: FileEvent) -> list[str]:
-    if event.version:
-        return [event.version]
-    return [record.version for record in ledger.history(event.file)]
+    """The ledger's versions that a message is about: one for each mapping it was tried with."""
+    event = file_of_sidecar(event)
+    versions = [record.version for record in ledger.history(event.file)]
+    return [version for version in versions if version.startswith(event.version)]
