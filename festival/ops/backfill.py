@@ -16,6 +16,7 @@ from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
+from festival.ingest.mappings import mapping_of
 from festival.ingest.report import FAILURE, Counts
 from festival.ingest.service import Ingestor
 from festival.ingest.writers import writer_opener
@@ -23,7 +24,7 @@ from festival.ops.backfill_plan import Plan
 from festival.ops.direct_engine import FILES_AT_ONCE, DirectEngine
 from festival.ops.engines import Engine
 from festival.ops.outcome import Outcome
-from festival.ops.stack import StackOutputs
+from festival.ops.stack import StackOutputs, find_stack
 
 CONTINUE, STOP = "continue", "stop"
 NOT_STARTED = "not started"
@@ -38,8 +39,11 @@ def new_run_id() -> str:
 def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) -> Ingestor:
     """What ingests files of the stack from this process, telling nobody file by file.
 
-    `clients` has `s3` and `dynamodb` clients (`ingest.clients.Clients`).
+    `clients` are `ingest.clients.Clients`. Files without a mapping of their own are read with the
+    stack's, as the function reads them.
     """
+    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
+    default = stack.parameters.get("DefaultMapping", "") if stack else ""
     return Ingestor(
         Means(
             s3=clients.s3,
@@ -48,6 +52,7 @@ def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) 
                 clients.dynamodb, table or outputs.table, outputs.popularity_shards
             ),
             reports=Reports(clients.s3, outputs.reports_bucket),
+            mapping=mapping_of(default),
         )
     )
 

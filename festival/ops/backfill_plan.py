@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,7 +14,9 @@ from festival.analysis.ingest_time import PARTITION_LIMIT, ROWS_PER_CPU_SECOND, 
 from festival.analysis.prices import known_regions, price_list
 from festival.errors import FestivalError
 from festival.ingest.ledger import Ledger
+from festival.ingest.mappings import SIDECAR, Applied, applied_mapping
 from festival.ingest.records import FAILED, VersionRecord
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 
 # What a row takes in a file, as measured on real lineups; a plan estimates, a run counts.
 ROW_BYTES = {"csv": 60, "json": 150}
@@ -41,12 +43,13 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The current version of one object."""
+    """The current version of one object. `has_sidecar`: its mapping lies beside it."""
 
     key: str
     version: str
     bytes: int
     modified: datetime
+    has_sidecar: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +91,15 @@ class Plan:
 
 
 def list_files(s3: Any, selection: Selection) -> list[Listed]:
-    """The current version of each selected object, oldest first (docs: ListObjectVersions).
+    """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
-    Raises FestivalError for a bucket that is not there or may not be listed, for a day that is
-    none, and where nothing is selected.
+    Sidecars with a mapping are not lineups. Raises FestivalError for a bucket that is not there or
+    may not be listed, for a day that is none, and where nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)
     try:
-        everything = list(_current_versions(s3, selection.bucket, selection.prefix))
+        everything = _lineups(_current_versions(s3, selection.bucket, selection.prefix))
     except (ClientError, BotoCoreError) as error:
         raise FestivalError(f"bucket {selection.bucket!r} cannot be listed: {error}") from error
     found = [
@@ -114,17 +117,28 @@ def list_files(s3: Any, selection: Selection) -> list[Listed]:
 
 
 def look_up(
-    ledger: Ledger, bucket: str, files: Sequence[Listed]
+    ledger: Ledger,
+    bucket: str,
+    files: Sequence[Listed],
+    *,
+    s3: Any = None,
+    mapping: Mapping = DEFAULT_MAPPING,
 ) -> list[tuple[Listed, VersionRecord | None]]:
-    """Each file with what the ledger has of its current version.
+    """Each file with what the ledger has of its current version, read with its current mapping.
 
-    Raises FestivalError where the ledger cannot be read.
+    `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError where the
+    ledger or a sidecar cannot be read.
     """
+
+    def find(listed: Listed) -> VersionRecord | None:
+        applied = Applied(mapping, mapping.fingerprint())
+        if listed.has_sidecar and s3 is not None:
+            applied = applied_mapping(s3, bucket, listed.key, mapping)
+        return ledger.find(f"{bucket}/{listed.key}", applied.version(listed.version))
+
     try:
         with ThreadPoolExecutor(LOOK_UPS_AT_ONCE) as threads:
-            names = [f"{bucket}/{listed.key}" for listed in files]
-            versions = [listed.version for listed in files]
-            return list(zip(files, threads.map(ledger.find, names, versions), strict=True))
+            return list(zip(files, threads.map(find, files), strict=True))
     except (ClientError, BotoCoreError) as error:
         raise FestivalError(f"the ledger cannot be read: {error}") from error
 
@@ -187,6 +201,16 @@ def _planned(listed: Listed, record: VersionRecord | None, force: bool) -> Plann
         return PlannedFile(listed, UNFINISHED, ingest=True)
     state = FAILED_BEFORE if record.status == FAILED else DONE
     return PlannedFile(listed, state, ingest=force)
+
+
+def _lineups(objects: Iterable[Listed]) -> list[Listed]:
+    """The objects that are no sidecars, each knowing whether it has one."""
+    by_key = {listed.key: listed for listed in objects}
+    return [
+        replace(listed, has_sidecar=key + SIDECAR in by_key)
+        for key, listed in by_key.items()
+        if not key.endswith(SIDECAR)
+    ]
 
 
 def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:

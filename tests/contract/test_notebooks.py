@@ -13,7 +13,7 @@ ALLOWED_IMPORTS = {"festival", "pandas", "matplotlib", "itertools"}
 LONGEST_FUNCTION = 5
 LONGEST_CELL = 10
 MOST_RESULTS_IN_A_ROW = 2
-WRITES = {"backfill"}
+WRITES = {"backfill", "reconcile"}
 
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -28,8 +28,8 @@ def code(path):
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
-def test_the_four_notebooks_are_there():
-    assert {path.stem for path in NOTEBOOKS} >= {"validate", "backfill", "query", "cost_model"}
+def test_the_notebooks_are_there():
+    assert {path.stem for path in NOTEBOOKS} >= {"validate", "backfill", "query", "cost_model", "reconcile"}
 
 
 @every_notebook

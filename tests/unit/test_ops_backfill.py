@@ -1,6 +1,8 @@
 """A backfill: what it plans from bucket and ledger, and what it does with files that fail."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +12,7 @@ from festival.errors import FestivalError
 from festival.ingest.attempt import DONE, INGESTED, Result
 from festival.ingest.records import FAILED, NOTIFIED, RUNNING, VersionRecord
 from festival.ingest.report import Counts, IngestReport
+from festival.lineup.mapping import Mapping
 from festival.ops.backfill import (
     Outcome,
     new_run_id,
@@ -23,6 +26,7 @@ from festival.ops.backfill_plan import (
     Listed,
     Selection,
     list_files,
+    look_up,
     make_plan,
     plan_rows,
     plan_sentence,
@@ -79,6 +83,41 @@ def test_only_current_versions_are_listed_oldest_first():
         entry("a/a.csv", FRIDAY),
     )
     assert keys(bucket) == ["a/a.csv", "b.csv"]
+
+
+def test_a_mapping_beside_a_file_is_no_lineup_and_the_file_knows_of_it():
+    bucket = Bucket(entry("a.csv"), entry("a.csv.mapping.json"), entry("b.csv"))
+    found = list_files(bucket, Selection("uploads"))
+    assert [(one.key, one.has_sidecar) for one in found] == [("a.csv", True), ("b.csv", False)]
+
+
+class Ledger:
+    """A ledger that knows one version of one file."""
+
+    def __init__(self, file, version):
+        self.known = (file, version)
+
+    def find(self, file, version):
+        return record(NOTIFIED) if (file, version) == self.known else None
+
+
+def test_what_was_read_with_another_mapping_is_not_done():
+    mapping = Mapping.from_dict({"date_order": "day_first"})
+    files = [listed("a.csv")]
+    ledger = Ledger("uploads/a.csv", "v1")
+    assert look_up(ledger, "uploads", files)[0][1] is not None
+    assert look_up(ledger, "uploads", files, mapping=mapping)[0][1] is None
+    mapped = Ledger("uploads/a.csv", f"v1+{mapping.fingerprint()}")
+    assert look_up(mapped, "uploads", files, mapping=mapping)[0][1] is not None
+
+
+def test_the_mapping_beside_a_file_is_part_of_its_version():
+    text = b'{"date_order": "day_first"}'
+    shelf = SimpleNamespace(get_object=lambda **_: {"Body": BytesIO(text)})
+    mark = Mapping.from_json(text).fingerprint()
+    files = [replace(listed("a.csv"), has_sidecar=True)]
+    ledger = Ledger("uploads/a.csv", f"v1+{mark}")
+    assert look_up(ledger, "uploads", files, s3=shelf)[0][1] is not None
 
 
 def test_without_versioning_the_etag_is_the_version():
@@ -211,7 +250,9 @@ def test_stop_begins_no_further_file_and_fails_the_run():
         plan_of("bad", "a", "b"), Fleet(bad=Counts()), "run-1", on_error="stop", files_at_once=1
     )
     assert [one.status for one in outcomes] == ["failure", "not started", "not started"]
-    with pytest.raises(FestivalError, match=r"stopped at uploads/bad\.csv: .*; 2 files were not started"):
+    with pytest.raises(
+        FestivalError, match=r"stopped at uploads/bad\.csv: .*; 2 files were not started"
+    ):
         require_no_stop(outcomes)
 
 
