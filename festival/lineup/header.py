@@ -53,18 +53,36 @@ class Header:
         return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
 
 
+@dataclass(frozen=True, slots=True)
+class FoundHeader:
+    """The likeliest header of a file, what was assumed to have it, and why it will not do."""
+
+    header: Header
+    warnings: list[RowWarning]
+    misfit: str
+
+
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
     """Take the header off the lines: the first line that is not blank.
 
     Raises LineupError where there is none, where needed columns are missing, or where two columns
     are one field; the message names what was found.
     """
+    found = find_header(reader, mapping)
+    if found.misfit:
+        raise reader.failure or LineupError(found.misfit)
+    return found.header, found.warnings
+
+
+def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
+    """Take the header off the lines, even one that misses columns.
+
+    Raises LineupError where there is no line of text.
+    """
     lines, index = _first_text(reader)
     if index in lines.refused:
         raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
     header, height = best_header(lines.text, index, mapping)
-    if misfit := _misfit(lines.text[index], header):
-        raise reader.failure or LineupError(misfit)
     warnings = [
         RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
         for at in range(index, index + height)
@@ -74,7 +92,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     if unknown:
         warnings.append(ignored(unknown))
     reader.take(lines, index + height)
-    return header, warnings
+    return FoundHeader(header, warnings, misfit(lines.text[index], header))
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
@@ -99,14 +117,19 @@ def best_header(text: list[str], index: int, mapping: LineupMapping) -> tuple[He
     """The header at a line, and how many lines it takes, under the delimiter that fits it best.
 
     That is the first one under which no needed column is missing, else the one under which the
-    fewest are.
+    fewest are and that gives the most.
     """
     found: list[tuple[Header, int]] = []
     for delimiter in DELIMITERS:
         record = _header_record(text, index, delimiter)
         columns = match(record.cells, mapping)
         found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
-    return min(found, key=lambda each: len(each[0].columns.missing))
+    return min(found, key=lambda each: _fit(each[0]))
+
+
+def _fit(header: Header) -> tuple[int, int]:
+    missing = len(header.columns.missing)
+    return missing, -len(header.names) if missing else 0
 
 
 def _header_record(text: list[str], index: int, delimiter: str) -> Record:
@@ -116,7 +139,8 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     return record
 
 
-def _misfit(line: str, header: Header) -> str:
+def misfit(line: str, header: Header) -> str:
+    """Why a header will not do, beside its first line; empty where it will."""
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:

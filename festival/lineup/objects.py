@@ -56,6 +56,10 @@ class ObjectRows:
         cells = tuple([get(key) for key in layout.keys])
         if not layout.columns.is_plain:
             cells = layout.columns.completed(cells)
+        self.gather(line, value, cells)
+
+    def gather(self, line: int, value: dict[str, Any], cells: tuple[Any, ...]) -> None:
+        """Take in an object whose six cells are known."""
         self._lines.append(line)
         self._rows.append(value)
         self._cells.append(cells)

@@ -24,6 +24,7 @@ def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
     feed.fill()
     if feed.data.startswith(_MARK):
         feed.take(len(_MARK))
+        feed.marked = True
     while not (head := feed.data.lstrip(_WHITE)):
         if feed.ended or len(feed.data) > limits.record_bytes:
             break

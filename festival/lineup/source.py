@@ -69,6 +69,7 @@ class Feed:
         self.data = b""
         self.taken = 0
         self.ended = False
+        self.marked = False
         self.failure: LineupError | None = None
         self._pieces = pieces
         self._rest = b""

@@ -1,0 +1,217 @@
+"""Look at a lineup file and explain how it is understood, before anything depends on it.
+
+What can be told from the file is proposed; what could be meant in two ways is asked, with the
+option that decides it, and never guessed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from festival.errors import LineupError
+from festival.lineup import csvrows, jsonarray, jsonlines, shapes
+from festival.lineup.evidence import Evidence, Sample, weigh
+from festival.lineup.header import find_header
+from festival.lineup.inspection import Inspection, Question, Refused
+from festival.lineup.limits import DEFAULT_LIMITS, Limits
+from festival.lineup.lines import AS_CP1252, LineReader
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.model import MINUTES_PER_DAY, RowWarning
+from festival.lineup.normalise import Normaliser, Outcome
+from festival.lineup.objects import ObjectRows, original
+from festival.lineup.paths import find_path
+from festival.lineup.rows import Rows
+from festival.lineup.sniff import sniff
+from festival.lineup.source import Feed, Origin, open_source
+
+SAMPLE_ROWS = 10_000
+_NIGHT_ENDS = 6 * 60
+_REASONS = 8
+_LONG = "is taken as after midnight"
+
+
+@dataclass
+class Look:
+    """A file as far as it could be looked at: how it is written, and its first rows."""
+
+    shape: str = ""
+    encoding: str = ""
+    compression: str = ""
+    delimiter: str = ""
+    names: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    more: bool = False
+    path: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def inspect_lineup(
+    chunks: Iterable[bytes],
+    *,
+    mapping: Mapping = DEFAULT_MAPPING,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Inspection:
+    """How a lineup file is written, what its first 10,000 rows say, and what is left to decide.
+
+    `mapping` is what has been decided already; the proposal has that, and what is plain beside.
+    A bad file raises nothing: the inspection's `problem` says why it cannot be read.
+    """
+    look = Look()
+    try:
+        _look_at(look, chunks, mapping, limits)
+    except LineupError as error:
+        look.problem = str(error)
+    return inspected(look, mapping)
+
+
+def inspected(look: Look, mapping: Mapping) -> Inspection:
+    """What the rows that were looked at say beyond a mapping."""
+    evidence = weigh(Sample(look.names, look.rows), mapping)
+    if look.path and not mapping.rows:
+        evidence.options["rows"] = list(look.path)
+        if any(step.startswith("<") for step in look.path):
+            steps = " → ".join(look.path)
+            evidence.ask(
+                f"the document's keys are taken as {steps}", "rows", "the path to the rows"
+            )
+    proposal = Mapping.from_dict(evidence.options)
+    outcome = _tried(look.rows, proposal)
+    _ask_about_nights(evidence, outcome)
+    return Inspection(
+        encoding=look.encoding,
+        compression=look.compression,
+        shape=look.shape,
+        delimiter=look.delimiter,
+        rows=len(look.rows),
+        more=look.more,
+        columns=tuple(evidence.columns),
+        forms=tuple(evidence.forms),
+        questions=tuple(evidence.questions),
+        proposal=proposal,
+        kept=len(outcome.performances),
+        refused=tuple(_reasons(outcome)),
+        problem=look.problem,
+    )
+
+
+def _look_at(look: Look, chunks: Iterable[bytes], mapping: Mapping, limits: Limits) -> None:
+    origin, feed = open_source(chunks, None, limits)
+    look.compression = origin.compression
+    look.shape = sniff(feed, mapping, limits)
+    look.encoding = "UTF-8 with a byte order mark" if feed.marked else origin.encoding.upper()
+    rows: Iterator[dict[str, Any]]
+    if look.shape == csvrows.SHAPE:
+        rows = _csv_rows(look, origin, feed, mapping, limits)
+    elif look.shape == shapes.SHAPE:
+        rows = _document_rows(look, origin, feed, mapping, limits)
+    else:
+        rows = _object_rows(look, origin, feed, limits)
+    try:
+        for row in islice(rows, SAMPLE_ROWS):
+            look.rows.append(row)
+        look.more = next(rows, None) is not None
+    finally:
+        if look.shape != csvrows.SHAPE:
+            look.names = list(dict.fromkeys(name for row in look.rows for name in row))
+
+
+def _csv_rows(
+    look: Look, origin: Origin, feed: Feed, mapping: Mapping, limits: Limits
+) -> Iterator[dict[str, Any]]:
+    reader = LineReader(origin, feed, limits)
+    found = find_header(reader, mapping)
+    look.delimiter = found.header.delimiter
+    look.names = list(found.header.names)
+    look.problem = found.misfit
+    _note_encoding(look, found.warnings)
+    accepts = Normaliser(mapping).accepts
+    for block in csvrows.CsvRows(reader, found.header, accepts, limits):
+        _note_encoding(look, block.warnings)
+        for cells in block.rows:
+            if (row := found.header.original(cells)) is not None:
+                yield dict(row)
+
+
+class _AnyObjects(ObjectRows):
+    """Gathers objects whatever their keys are."""
+
+    def add(self, line: int, value: Any) -> None:
+        if isinstance(value, dict):
+            self.gather(line, value, ())
+
+
+def _object_rows(
+    look: Look, origin: Origin, feed: Feed, limits: Limits
+) -> Iterator[dict[str, Any]]:
+    objects = _AnyObjects(DEFAULT_MAPPING, tell_ignored=False)
+    blocks: Iterable[Rows] = jsonarray.ArrayRows(origin, feed, objects, limits)
+    if look.shape == jsonlines.SHAPE:
+        blocks = jsonlines.line_rows(LineReader(origin, feed, limits), objects)
+    for block in blocks:
+        _note_encoding(look, block.warnings)
+        yield from map(_flat, block.rows)
+
+
+def _document_rows(
+    look: Look, origin: Origin, feed: Feed, mapping: Mapping, limits: Limits
+) -> Iterator[dict[str, Any]]:
+    document = shapes.read_document(origin, feed, limits)
+    look.path = mapping.rows or find_path(document)
+    if not look.path:
+        raise LineupError(
+            "the file is one JSON document, and nothing in it looks like rows; expected objects "
+            "with a performer and a time, or a mapping whose rows say where they are"
+        )
+    for row in shapes.rows_at(document, look.path):
+        if isinstance(row, dict):
+            yield _flat(row)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what is in its objects by path, as in `stage.name`."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": item for name, item in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _note_encoding(look: Look, warnings: Sequence[RowWarning]) -> None:
+    if any(each.reason == AS_CP1252 for each in warnings):
+        look.encoding = "Windows-1252, as the last resort"
+
+
+def _tried(rows: Sequence[dict[str, Any]], mapping: Mapping) -> Outcome:
+    """What becomes of the rows under a mapping."""
+    objects = ObjectRows(replace(mapping, rows=()), tell_ignored=False)
+    for index, row in enumerate(rows, 1):
+        objects.add(index, row)
+    given = objects.give(None)
+    outcome = Normaliser(mapping).normalise(given.lines, given.rows, given.cells, original)
+    outcome.rejections.extend(given.rejections)
+    return outcome
+
+
+def _ask_about_nights(evidence: Evidence, outcome: Outcome) -> None:
+    nights = [each for each in outcome.performances if each.start % MINUTES_PER_DAY < _NIGHT_ENDS]
+    if nights:
+        evidence.ask(
+            f"{len(nights):,} performances start before 06:00, such as {nights[0].performer}'s",
+            "day_starts_at",
+            "06:00, with date_is festival_day if Date is the evening's, else calendar_day",
+        )
+    long = [each for each in outcome.warnings if each.reason.startswith(_LONG)]
+    if long:
+        seen = f"{len(long):,} ends make more than 12 hours, such as '{long[0].value}'"
+        evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
+
+
+def _reasons(outcome: Outcome) -> Iterator[Refused]:
+    counts = Counter((each.field, each.reason) for each in outcome.rejections)
+    examples = {(each.field, each.reason): each.value for each in reversed(outcome.rejections)}
+    for (name, reason), count in counts.most_common(_REASONS):
+        yield Refused(name, reason, count, examples[name, reason])

@@ -1,0 +1,119 @@
+"""What `inspect` found in a lineup file: plain facts, open questions, a mapping to begin with."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from festival.lineup.mapping import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnUse:
+    """A column, and the field it was taken for: by its name, an alias, the mapping or its cells."""
+
+    name: str
+    field: str
+    how: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FormCount:
+    """How often a field's cells are written in a form, with the first cell that is."""
+
+    field: str
+    form: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the file leaves open: what was seen, and which option of the mapping decides it.
+
+    Where it `must` be decided, rows are refused until it is; else a decision changes what the
+    values mean.
+    """
+
+    seen: str
+    option: str
+    choices: str
+    must: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A reason for which rows are refused under the proposed mapping, and how many."""
+
+    field: str
+    reason: str
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A file as it was understood.
+
+    `rows` were looked at (the first of them, where there are `more`); `kept` of these are
+    performances under the `proposal`, the rest are `refused`. `problem` is why the file cannot be
+    read at all.
+    """
+
+    encoding: str
+    compression: str
+    shape: str
+    delimiter: str
+    rows: int
+    more: bool
+    columns: tuple[ColumnUse, ...]
+    forms: tuple[FormCount, ...]
+    questions: tuple[Question, ...]
+    proposal: Mapping
+    kept: int
+    refused: tuple[Refused, ...]
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The inspection as plain values, the proposal as options."""
+        return {**asdict(self), "proposal": self.proposal.to_dict()}
+
+    def lines(self) -> list[str]:
+        """The inspection for a person, line by line."""
+        return [*self._file(), *self._columns(), *self._forms(), *self._open(), *self._result()]
+
+    def _file(self) -> list[str]:
+        packed = f", {self.compression}" if self.compression else ""
+        divided = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(self.delimiter)
+        by = f", divided by {divided}" if divided else ""
+        seen = f"{self.rows:,} rows" + (", and more that were not looked at" if self.more else "")
+        head = [f"{self.shape}{by}; {self.encoding}{packed}; {seen}"]
+        return [*head, f"cannot be read: {self.problem}"] if self.problem else head
+
+    def _columns(self) -> list[str]:
+        return [
+            f"column  {each.name:<20} {each.field or '(ignored)':<12} {each.how:<8} "
+            + ", ".join(each.examples)
+            for each in self.columns
+        ]
+
+    def _forms(self) -> list[str]:
+        return [
+            f"form    {each.field:<20} {each.form:<30} {each.count:>7,}   {each.example}"
+            for each in self.forms
+        ]
+
+    def _open(self) -> list[str]:
+        return [
+            f"{'decide' if each.must else 'check':<7} {each.seen}: {each.option} ({each.choices})"
+            for each in self.questions
+        ]
+
+    def _result(self) -> list[str]:
+        refused = [
+            f"refused {each.count:>7,}   {each.field or 'row'} '{each.example}' {each.reason}"
+            for each in self.refused
+        ]
+        options = json.dumps(self.proposal.to_dict(), ensure_ascii=False, indent=2)
+        kept = f"with this mapping {self.kept:,} of {self.rows:,} rows are performances:"
+        return [*refused, kept, *options.splitlines()]
