@@ -68,23 +68,22 @@ class BulkEngine:
         """
         require_bulk(self.dynamodb)
         try:
-            yield from self._run(list(files), again, stop_at_failure)
+            yield from self._run(files, again, stop_at_failure)
         except (ClientError, BotoCoreError) as error:
             raise unanswered("the bulk load stopped; run it again to go on", error) from error
 
     def _run(
-        self, files: list[FileEvent], again: bool, stop_at_failure: bool
+        self, files: Sequence[FileEvent], again: bool, stop_at_failure: bool
     ) -> Generator[Outcome, None, None]:
         leases = HeldLeases(self.ingestor.means.ledger, owner_of_this_process())
+        left = {(event.file, event.version): event for event in files}
         if earlier := self._take_up(leases):
             for loaded, outcome in self._finish(earlier, leases):
-                asked = [event for event in files if _is_of(event, loaded)]
-                files = [event for event in files if not _is_of(event, loaded)]
-                if asked:
+                if left.pop((loaded.file, loaded.version), None):
                     yield outcome
-        if not files:
+        if not left:
             return
-        load, aside = self._prepare(files, again, leases)
+        load, aside = self._prepare(list(left.values()), again, leases)
         for _, outcome in self._finish(load, leases) if load.files else ():
             yield outcome
         for event in aside:
@@ -182,7 +181,3 @@ class BulkEngine:
     @property
     def _loads(self) -> Loads:
         return Loads(self.ingestor.means.s3, self.ingestor.means.reports.bucket)
-
-
-def _is_of(event: FileEvent, loaded: LoadedFile) -> bool:
-    return (event.file, event.version) == (loaded.file, loaded.version)

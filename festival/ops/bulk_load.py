@@ -23,6 +23,7 @@ UNFINISHED = "bulk/unfinished.json.gz"
 class LoadedFile:
     """One file version of a load: how its reading went, and under which attempt.
 
+    `version` is S3's, and `ingest` the ledger's name of it, which tells the mapping as well.
     `shown` has its first rejections and warnings, `error` says where the file breaks. It is
     `overtaken` where another attempt worked on it while the load was under way, and `settled` where
     the ledger has it already.
@@ -31,6 +32,7 @@ class LoadedFile:
     bucket: str
     key: str
     version: str
+    ingest: str
     attempt: int
     counts: Counts
     shown: Mapping[str, Any] = field(default_factory=dict)

@@ -20,7 +20,7 @@ LEAST_WRITE_UNITS = 1024
 OPERATION = "StartBulkPutItems"
 COMPLETED, WITH_ERRORS = "COMPLETED", "COMPLETED_WITH_ERRORS"
 TERMINAL = (COMPLETED, WITH_ERRORS, "CANCELLED", "FAILED")
-POLL_SECONDS = 10.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def follow(
     sleep: Callable[[float], object] = time.sleep,
 ) -> Ended:
     """Wait until the operation has ended; `meanwhile` is told of the items processed so far."""
+    pause = FIRST_PAUSE_SECONDS
     while True:
         answer = dynamodb.describe_bulk_operation(BulkOperationArn=operation)
         described = answer["BulkOperationDescription"]
@@ -84,4 +85,5 @@ def follow(
             said = (described.get("FailureCode", ""), described.get("FailureMessage", ""))
             reason = ": ".join(filter(None, said))
             return Ended(status, processed, described.get("FailedItemCount", 0), reason)
-        sleep(POLL_SECONDS)
+        sleep(pause)
+        pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)

@@ -4,7 +4,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from festival.errors import RetryableError
 from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.key_lists import ListedWriter
+from festival.ingest.mappings import applied_mapping
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.source import StoredObject, SupersededError, current_object, object_chunks
 from festival.ingest.tally import Tally
+from festival.lineup.mapping import Mapping
 from festival.lineup.read import read_lineup
 from festival.ops.backfill_plan import GZIP_RATIO
 from festival.ops.bulk_leases import CALLS_AT_ONCE, HeldLeases, at_once
@@ -35,8 +37,8 @@ RENEWAL_LOOK_SECONDS = 30.0
 class Opened:
     """A file of the load, its lease held, its version begun in the ledger."""
 
-    event: FileEvent
     stored: StoredObject
+    mapping: Mapping
 
     @property
     def bytes(self) -> int:
@@ -79,20 +81,22 @@ class LoadReader:
         return load, aside
 
     def _open(self, event: FileEvent, again: bool) -> Opened | None:
-        ledger = self.means.ledger
+        means, ledger = self.means, self.means.ledger
         try:
             lease = self.leases.take(event.file)
-            stored = current_object(self.means.s3, event.bucket, event.key)
-            if stored is None or stored.version != (event.version or stored.version):
+            stored = current_object(means.s3, event.bucket, event.key)
+            applied = applied_mapping(means.s3, event.bucket, event.key, means.mapping)
+            if stored is None or stored.version != event.version or applied.problem:
                 return None
-            record = ledger.find(event.file, stored.version)
+            version = applied.version(stored.version)
+            record = ledger.find(event.file, version)
             if record and not again and (record.is_done or record.awaits_notice):
                 return None
-            ledger.begin(lease, stored.version, run=event.run, again=again)
-            ledger.make_current(lease, stored.version)
+            ledger.begin(lease, version, run=event.run, again=again)
+            ledger.make_current(lease, version)
         except RetryableError:
             return None
-        return Opened(event, stored)
+        return Opened(replace(stored, ingest=version), applied.mapping)
 
     def _read_all(self, opened: Sequence[Opened], parts: Parts) -> list[LoadedFile | None]:
         with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bulk-read") as threads:
@@ -100,30 +104,30 @@ class LoadReader:
                 threads.submit(self._read, file, number, parts)
                 for number, file in enumerate(opened)
             ]
-            left: set[Future[LoadedFile | None]] = set(reading)
-            while left:
-                _, left = wait(left, RENEWAL_LOOK_SECONDS, FIRST_COMPLETED)
+            while wait(reading, RENEWAL_LOOK_SECONDS).not_done:
                 self.leases.renew_in_time()
             return [read.result() for read in reading]
 
     def _read(self, opened: Opened, number: int, parts: Parts) -> LoadedFile | None:
         began, stored, reports = time.monotonic(), opened.stored, self.means.reports
         tally = Tally(source=stored.file, keep_rows=True)
-        blocks = read_lineup(object_chunks(self.means.s3, stored), limits=self.means.limits)
+        chunks = object_chunks(self.means.s3, stored)
+        blocks = read_lineup(chunks, mapping=opened.mapping, limits=self.means.limits)
         writer = PartWriter(parts, number)
-        listed = ListedWriter(writer, reports.key_lists, stored.file, stored.version)
+        listed = ListedWriter(writer, reports.key_lists, stored.file, stored.ingest)
         try:
             ended = ingest_blocks(blocks, tally, listed)
         except (RetryableError, SupersededError):
             return None
         kept_at = ""
         if len(refused := tally.take_rejected_rows()):
-            reports.keep_rejected_rows(stored.file, stored.version, 1, refused)
-            kept_at = reports.rejected_rows_at(stored.file, stored.version)
+            reports.keep_rejected_rows(stored.file, stored.ingest, 1, refused)
+            kept_at = reports.rejected_rows_at(stored.file, stored.ingest)
         return LoadedFile(
             stored.bucket,
             stored.key,
             stored.version,
+            stored.ingest,
             self.leases.of(stored.file).attempt,
             tally.counts,
             tally.shown,

@@ -46,7 +46,7 @@ class Settler:
 
         None where another attempt has worked on it since the load began.
         """
-        if file.settled and (record := self.means.ledger.find(file.file, file.version)):
+        if file.settled and (record := self.means.ledger.find(file.file, file.ingest)):
             self.leases.give_back(file.file)
             return outcome_of_record(record)
         if file.overtaken or file.file in self.leases.lost:
@@ -55,8 +55,8 @@ class Settler:
         ledger, lease = self.means.ledger, self.leases.of(file.file)
         status = FAILED if file.error else WRITTEN
         try:
-            ledger.finish(lease, file.version, status, report, shown, file.milliseconds)
-            ledger.mark_notified(lease, file.version, status, f"run {load.run}")
+            ledger.finish(lease, file.ingest, status, report, shown, file.milliseconds)
+            ledger.mark_notified(lease, file.ingest, status, f"run {load.run}")
         except LeaseLostError:
             self.leases.lost.add(file.file)
             return None
@@ -67,11 +67,11 @@ class Settler:
         lease = self.leases.of(file.file)
         if file.overtaken or lease.attempt != file.attempt + 1:
             return replace(file, attempt=lease.attempt, overtaken=True)
-        record = self.means.ledger.find(file.file, file.version)
+        record = self.means.ledger.find(file.file, file.ingest)
         if record and record.is_done:
             return replace(file, attempt=lease.attempt, settled=True)
-        self.means.ledger.begin(lease, file.version, run=run)
-        self.means.ledger.make_current(lease, file.version)
+        self.means.ledger.begin(lease, file.ingest, run=run)
+        self.means.ledger.make_current(lease, file.ingest)
         return replace(file, attempt=lease.attempt)
 
     def _report(self, file: LoadedFile, refused: Iterable[Refused]) -> tuple[IngestReport, str]:
@@ -84,9 +84,9 @@ class Settler:
         kept_at = file.rejected_rows_at
         if len(rows := tally.take_rejected_rows()):
             reports = self.means.reports
-            reports.keep_rejected_rows(file.file, file.version, REFUSED_BY_DYNAMODB, rows)
-            kept_at = reports.rejected_rows_at(file.file, file.version)
+            reports.keep_rejected_rows(file.file, file.ingest, REFUSED_BY_DYNAMODB, rows)
+            kept_at = reports.rejected_rows_at(file.file, file.ingest)
         report = tally.report(
-            file.file, error=file.error, version=file.version, rejected_rows_at=kept_at
+            file.file, error=file.error, version=file.ingest, rejected_rows_at=kept_at
         )
         return report, json.dumps(tally.shown, default=str)

@@ -111,7 +111,7 @@ def pick_engine(
         )
     if wanted == QUEUE:
         queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
-        return QueueEngine(queues, ingestor.means.ledger, workers_of(clients, outputs)), why
+        return QueueEngine(queues, ingestor.means, workers_of(clients, outputs)), why
     if wanted == BULK:
         require_bulk(clients.dynamodb)
         shards = outputs.popularity_shards

@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,17 +19,18 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.ingest.attempt import DONE
+from festival.ingest.attempt import DONE, Means
 from festival.ingest.direct import new_owner
 from festival.ingest.events import FileEvent
 from festival.ingest.leases import LeaseHeldError
 from festival.ingest.ledger import Ledger
-from festival.ingest.records import VersionRecord
+from festival.ingest.mappings import applied_mapping
 from festival.ingest.report import Counts
 from festival.ingest.source import unanswered
 from festival.ops.dlq import dead_letters, put_back_unread
 from festival.ops.outcome import Outcome, outcome_of_record, unfinished
 
+Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 Asked = tuple[str, str, str]  # file, version, run
 
@@ -142,12 +143,20 @@ class Queues:
         return sum(int(answer["Attributes"].get(name, 0)) for name in names)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that was asked for, and the ledger's name of its version."""
+
+    event: FileEvent
+    ingest: str
+
+
 @dataclass(frozen=True)
 class QueueEngine:
     """Lets the function's fleet of `workers` (the stack's MaximumConcurrency) ingest the files."""
 
     queues: Queues
-    ledger: Ledger
+    means: Means
     workers: int
     sleep: Callable[[float], object] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -171,64 +180,65 @@ class QueueEngine:
     def _run(
         self, waiting: deque[FileEvent], again: bool, stop_at_failure: bool
     ) -> Generator[Outcome, None, None]:
-        watch = Watch(self)
-        sent: dict[str, FileEvent] = {}
+        watch, failed = Watch(self), False
+        sent: dict[str, Sent] = {}
         while waiting or sent:
-            outcomes = self._finished(sent) or watch.given_up(sent)
+            outcomes = self._finished(sent.values()) or watch.given_up(sent)
             for outcome in outcomes:
                 del sent[outcome.file]
+            failed = failed or any(outcome.failed for outcome in outcomes)
+            if failed and stop_at_failure:
+                waiting.clear()
             room = MESSAGES_A_WORKER * self.workers - len(sent)
             batch = [waiting.popleft() for _ in range(min(room, len(waiting)))]
-            outcomes += self._send(batch, sent, again)
-            for outcome in outcomes:
-                if outcome.failed and stop_at_failure:
-                    waiting.clear()
-                yield outcome
+            unsent = self._send(batch, sent, again)
+            failed = failed or any(outcome.failed for outcome in unsent)
+            yield from outcomes + unsent
             if outcomes or batch:
                 watch.note_progress()
             else:
                 self.sleep(POLL_SECONDS)
 
     def _send(
-        self, batch: Sequence[FileEvent], sent: dict[str, FileEvent], again: bool
+        self, batch: Sequence[FileEvent], sent: dict[str, Sent], again: bool
     ) -> list[Outcome]:
         """Send what is not done yet; the outcomes of what is, and of what could not be sent."""
         if not batch:
             return []
+        asked = self._each(self._named, batch)
         if again:
-            self._each(self._reopen, batch)
-            done = set()
-        else:
-            records = self._each(self._find, batch)
-            done = {record.file for record in records if record and record.is_done}
-        left = [event for event in batch if event.file not in done]
-        refused = self.queues.send(left)
-        sent.update({event.file: event for event in left if event not in refused})
+            self._each(self._reopen, asked)
+        done = set() if again else {outcome.file for outcome in self._finished(asked)}
+        left = {each.event: each for each in asked if each.event.file not in done}
+        refused = self.queues.send(list(left))
+        sent.update({event.file: left[event] for event in left if event not in refused})
         return [Outcome(file, DONE, Counts()) for file in sorted(done)] + [
             unfinished(event.file, why) for event, why in refused.items()
         ]
 
-    def _finished(self, sent: Mapping[str, FileEvent]) -> list[Outcome]:
-        records = self._each(self._find, list(sent.values()))
+    def _finished(self, sent: Iterable[Sent]) -> list[Outcome]:
+        records = self._each(
+            lambda each: self.means.ledger.find(each.event.file, each.ingest), sent
+        )
         return [outcome_of_record(record) for record in records if record and record.is_done]
 
-    def _find(self, event: FileEvent) -> VersionRecord | None:
-        return self.ledger.find(event.file, event.version)
+    def _named(self, event: FileEvent) -> Sent:
+        applied = applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)
+        return Sent(event, applied.version(event.version))
 
-    def _reopen(self, event: FileEvent) -> None:
+    def _reopen(self, asked: Sent) -> None:
         """Forget that the version was ingested, unless somebody is at it this very moment."""
+        ledger, event = self.means.ledger, asked.event
         try:
-            lease = self.ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
+            lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
         except LeaseHeldError:
             return
-        self.ledger.begin(lease, event.version, run=event.run, again=True)
-        self.ledger.leases.release(lease)
+        ledger.begin(lease, asked.ingest, run=event.run, again=True)
+        ledger.leases.release(lease)
 
-    def _each(
-        self, act: Callable[[FileEvent], Answer], events: Sequence[FileEvent]
-    ) -> list[Answer]:
+    def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
         with ThreadPoolExecutor(LOOK_UPS_AT_ONCE) as threads:
-            return list(threads.map(act, events))
+            return list(threads.map(act, given))
 
 
 class Watch:
@@ -243,14 +253,14 @@ class Watch:
         self._looked = self._progress = self._engine.monotonic()
         self._was_empty = False
 
-    def given_up(self, sent: Mapping[str, FileEvent]) -> list[Outcome]:
+    def given_up(self, sent: Mapping[str, Sent]) -> list[Outcome]:
         """After a quiet minute: the files whose message is dead, or gone; all, after hours."""
         queues, now = self._engine.queues, self._engine.monotonic()
         if not sent or now - self._looked < QUIET_SECONDS:
             return []
         self._looked = now
-        dead = queues.dead(self._engine.ledger)
-        if found := [event for event in sent.values() if _asked(event) in dead]:
+        dead = queues.dead(self._engine.means.ledger)
+        if found := [each.event for each in sent.values() if _asked(each.event) in dead]:
             return [unfinished(event.file, DEAD + dead[_asked(event)]) for event in found]
         was_empty, self._was_empty = self._was_empty, queues.is_empty
         if was_empty and self._was_empty:
