@@ -12,13 +12,19 @@ from festival.lineup.values import fold, shown
 REQUIRED = FIELDS[:5]
 
 ALIASES = {
-    "Performer": "performer name, artist, artists, artist name, act, act name, band, band name, "
-    "title, name, event/artist, groupe, artiste, artista, artiest, kunstner, künstler, interpret",
+    "Performer": "performers, performer name, artist, artists, artist(s), artist name, act, acts, "
+    "act name, band, bands, band name, title, name, event/artist, artist/event, artist/band, "
+    "band/artist, groupe, artiste, artista, artiest, kunstner, künstler, interpret",
     "Stage": "stage name, venue, venue name, location, scene, scène, bühne, escenario, palco, "
-    "podium",
-    "Date": "day, datum, jour, tag, fecha, dag",
-    "Start": "start time, starts, starts at, from, begin, begin time, début, beginn, time start",
-    "End": "end time, ends, ends at, finish, finish time, to, until, till, fin, ende, time end",
+    "podium, lieu, plats",
+    "Date": "day, weekday, festival day, performance date, event date, show date, datum, dato, "
+    "jour, tag, fecha, dag",
+    "Start": "start time, starts, starts at, start datetime, start date time, time start, from, "
+    "begin, begins, begin time, début, heure début, heure de début, beginn, startzeit, anfang, "
+    "inicio, hora inicio, inizio, ora inizio, aanvang, begintijd, starttid, fra",
+    "End": "end time, ends, ends at, end datetime, end date time, time end, finish, finishes, "
+    "finish time, to, until, till, stop, stop time, fin, heure fin, heure de fin, ende, endzeit, "
+    "hora fin, fine, ora fine, einde, eindtijd, slut, slutt, sluttid, til, bis",
     "Popularity": "",
     TIME: "times, set time, set times, time slot, horaire, horaires, uhrzeit",
 }
@@ -66,6 +72,11 @@ def match(names: Sequence[str], mapping: Mapping) -> Columns:
     time = search.place(TIME) if is_range else None
     if time is not None:
         places["Start"] = places["End"] = time
+    if mapping.date_is == "festival_day" and places["Date"] == places["Start"] is not None:
+        search.unclear.append(
+            "Date and Start are one column, whose date is the calendar_day; expected the mapping's "
+            "date_is to say so"
+        )
     constants = dict(mapping.constants)
     needed = [field for field in REQUIRED if field != "End" or not mapping.default_length]
     return Columns(
@@ -89,7 +100,8 @@ class _Search:
         self._folded = [fold(name) for name in names]
         self._said = dict(mapping.columns)
         self._constants = dict(mapping.constants)
-        taken = {fold(name) for name in self._said.values() if name}
+        # The Start may be the Date's column: date-times are both.
+        taken = {fold(name) for field, name in self._said.items() if name and field != "Date"}
         self._free = [name if name not in taken else "" for name in self._folded]
 
     def says(self, field: str) -> bool:

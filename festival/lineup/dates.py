@@ -10,12 +10,12 @@ from festival.lineup.calendar_names import months, weekdays
 from festival.lineup.mapping import Mapping
 from festival.lineup.values import RuleError, fold
 
-ISO = "2025-02-01"
-YEAR_FIRST = "2025/02/01"
+ISO = "YYYY-MM-DD"
+YEAR_FIRST = "YYYY/MM/DD"
 NUMBERS = "01/02/2025"
 MONTH_NAME = "1 February 2025"
-WEEKDAY = "Saturday"
-WEEKDAY_AND_DAY = "Saturday 1"
+WEEKDAY = "weekday"
+WEEKDAY_AND_DAY = "weekday and day"
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")

@@ -41,6 +41,7 @@ _NIGHTS = "such as 06:00, with date_is festival_day or calendar_day"
 _EXAMPLES = 3
 _LABELS = 12
 _MOST = 0.6
+_OFTEN = 3
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,8 @@ class Evidence:
         self.options["columns"] = {**self.options.get("columns", {}), name: column}
 
 
-def weigh(sample: Sample, given: Mapping) -> Evidence:
-    """All that a sample says beyond a given mapping."""
-    evidence = Evidence(sample, given, given.to_dict())
+def weigh(evidence: Evidence) -> None:
+    """Gather all that the sample says beyond the given mapping."""
     _weigh_columns(evidence)
     for name, column in evidence.by_field.items():
         evidence.forms += _counted(name, sample.cells(column))
@@ -91,7 +91,6 @@ def weigh(sample: Sample, given: Mapping) -> Evidence:
     _weigh_times(evidence)
     _weigh_names(evidence)
     _weigh_popularity(evidence)
-    return evidence
 
 
 def _weigh_columns(evidence: Evidence) -> None:
@@ -118,11 +117,7 @@ def _weigh_columns(evidence: Evidence) -> None:
     started = by_field.get("Start")
     if "Date" in missing and _main_form(sample.cells(started), time_form) in _DATED:
         by_field["Date"] = str(started)
-        evidence.options["columns"] = {
-            **evidence.options.get("columns", {}),
-            "Start": started,
-            "Date": started,
-        }
+        evidence.column("Date", str(started))
         missing.remove("Date")
     evidence.by_field = by_field
     for name in [each for each in FIELDS if each in missing]:
@@ -156,7 +151,7 @@ def _use(evidence: Evidence, column: str) -> ColumnUse:
     if fields:
         own, said = fields[0], dict(evidence.given.columns)
         how = "alias"
-        if said.get(own):
+        if said.get(own) or column == f"<{own}>":
             how = "mapping"
         elif own in evidence.options.get("columns", {}):
             how = "cells"
@@ -189,10 +184,10 @@ def _weigh_dates(evidence: Evidence) -> None:
     if numbers:
         _weigh_order(evidence, numbers)
     if any(each.year is None for each in readings if each.form not in (WEEKDAY, WEEKDAY_AND_DAY)):
-        evidence.ask("dates have no year", "year", "such as 2025", must=True)
+        evidence.ask("dates without a year", "year", "such as 2025", must=True)
     if days := evidence.count("Date", WEEKDAY, WEEKDAY_AND_DAY):
         evidence.ask(
-            f"{days:,} dates are weekdays",
+            f"dates that are weekdays: {days:,}",
             "first_date",
             "the festival's first day, as YYYY-MM-DD; or in dates each weekday's date",
             must=True,
@@ -200,9 +195,9 @@ def _weigh_dates(evidence: Evidence) -> None:
     labels = dict.fromkeys(shown(cell) for cell in cells if date_form(cell) == OTHER)
     if labels:
         some = ", ".join(list(labels)[:_LABELS]) + (", …" if len(labels) > _LABELS else "")
-        evidence.ask(f"no dates are {some}", "dates", "what dates they stand for", must=True)
+        evidence.ask(f"words for dates: {some}", "dates", "what dates they stand for", must=True)
     foreign = {each.form for each in readings} - {ISO}
-    if foreign and not evidence.options and column:
+    if foreign and not evidence.options and column and column != "<Date>":
         # Any option makes the reader take more than YYYY-MM-DD.
         evidence.column("Date", column)
 
@@ -211,14 +206,18 @@ def _weigh_order(evidence: Evidence, numbers: Sequence[tuple[int, int]]) -> None
     if "date_order" in evidence.options:
         return
     first, second = (max(each[place] for each in numbers) for place in (0, 1))
-    if first > 12 >= second:
-        evidence.options["date_order"] = "day_first"
-    elif second > 12 >= first:
-        evidence.options["date_order"] = "month_first"
+    if first > 12 >= second or second > 12 >= first:
+        order = "day_first" if first > 12 else "month_first"
+        evidence.options["date_order"] = order
+        evidence.ask(
+            f"dates taken as {order}, since {max(first, second)} is no month",
+            "date_order",
+            "day_first or month_first",
+        )
     else:
         example = "{:02d}/{:02d}".format(*numbers[0])
         evidence.ask(
-            f"{len(numbers):,} dates such as {example} may be meant both ways",
+            f"dates that may be meant both ways, such as {example}: {len(numbers):,}",
             "date_order",
             "day_first or month_first",
             must=True,
@@ -229,19 +228,19 @@ def _weigh_times(evidence: Evidence) -> None:
     times = ("Start", "End", TIME)
     epochs = sum(evidence.count(name, EPOCH) for name in ("Date", *times))
     if epochs:
-        evidence.ask(f"{epochs:,} cells are instants", "time_zone", _ZONES, must=True)
+        evidence.ask(f"instants: {epochs:,}", "time_zone", _ZONES, must=True)
     elif any(evidence.count(name, "date-time with offset") for name in times):
         evidence.ask(
-            "date-times have an offset; they are taken as the clock shows there",
+            "date-times with an offset, taken as the clock shows there",
             "time_zone",
             f"{_ZONES}, if they are not local",
         )
     if late := sum(evidence.count(name, LATE) for name in times):
-        evidence.ask(f"{late:,} times go on past 24:00", "day_starts_at", _NIGHTS, must=True)
+        evidence.ask(f"times past 24:00: {late:,}", "day_starts_at", _NIGHTS, must=True)
     open_ended = [each for each in evidence.forms if each.field == TIME and ", open" in each.form]
     blank = evidence.count("End", BLANK) + sum(each.count for each in open_ended)
     if blank:
-        evidence.ask(f"{blank:,} ends are missing", "default_length", "minutes", must=True)
+        evidence.ask(f"missing ends: {blank:,}", "default_length", "minutes", must=True)
 
 
 def _weigh_names(evidence: Evidence) -> None:
@@ -249,7 +248,7 @@ def _weigh_names(evidence: Evidence) -> None:
         found = [each for each in evidence.forms if each.field == name and each.form == PLACEHOLDER]
         for each in found:
             evidence.ask(
-                f"{each.count:,} times the {name} is '{each.example}'",
+                f"the {name} is '{each.example}': {each.count:,}",
                 "placeholders",
                 f'["{each.example}"], if that is no {name}',
             )
@@ -259,14 +258,19 @@ def _weigh_popularity(evidence: Evidence) -> None:
     odd = evidence.count("Popularity", _LARGE)
     if not odd:
         return
-    texts = [shown(cell) for cell in evidence.sample.cells(evidence.by_field["Popularity"])]
-    often, count = Counter(text for text in texts if text).most_common(1)[0]
     evidence.ask(
-        f"{odd:,} popularities are not from 1 to 100", "popularity_is", "rank, if 1 is the biggest"
+        f"popularities that are not from 1 to 100: {odd:,}",
+        "popularity_is",
+        "rank, if 1 is the biggest",
     )
-    if popularity_form(often) == _LARGE and count > 1:
+    cells = evidence.sample.cells(evidence.by_field["Popularity"])
+    whole = Counter(int(text) for text in map(shown, cells) if text.isdecimal())
+    largest, count = max(whole.items(), default=(0, 0))
+    if count >= _OFTEN:
         evidence.ask(
-            f"{count:,} popularities are {often}", "popularity_none", f"[{often}], if that is none"
+            f"the largest popularity is {largest}: {count:,}",
+            "popularity_none",
+            f"[{largest}], if that means none",
         )
 
 

@@ -43,7 +43,7 @@ def time_form(cell: Any) -> str:
 
 
 def date_form(cell: Any) -> str:
-    """The form of a date, named after the first day of February 2025."""
+    """The form of a date: `YYYY-MM-DD`, `01/02/2025`, `1 February 2025`, a weekday, …"""
     common = _common_form(cell)
     if common:
         return common

@@ -68,14 +68,11 @@ def inspect_lineup(
 
 def inspected(look: Look, mapping: Mapping) -> Inspection:
     """What the rows that were looked at say beyond a mapping."""
-    evidence = weigh(Sample(look.names, look.rows), mapping)
+    evidence = Evidence(Sample(look.names, look.rows), mapping, mapping.to_dict())
+    if look.names:
+        weigh(evidence)
     if look.path and not mapping.rows:
-        evidence.options["rows"] = list(look.path)
-        if any(step.startswith("<") for step in look.path):
-            steps = " → ".join(look.path)
-            evidence.ask(
-                f"the document's keys are taken as {steps}", "rows", "the path to the rows"
-            )
+        _propose_path(evidence, look.path)
     proposal = Mapping.from_dict(evidence.options)
     outcome = _tried(look.rows, proposal)
     _ask_about_nights(evidence, outcome)
@@ -96,6 +93,13 @@ def inspected(look: Look, mapping: Mapping) -> Inspection:
     )
 
 
+def _propose_path(evidence: Evidence, path: tuple[str, ...]) -> None:
+    evidence.options["rows"] = list(path)
+    if any(step.startswith("<") for step in path):
+        steps = " → ".join(path)
+        evidence.ask(f"the document's keys are taken as {steps}", "rows", "the path to the rows")
+
+
 def _look_at(look: Look, chunks: Iterable[bytes], mapping: Mapping, limits: Limits) -> None:
     origin, feed = open_source(chunks, None, limits)
     look.compression = origin.compression
@@ -114,7 +118,17 @@ def _look_at(look: Look, chunks: Iterable[bytes], mapping: Mapping, limits: Limi
         look.more = next(rows, None) is not None
     finally:
         if look.shape != csvrows.SHAPE:
-            look.names = list(dict.fromkeys(name for row in look.rows for name in row))
+            _go_into_objects(look)
+
+
+def _go_into_objects(look: Look) -> None:
+    """Take the objects of a JSON file as rows; where those are inside them, those."""
+    if look.shape != shapes.SHAPE and (path := find_path(look.rows)):
+        look.shape, look.path = shapes.SHAPE, path
+        inside = shapes.rows_at(look.rows, path)
+        look.rows = [row for row in islice(inside, SAMPLE_ROWS) if isinstance(row, dict)]
+    look.rows = [_flat(row) for row in look.rows]
+    look.names = list(dict.fromkeys(name for row in look.rows for name in row))
 
 
 def _csv_rows(
@@ -151,7 +165,7 @@ def _object_rows(
         blocks = jsonlines.line_rows(LineReader(origin, feed, limits), objects)
     for block in blocks:
         _note_encoding(look, block.warnings)
-        yield from map(_flat, block.rows)
+        yield from block.rows
 
 
 def _document_rows(
@@ -166,7 +180,7 @@ def _document_rows(
         )
     for row in shapes.rows_at(document, look.path):
         if isinstance(row, dict):
-            yield _flat(row)
+            yield row
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -200,13 +214,13 @@ def _ask_about_nights(evidence: Evidence, outcome: Outcome) -> None:
     nights = [each for each in outcome.performances if each.start % MINUTES_PER_DAY < _NIGHT_ENDS]
     if nights:
         evidence.ask(
-            f"{len(nights):,} performances start before 06:00, such as {nights[0].performer}'s",
+            f"starts before 06:00, such as {nights[0].performer}'s: {len(nights):,}",
             "day_starts_at",
             "06:00, with date_is festival_day if Date is the evening's, else calendar_day",
         )
     long = [each for each in outcome.warnings if each.reason.startswith(_LONG)]
     if long:
-        seen = f"{len(long):,} ends make more than 12 hours, such as '{long[0].value}'"
+        seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
         evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
 
 

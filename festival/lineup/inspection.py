@@ -88,7 +88,7 @@ class Inspection:
         by = f", divided by {divided}" if divided else ""
         seen = f"{self.rows:,} rows" + (", and more that were not looked at" if self.more else "")
         head = [f"{self.shape}{by}; {self.encoding}{packed}; {seen}"]
-        return [*head, f"cannot be read: {self.problem}"] if self.problem else head
+        return [*head, f"as it is, {self.problem}"] if self.problem else head
 
     def _columns(self) -> list[str]:
         return [

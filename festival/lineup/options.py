@@ -200,15 +200,6 @@ def _half_a_festival_day(plain: Mapping[str, Any]) -> str:
     return "date_is needs day_starts_at, such as 06:00" if kind and not starts else ""
 
 
-def _date_of_start_is_calendar(plain: Mapping[str, Any]) -> str:
-    columns = dict(plain.get("columns", ()))
-    start = columns.get("Start")
-    one = start and columns.get("Date") and fold(start) == fold(columns["Date"])
-    if one and plain.get("date_is") == "festival_day":
-        return "a Date taken from the Start is its calendar_day, and date_is says festival_day"
-    return ""
-
-
 def _two_years(plain: Mapping[str, Any]) -> str:
     year, first = plain.get("year"), plain.get("first_date")
     if year and first and not first.startswith(str(year)):
@@ -238,6 +229,5 @@ _CONTRADICTIONS = (
     _field_twice,
     _nowhere,
     _half_a_festival_day,
-    _date_of_start_is_calendar,
     _two_years,
 )

@@ -20,7 +20,7 @@ def _search(value: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
         return None
     if isinstance(value, list):
         elements = [element for element in value if isinstance(element, dict)]
-        if path and any(map(_is_row, elements)):
+        if any(map(_is_row, elements)):
             return path
         below = (_search(element, path) for element in elements)
         return next((each for each in below if each), None)
