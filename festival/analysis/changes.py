@@ -80,9 +80,11 @@ def _bars(axes: Axes, place: int, change: Change) -> None:
         _bar(axes, place, new, {"facecolor": FILL})
     if change.kind == CANCELLED and old is not None:
         axes.plot([old.start, old.end], [place, place], color=INK, linewidth=1.2)
-    if old is not None and new is not None and old.date != new.date:
-        text = f" now {new.date}"
-        axes.text(max(old.end, new.end), place, text, va="center", color=QUIET)
+    if old is not None and new is not None:
+        both = ((old.date, new.date), (old.stage, new.stage))
+        if elsewhere := [after for before, after in both if before != after]:
+            text = drawable(f" now {', '.join(elsewhere)}")
+            axes.text(max(old.end, new.end), place, text, va="center", color=QUIET)
 
 
 def _bar(axes: Axes, place: int, row: Performance, style: dict[str, str]) -> None:

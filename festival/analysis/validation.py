@@ -8,10 +8,12 @@ from typing import Any
 
 from festival.analysis.checks import Finding
 from festival.errors import FestivalError, LineupError
+from festival.ingest.mappings import SIDECAR, applied_mapping
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.report import FAILURE, Counts, IngestReport
 from festival.ingest.source import current_object, object_chunks
 from festival.ingest.tally import Tally
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import Performance
 from festival.lineup.read import read_lineup
 from festival.table.writer import WriteOutcome
@@ -30,26 +32,39 @@ class Checked:
     performances: list[Performance]
 
 
-def check_lineups(source: str, clients: Any = None) -> Iterator[Checked]:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A lineup to check: its name, its bytes, and the mapping it is read with."""
+
+    name: str
+    chunks: Iterable[bytes]
+    mapping: Mapping = DEFAULT_MAPPING
+
+
+def check_lineups(
+    source: str, clients: Any = None, mapping: str | None = None
+) -> Iterator[Checked]:
     """Every lineup of a source, checked; nothing is written.
 
     `source` is a file, a folder or `s3://bucket/prefix`; of a folder or prefix, what is named like
     a lineup (`.csv`, `.json`, …, also with `.gz`). `clients` (`ingest.clients.Clients`) are for S3.
-    Raises FestivalError where there is nothing to check.
+    A file is read with the mapping beside it (`NAME.mapping.json`), else with that of the file
+    `mapping`. Raises FestivalError where there is nothing to check, or no such mapping.
     """
+    default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING
     nothing = True
-    for name, chunks in _sources(source, clients):
+    for found in _sources(source, clients, default):
         nothing = False
-        yield check_lineup(name, chunks)
+        yield check_lineup(found.name, found.chunks, found.mapping)
     if nothing:
         endings = ", ".join(LINEUP_ENDINGS)
         raise FestivalError(f"no lineup in {source}: expected names that end in {endings}")
 
 
-def check_lineup(name: str, chunks: Iterable[bytes]) -> Checked:
+def check_lineup(name: str, chunks: Iterable[bytes], mapping: Mapping = DEFAULT_MAPPING) -> Checked:
     """One lineup, checked. Of rows with one key the last is kept, as the table would keep it."""
     kept, tally = _Kept(), Tally(source=name)
-    ended = ingest_blocks(read_lineup(chunks), tally, kept)
+    ended = ingest_blocks(read_lineup(chunks, mapping=mapping), tally, kept)
     return Checked(name, tally.report(name, error=ended.error), list(kept.by_key.values()))
 
 
@@ -100,27 +115,51 @@ class _Kept:
         return WriteOutcome((), (), "", 0, 0, 0)
 
 
-def _sources(source: str, clients: Any) -> Iterator[tuple[str, Iterator[bytes]]]:
+def _sources(source: str, clients: Any, default: Mapping) -> Iterator[Source]:
     if source.startswith(S3):
-        bucket, _, prefix = source.removeprefix(S3).partition("/")
-        s3 = clients.s3
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        wanted = [key for key in keys if key == prefix or _is_named_like_a_lineup(key)]
-        yield from ((f"{S3}{bucket}/{key}", _object(s3, bucket, key)) for key in wanted)
+        yield from _objects(source, clients.s3, default)
     elif Path(source).is_dir():
-        paths = sorted(path for path in Path(source).rglob("*") if path.is_file())
-        wanted_paths = [path for path in paths if _is_named_like_a_lineup(path.name)]
-        yield from ((str(path.relative_to(source)), _file(path)) for path in wanted_paths)
+        for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
+            if _is_named_like_a_lineup(path.name):
+                yield _file(str(path.relative_to(source)), path, default)
     else:
-        yield source, _file(Path(source))
+        yield _file(source, Path(source), default)
+
+
+def _objects(source: str, s3: Any, default: Mapping) -> Iterator[Source]:
+    bucket, _, prefix = source.removeprefix(S3).partition("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
+        if key == prefix or _is_named_like_a_lineup(key):
+            applied = applied_mapping(s3, bucket, key, default)
+            chunks = _refused(applied.problem) if applied.problem else _object(s3, bucket, key)
+            yield Source(f"{S3}{bucket}/{key}", chunks, applied.mapping)
+
+
+def _file(name: str, path: Path, default: Mapping) -> Source:
+    sidecar = path.with_name(path.name + SIDECAR)
+    try:
+        mapping = _mapping_file(sidecar) if sidecar.is_file() else default
+    except FestivalError as error:
+        return Source(name, _refused(str(error)))
+    return Source(name, _bytes(path), mapping)
+
+
+def _mapping_file(path: Path) -> Mapping:
+    try:
+        return Mapping.from_json(path.read_bytes())
+    except OSError as error:
+        raise FestivalError(f"mapping {path}: {error.strerror or error}") from None
+    except LineupError as error:
+        raise LineupError(f"{path.name}: {error}") from None
 
 
 def _is_named_like_a_lineup(name: str) -> bool:
-    return name.lower().removesuffix(".gz").endswith(LINEUP_ENDINGS)
+    plain = name.lower().removesuffix(".gz")
+    return plain.endswith(LINEUP_ENDINGS) and not plain.endswith(SIDECAR)
 
 
-def _file(path: Path) -> Iterator[bytes]:
+def _bytes(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as opened:
             while chunk := opened.read(CHUNK_BYTES):
@@ -134,3 +173,9 @@ def _object(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
     if stored is None:
         raise LineupError("was deleted while it was looked for")
     yield from object_chunks(s3, stored)
+
+
+def _refused(why: str) -> Iterator[bytes]:
+    """No bytes, and the reason as a reader of the file would meet it."""
+    yield from ()
+    raise LineupError(why)

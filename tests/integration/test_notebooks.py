@@ -151,6 +151,18 @@ def test_the_cost_model_runs_with_other_parameters(world):
         assert executed.pictures(picture) == 1
 
 
+def test_a_new_version_of_a_file_is_compared_and_reconciled(world, backfilled):
+    lineup = (ROOT / "sample" / "sample.csv").read_text(encoding="utf-8")
+    changed = lineup.replace("Northern Line,Main Stage,2025-07-13,20:00,21:30,94\n", "")
+    changed = changed.replace("2025-07-11,10:00pm,11:00pm,72", "2025-07-11,10:30pm,11:00pm,72")
+    world.s3.put_object(Bucket=world.outputs.upload_bucket, Key="sample.csv", Body=changed.encode())
+    world.aws.drain()
+    executed = world.run("reconcile", dry_run="no")
+    assert "Northern Line" in executed.text("changes")
+    assert executed.pictures("pictures") == 1
+    assert executed.text("conclude").startswith("2 items are left from older versions; 2 were")
+
+
 def test_a_report_opens_without_a_network(backfilled, world):
     assert backfilled.html.count("<html") == 1
     assert not FETCHED.search(backfilled.html)

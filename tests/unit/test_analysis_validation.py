@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from festival.analysis import validation
 from festival.analysis.validation import check_lineup, check_lineups
@@ -33,6 +34,8 @@ class Shelf:
         return {"ETag": '"e"', "ContentLength": len(self.objects[Key]), "VersionId": "v1"}
 
     def get_object(self, *, Bucket, Key, **_):  # noqa: N803
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         body = io.BytesIO(self.objects[Key])
         return {"Body": Body(body), "LastModified": datetime.now(UTC)}
 
@@ -79,6 +82,41 @@ def test_one_object_in_s3_may_have_any_name():
     shelf = Shelf({"lineup": HEAD + BJORK})
     (checked,) = check_lineups("s3://uploads/lineup", SimpleNamespace(s3=shelf))
     assert checked.report.counts.read == 1
+
+
+AMERICAN = b"act,venue,day,from,to\nMitski,Tent,07/12/2025,20:00,21:00\n"
+SAID = (
+    b'{"columns": {"Performer": "act", "Stage": "venue", "Date": "day", "Start": "from",'
+    b' "End": "to"}, "date_order": "month_first"}'
+)
+
+
+def test_a_file_is_read_with_the_mapping_beside_it(tmp_path):
+    (tmp_path / "us.csv").write_bytes(AMERICAN)
+    (tmp_path / "us.csv.mapping.json").write_bytes(SAID)
+    (checked,) = check_lineups(str(tmp_path))
+    assert [row.date for row in checked.performances] == ["2025-07-12"]
+    shelf = Shelf({"us.csv": AMERICAN, "us.csv.mapping.json": SAID})
+    (stored,) = check_lineups("s3://uploads/", SimpleNamespace(s3=shelf))
+    assert stored.performances == checked.performances
+
+
+def test_files_without_one_are_read_with_the_mapping_that_was_given(tmp_path):
+    (tmp_path / "us.csv").write_bytes(AMERICAN)
+    (tmp_path / "said.json").write_bytes(SAID)
+    (checked,) = check_lineups(str(tmp_path / "us.csv"), mapping=str(tmp_path / "said.json"))
+    assert checked.report.counts.written == 1
+    with pytest.raises(FestivalError, match=r"mapping .*none\.json: No such file"):
+        list(check_lineups(str(tmp_path / "us.csv"), mapping=str(tmp_path / "none.json")))
+
+
+def test_a_wrong_mapping_beside_a_file_is_that_files_failure(tmp_path):
+    (tmp_path / "us.csv").write_bytes(AMERICAN)
+    (tmp_path / "us.csv.mapping.json").write_bytes(b'{"colums": {}}')
+    (checked,) = check_lineups(str(tmp_path))
+    assert checked.report.status == "failure"
+    assert "us.csv.mapping.json" in checked.report.error
+    assert "colums" in checked.report.error
 
 
 def test_an_empty_prefix_is_an_error():

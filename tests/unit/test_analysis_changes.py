@@ -1,0 +1,76 @@
+"""What a new version of a lineup changed, told and drawn."""
+
+from types import SimpleNamespace
+
+from festival.analysis.changes import changes_frame, changes_picture, files_frame
+from festival.ingest.reconcile import Listing, compare
+from festival.ingest.reconcile_record import Removal
+from festival.lineup.model import Performance
+
+BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
+MITSKI = Performance("Mitski", "Tent", "2025-07-12", 1200, 1260, 80, 3)
+CARIBOU = Performance("Caribou", "Tent", "2025-07-12", 1300, 1360, None, 4)
+LATER = BJORK._replace(start=1320, end=1410)
+SUNDAY = MITSKI._replace(date="2025-07-13", stage="Main Stage")
+
+
+def listing(version, *rows):
+    return Listing(version, {row.key: row for row in rows})
+
+
+COMPARISON = compare(
+    [listing("v1", BJORK, MITSKI, CARIBOU)],
+    listing("v2", LATER, SUNDAY, BJORK._replace(performer="New Kid")),
+)
+
+
+def test_a_moved_performance_tells_where_it_was_where_it_is_and_how_much_later():
+    rows = {row["performer"]: row for row in changes_frame(COMPARISON.changes).to_dict("records")}
+    assert rows["Björk"]["was"] == "2025-07-12 21:30-23:00 Main Stage (97)"
+    assert rows["Björk"]["is"] == "2025-07-12 22:00-23:30 Main Stage (97)"
+    assert rows["Björk"]["minutes later"] == 30
+    assert rows["Mitski"]["minutes later"] == 24 * 60
+
+
+def test_what_was_cancelled_is_nowhere_and_what_was_added_was_nowhere():
+    frame = changes_frame(COMPARISON.changes).set_index("performer")
+    assert frame.loc["Caribou", "is"] == ""
+    assert frame.loc["New Kid", "was"] == ""
+    assert frame["minutes later"].isna().tolist().count(True) == 2
+
+
+def test_each_change_has_a_row_of_its_own_in_the_picture():
+    figure = changes_picture(COMPARISON.changes, "uploads/a.csv")
+    (axes,) = figure.axes
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[:2] == ["moved: Mitski, 2025-07-12", "moved: Björk, 2025-07-12"]
+    assert axes.get_title(loc="left") == "uploads/a.csv: 4 changes"
+    assert [text.get_text() for text in axes.texts] == [" now 2025-07-13, Main Stage"]
+
+
+def test_a_picture_of_many_changes_draws_the_first_forty():
+    rows = [BJORK._replace(performer=f"Band {number}") for number in range(50)]
+    comparison = compare([listing("v1", *rows)], listing("v2"))
+    (axes,) = changes_picture(comparison.changes, "a").axes
+    assert axes.get_title(loc="left") == "a: 50 changes (the first 40 of 50)"
+    assert len(axes.get_yticklabels()) == 40
+
+
+def test_nothing_changed_is_an_empty_picture_and_an_empty_frame():
+    assert changes_frame([]).empty
+    assert changes_picture([], "a").axes[0].get_title(loc="left") == "a: 0 changes"
+
+
+def test_a_file_is_counted_by_kind_beside_what_becomes_of_its_items():
+    review = SimpleNamespace(file="uploads/a.csv", comparison=COMPARISON)
+    (row,) = files_frame([(review, Removal(removed=3, kept=1))]).to_dict("records")
+    assert row == {
+        "file": "uploads/a.csv",
+        "moved": 2,
+        "cancelled": 1,
+        "changed": 0,
+        "added": 1,
+        "removed": 3,
+        "kept": 1,
+        "gone before": 0,
+    }
