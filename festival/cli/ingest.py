@@ -1,25 +1,30 @@
 """`festival ingest`: a file on this machine, or one in S3 by way of the ledger, into the table."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from festival.cli import report as printed
+from festival.cli.mapping import mapped
 from festival.cli.settings import Settings
-from festival.cli.source import chunks_of
+from festival.cli.source import blocks_of
 from festival.errors import FestivalError
-from festival.ingest.attempt import DONE, Means, TryFailedError
 from festival.ingest.direct import ingest_blocks_directly, ingest_object
 from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer
+from festival.ingest.mappings import SIDECAR, mapping_of
+from festival.ingest.means import DONE, Means, TryFailedError
 from festival.ingest.report import IngestReport
 from festival.ingest.service import Ingestor
 from festival.ingest.writers import writer_opener
-from festival.lineup.read import read_lineup
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.model import Block
+from festival.ops.stack import find_stack
 
 S3 = "s3://"
 
@@ -33,35 +38,48 @@ S3 = "s3://"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
+@mapped
 def ingest(
-    file: str, table: str | None, again: bool, notify: bool, as_json: bool, strict: bool
+    file: str,
+    mapping: Mapping,
+    sheet: str | None,
+    table: str | None,
+    again: bool,
+    notify: bool,
+    as_json: bool,
+    strict: bool,
 ) -> None:
     """Put a lineup into the table.
 
     FILE is a file, - for standard input, or s3://BUCKET/KEY. An object in S3 goes by way of the
-    ledger, once a version; a file on this machine goes straight to the table.
+    ledger, once a version, with the mapping beside it; a file on this machine goes straight to the
+    table.
     """
     settings = Settings.from_environment()
     mailer = Mailer(settings.clients.sns, settings.outputs.topic_arn) if notify else None
     if file.startswith(S3):
+        if mapping != DEFAULT_MAPPING or sheet:
+            raise click.UsageError(f"the mapping of an object is beside it, as {file}{SIDECAR}")
         report = from_s3(settings, file, table, mailer, again=again)
     elif again:
         raise click.UsageError(
             "--again is for s3://BUCKET/KEY: a file on this machine has no ledger"
         )
     else:
-        report = from_here(settings, file, table)
+        report = from_here(settings, file, table, blocks_of(file, mapping, sheet))
         if mailer is not None:
             mailer.send(report)
     printed.show(report, as_json=as_json, strict=strict)
 
 
-def from_here(settings: Settings, file: str, table: str | None) -> IngestReport:
+def from_here(
+    settings: Settings, file: str, table: str | None, blocks: Iterable[Block]
+) -> IngestReport:
     """A file of this machine, or standard input, into the table."""
     name, shards = settings.table_name(table), settings.popularity_shards(table)
     open_writer = writer_opener(settings.clients.dynamodb, name, shards)
     with open_writer(Path(file).name, math.inf) as writer:
-        return ingest_blocks_directly(read_lineup(chunks_of(file)), file, writer)
+        return ingest_blocks_directly(blocks, file, writer)
 
 
 def from_s3(
@@ -79,6 +97,7 @@ def from_s3(
         open_writer=open_writer,
         reports=Reports(clients.s3, outputs.reports_bucket),
         mailer=mailer,
+        mapping=mapping_of(default_mapping(settings)),
     )
     try:
         result = ingest_object(Ingestor(means), event, again=again, say=say)
@@ -89,6 +108,12 @@ def from_s3(
     if result.report is None:
         raise FestivalError(f"{file} changed while it was read: ingest it again")
     return result.report
+
+
+def default_mapping(settings: Settings) -> str:
+    """What the stack says of files that have no mapping beside them."""
+    stack = find_stack(settings.session.client("cloudformation"), settings.stack)
+    return stack.parameters.get("DefaultMapping", "") if stack else ""
 
 
 def say(message: str) -> None:

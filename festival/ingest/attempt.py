@@ -6,21 +6,27 @@ these are removed before the e-mail is sent, and it is sent before it is recorde
 """
 
 import json
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from festival.errors import RetryableError
 from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
-from festival.ingest.kept import Reports
 from festival.ingest.key_lists import ListedWriter
 from festival.ingest.leases import Lease
-from festival.ingest.ledger import Ledger
-from festival.ingest.mail import Mailer
 from festival.ingest.mappings import Applied
+from festival.ingest.means import (
+    AWAITED,
+    DONE,
+    INGESTED,
+    PAUSED,
+    STALE,
+    SUPERSEDED,
+    TOLD,
+    Means,
+    Result,
+    TryFailedError,
+)
 from festival.ingest.pipeline import Writer, ingest_blocks, settle
 from festival.ingest.records import FAILED, WRITTEN, Progress, VersionRecord
 from festival.ingest.report import IngestReport
@@ -32,17 +38,8 @@ from festival.ingest.source import (
     object_chunks,
 )
 from festival.ingest.tally import Tally
-from festival.lineup.limits import DEFAULT_LIMITS, Limits
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
-
-if TYPE_CHECKING:
-    from festival.ingest.reconcile_upload import OnUpload
-
-INGESTED, TOLD, DONE = "ingested", "told", "done"
-SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
-AWAITED = "awaited"
 
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_BYTES = 64 * 1024 * 1024
@@ -50,53 +47,6 @@ NO_ADVANCE = (
     "not one block of rows could be stored within one invocation; give the function more memory "
     "(with it comes CPU) or a longer timeout"
 )
-
-
-class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
-    """A writer that is closed when its file is done."""
-
-
-class TryFailedError(RetryableError):
-    """Rows are left unwritten; `report` is how far the try came."""
-
-    def __init__(self, reason: str, report: IngestReport) -> None:
-        super().__init__(reason)
-        self.report = report
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What one try did. `report` is there where it settled the file, or told of it."""
-
-    action: str
-    file: str
-    version: str = ""
-    report: IngestReport | None = None
-    retries: int = 0
-    throttles: int = 0
-    milliseconds: int = 0
-
-
-@dataclass(frozen=True)
-class Means:
-    """What an ingest works with.
-
-    `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
-    seconds). `nudge` sends the continuation of a paused file; None where work is never paused.
-    `mailer` None tells nobody, `on_upload` None leaves what older versions had in the table.
-    `mapping` is for files without a sidecar of their own.
-    """
-
-    s3: Any
-    ledger: Ledger
-    open_writer: Callable[[str, float], LeasedWriter]
-    reports: Reports
-    mailer: Mailer | None = None
-    on_upload: "OnUpload | None" = None
-    nudge: Callable[[FileEvent, int], None] | None = None
-    monotonic: Callable[[], float] = time.monotonic
-    mapping: Mapping = DEFAULT_MAPPING
-    limits: Limits = DEFAULT_LIMITS
 
 
 class Attempt:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Result
 from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
 from festival.ingest.leases import LeaseHeldError, LeaseLostError
+from festival.ingest.means import Result
 from festival.ingest.pipeline import Writer, ingest_blocks
 from festival.ingest.report import IngestReport
 from festival.ingest.service import Ingestor

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from festival.ingest.attempt import Means
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
 from festival.ingest.kept import Reports
@@ -14,6 +13,7 @@ from festival.ingest.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
 from festival.ingest.mappings import mapping_of
+from festival.ingest.means import Means
 from festival.ingest.messages import Desk, Message
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import Settings

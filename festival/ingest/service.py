@@ -8,10 +8,11 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import DONE, Attempt, Means, Result
+from festival.ingest.attempt import Attempt
 from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
 from festival.ingest.mappings import Applied, applied_mapping, file_of_sidecar
+from festival.ingest.means import DONE, Means, Result
 from festival.ingest.source import unanswered
 
 Answer = TypeVar("Answer")

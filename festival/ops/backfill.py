@@ -11,12 +11,12 @@ from typing import Any
 from tqdm import tqdm
 
 from festival.errors import FestivalError
-from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
 from festival.ingest.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
 from festival.ingest.mappings import mapping_of
+from festival.ingest.means import Means
 from festival.ingest.report import FAILURE, Counts
 from festival.ingest.service import Ingestor
 from festival.ingest.writers import writer_opener

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.key_lists import ListedWriter
 from festival.ingest.mappings import applied_mapping
+from festival.ingest.means import Means
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.source import StoredObject, SupersededError, current_object, object_chunks
 from festival.ingest.tally import Tally

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from festival.ingest.attempt import Means
 from festival.ingest.leases import LeaseLostError
+from festival.ingest.means import Means
 from festival.ingest.records import FAILED, WRITTEN
 from festival.ingest.report import IngestReport
 from festival.ingest.tally import Tally

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from threading import Event
 from time import perf_counter
 
-from festival.ingest.attempt import DONE, SUPERSEDED, TryFailedError
 from festival.ingest.direct import ingest_object
 from festival.ingest.events import FileEvent
 from festival.ingest.mail import one_line
+from festival.ingest.means import DONE, SUPERSEDED, TryFailedError
 from festival.ingest.report import Counts
 from festival.ingest.service import Ingestor
 from festival.ops.outcome import Outcome, outcome_of_report, unfinished

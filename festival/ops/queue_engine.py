@@ -19,12 +19,12 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.ingest.attempt import DONE, Means
 from festival.ingest.direct import new_owner
 from festival.ingest.events import FileEvent
 from festival.ingest.leases import LeaseHeldError
 from festival.ingest.ledger import Ledger
 from festival.ingest.mappings import applied_mapping
+from festival.ingest.means import DONE, Means
 from festival.ingest.report import Counts
 from festival.ingest.source import unanswered
 from festival.ops.dlq import dead_letters, put_back_unread

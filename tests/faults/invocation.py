@@ -17,11 +17,11 @@ import pytest
 from botocore.config import Config
 
 from festival.ingest import handler, messages
-from festival.ingest.attempt import Means
 from festival.ingest.clients import Clients
 from festival.ingest.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
+from festival.ingest.means import Means
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import Settings
 from festival.lineup.limits import Limits

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import INGESTED, Result
 from festival.ingest.leases import LeaseHeldError
 from festival.ingest.log import Log
+from festival.ingest.means import INGESTED, Result
 from festival.ingest.messages import Desk, Message
 from festival.ingest.report import Counts, IngestReport
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError
-from festival.ingest.attempt import DONE, INGESTED, Result
+from festival.ingest.means import DONE, INGESTED, Result
 from festival.ingest.records import FAILED, NOTIFIED, RUNNING, VersionRecord
 from festival.ingest.report import Counts, IngestReport
 from festival.lineup.mapping import Mapping

@@ -13,11 +13,11 @@ from bulk_stand_in import BulkStandIn
 from moto import mock_aws
 
 from festival.errors import FestivalError
-from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.kept import Reports
 from festival.ingest.leases import LeaseHeldError
 from festival.ingest.ledger import Ledger
+from festival.ingest.means import Means
 from festival.ingest.service import Ingestor
 from festival.ops import bulk_engine, bulk_read
 from festival.ops.bulk_engine import BulkEngine
@@ -384,6 +384,27 @@ def test_finished_replaced_and_vanished_files_are_left_aside(festival):
     assert outcomes["sat.csv"].status == "superseded"
     assert "is gone" in outcomes["zz-corrected.csv"].error
     assert festival.stand_in.starts == 1
+
+
+def test_a_file_is_read_with_the_mapping_beside_it_and_recorded_under_its_mark(festival):
+    text = "Act,Where,Date,Start,End\nAir,Tent,2025-07-05,13:00,14:00\n"
+    mapping = ("sat.csv.mapping.json", '{"columns": {"Performer": "Act", "Stage": "Where"}}')
+    event, _ = festival.upload(("sat.csv", text), mapping)
+    assert festival.run([event])["sat.csv"].status == "success"
+    assert festival.table == {"Air": "14:00"}
+    (record,) = festival.ledger.history(event.file)
+    assert record.version.startswith(f"{event.version}+")
+    assert festival.run([event])["sat.csv"].status == "done"
+    lists = festival.ingestor.means.reports.key_lists
+    assert list(lists.versions(event.file)) == [record.version]
+
+
+def test_a_mapping_that_is_none_is_told_as_it_always_is(festival):
+    event, _ = festival.upload(SATURDAY, ("sat.csv.mapping.json", "{"))
+    outcome = festival.run([event])["sat.csv"]
+    assert outcome.failed
+    assert "sat.csv.mapping.json" in outcome.error
+    assert festival.stand_in.starts == 0
 
 
 def test_with_again_a_finished_file_is_loaded_once_more(festival):
