@@ -86,7 +86,7 @@ def weigh(evidence: Evidence) -> None:
     """Gather all that the sample says beyond the given mapping."""
     _weigh_columns(evidence)
     for name, column in evidence.by_field.items():
-        evidence.forms += _counted(name, sample.cells(column))
+        evidence.forms += _counted(name, evidence.sample.cells(column))
     _weigh_dates(evidence)
     _weigh_times(evidence)
     _weigh_names(evidence)
