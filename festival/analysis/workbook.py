@@ -12,8 +12,6 @@ from openpyxl import load_workbook
 from festival.errors import LineupError
 from festival.lineup.limits import DEFAULT_LIMITS
 
-MAGIC = b"PK\x03\x04"
-
 Row = tuple[object, ...]
 
 

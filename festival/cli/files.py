@@ -11,11 +11,12 @@ import click
 
 from festival.cli import report as printed
 from festival.cli import rows
-from festival.cli.source import CHUNK_BYTES, chunks_of, refuse_same_file, written_whole
+from festival.cli.mapping import mapped
+from festival.cli.source import CHUNK_BYTES, blocks_of, refuse_same_file, written_whole
 from festival.ingest.pipeline import check_blocks, ingest_blocks
 from festival.ingest.tally import Tally
+from festival.lineup.mapping import Mapping
 from festival.lineup.model import Performance
-from festival.lineup.read import read_lineup
 from festival.table.writer import WriteOutcome
 
 IN_MEMORY_BYTES = 32 * 1024 * 1024
@@ -25,12 +26,14 @@ IN_MEMORY_BYTES = 32 * 1024 * 1024
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
-def check(file: str, as_json: bool, strict: bool) -> None:
+@mapped
+def check(file: str, mapping: Mapping, sheet: str | None, as_json: bool, strict: bool) -> None:
     """Show what of a lineup would be accepted; nothing is written.
 
-    FILE is CSV, JSON or JSON Lines, or - for standard input.
+    FILE is CSV, JSON, JSON Lines or an Excel workbook, or - for standard input. Where its columns
+    or values are not the kit's own, festival inspect FILE says which options decide.
     """
-    report = check_blocks(read_lineup(chunks_of(file)), file)
+    report = check_blocks(blocks_of(file, mapping, sheet), file)
     printed.show(report, as_json=as_json, strict=strict, done="would be written")
 
 
@@ -41,11 +44,18 @@ def check(file: str, as_json: bool, strict: bool) -> None:
 )
 @click.option("-o", "--out", metavar="OUT", help="The file to write, whole or not at all.")
 @click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
-def normalize(file: str, form: str | None, out: str | None, strict: bool) -> None:
+@mapped
+def normalize(
+    file: str,
+    mapping: Mapping,
+    sheet: str | None,
+    form: str | None,
+    out: str | None,
+    strict: bool,
+) -> None:
     """Write the accepted performances with the table's attributes.
 
-    FILE is CSV, JSON or JSON Lines, or - for standard input. What was refused is told on standard
-    error.
+    FILE and its options are as for festival check. What was refused is told on standard error.
     """
     refuse_same_file(file, out)
     as_csv = form == "csv" or (form is None and (out or "").endswith(".csv"))
@@ -55,7 +65,7 @@ def normalize(file: str, form: str | None, out: str | None, strict: bool) -> Non
         written_whole(out) as target,
     ):
         kept, tally = Kept(encode, place), Tally()
-        result = ingest_blocks(read_lineup(chunks_of(file)), tally, kept)
+        result = ingest_blocks(blocks_of(file, mapping, sheet), tally, kept)
         report = tally.report(file, error=result.error)
         if out is not None:
             printed.end(report, strict=False)

@@ -29,6 +29,7 @@ class Place(NamedTuple):
 COMMANDS = {
     "demo": Place("demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."),
     "check": Place("files", "Show what of a lineup would be accepted; nothing is written."),
+    "inspect": Place("inspect", "Show how a file is read, and what only you can decide."),
     "normalize": Place("files", "Write the accepted performances with the table's attributes."),
     "ingest": Place("ingest", "Put a lineup into the table."),
     "query": Place("query", "Ask the table."),

@@ -1,0 +1,123 @@
+"""How a command is told what a file's columns and values mean: a JSON file, and options."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from festival.cli.source import STANDARD
+from festival.errors import LineupError
+from festival.ingest.mappings import SIDECAR
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+
+Command = Callable[..., Any]
+
+OPTIONS = (
+    click.option(
+        "--mapping",
+        "mapping_file",
+        metavar="JSON",
+        help=f"A mapping file. Default: FILE{SIDECAR} where there is one.",
+    ),
+    click.option(
+        *("--column", "columns"),
+        nargs=2,
+        multiple=True,
+        metavar="FIELD NAME",
+        help="Which column is Performer, Stage, Date, Start, End, Time (a range) or Popularity.",
+    ),
+    click.option(
+        *("--constant", "constants"),
+        nargs=2,
+        multiple=True,
+        metavar="FIELD VALUE",
+        help="What is the same in every row and not in the file.",
+    ),
+    click.option(
+        *("--rows", "rows"),
+        metavar="JSON",
+        help='Where the rows of a JSON document are: \'["<Date>", "<Stage>"]\'.',
+    ),
+    click.option("--date-order", type=click.Choice(["day_first", "month_first"])),
+    click.option("--year", type=click.INT, help="For dates that have none."),
+    click.option("--first-date", metavar="DATE", help="A weekday alone is the first from here on."),
+    click.option(
+        *("--date-word", "dates"),
+        nargs=2,
+        multiple=True,
+        metavar="WORD DATE",
+        help="A word that stands for a date: 'Day 1' 2025-06-12.",
+    ),
+    click.option("--time-zone", metavar="ZONE", help="For instants: Europe/Paris."),
+    click.option("--day-starts-at", metavar="HH:MM", help="A start before it is in the night."),
+    click.option("--date-is", type=click.Choice(["festival_day", "calendar_day"])),
+    click.option(
+        "--default-length", type=click.INT, metavar="MINUTES", help="Of one without an end."
+    ),
+    click.option(
+        *("--placeholder", "placeholders"),
+        multiple=True,
+        metavar="TEXT",
+        help="A performer or stage that is none yet: TBA.",
+    ),
+    click.option("--popularity-is", type=click.Choice(["rank", "score"])),
+    click.option(
+        "--popularity-none", multiple=True, metavar="VALUE", help="What says: no popularity."
+    ),
+    click.option("--sheet", metavar="NAME", help="Of a workbook; needed where several have rows."),
+)
+
+
+def mapped(command: Command) -> Command:
+    """Give a command the options of a mapping; it gets `mapping`, besides its own `file`."""
+
+    @functools.wraps(command)
+    def run(file: str, mapping_file: str | None, **given: Any) -> Any:
+        names = [name for name in given if name in Mapping.__dataclass_fields__]
+        options = {name: given.pop(name) for name in names}
+        return command(file=file, mapping=mapping_of(file, mapping_file, options), **given)
+
+    for option in reversed(OPTIONS):
+        run = option(run)
+    return run
+
+
+def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> Mapping:
+    """The mapping of its file, or of the one beside the lineup; what an option says goes before.
+
+    Raises LineupError for a mapping that is wrong, FestivalError where its file cannot be read.
+    """
+    named = {name: _plain(name, value) for name, value in given.items() if value not in (None, ())}
+    path = mapping_file or _beside(file)
+    if path is None:
+        return Mapping.from_dict(named) if named else DEFAULT_MAPPING
+    try:
+        said = Mapping.from_json(Path(path).read_bytes()).to_dict()
+        pairs = {name: said[name] | named[name] for name in PAIRS if name in said and name in named}
+        return Mapping.from_dict(said | named | pairs)
+    except OSError as error:
+        raise LineupError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except LineupError as error:
+        raise LineupError(f"{path}: {error}") from None
+
+
+PAIRS = ("columns", "constants", "dates")
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name in PAIRS:
+        return dict(value)
+    if name == "rows":
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise LineupError(f"--rows {value}: is no JSON ({error}); expected a list") from None
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _beside(file: str) -> str | None:
+    path = Path(file + SIDECAR)
+    return str(path) if file != STANDARD and path.is_file() else None
