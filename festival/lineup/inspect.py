@@ -29,6 +29,7 @@ from festival.lineup.source import Feed, Origin, open_source
 SAMPLE_ROWS = 10_000
 _NIGHT_ENDS = 6 * 60
 _REASONS = 8
+_LAST_RESORT = "Windows-1252, as the last resort"
 _LONG = "is taken as after midnight"
 
 
@@ -171,7 +172,9 @@ def _object_rows(
 def _document_rows(
     look: Look, origin: Origin, feed: Feed, mapping: Mapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
-    document = shapes.read_document(origin, feed, limits)
+    document, assumed = shapes.read_document(origin, feed, limits)
+    if assumed:
+        look.encoding = _LAST_RESORT
     look.path = mapping.rows or find_path(document)
     if not look.path:
         raise LineupError(
@@ -196,7 +199,7 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
 
 def _note_encoding(look: Look, warnings: Sequence[RowWarning]) -> None:
     if any(each.reason == AS_CP1252 for each in warnings):
-        look.encoding = "Windows-1252, as the last resort"
+        look.encoding = _LAST_RESORT
 
 
 def _tried(rows: Sequence[dict[str, Any]], mapping: Mapping) -> Outcome:

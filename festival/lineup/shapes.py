@@ -7,7 +7,7 @@ from typing import Any
 from festival.errors import LineupError
 from festival.lineup.jsontext import TooDeepError, whole_value
 from festival.lineup.limits import MIB, Limits
-from festival.lineup.lines import last_resort
+from festival.lineup.lines import AS_CP1252, last_resort
 from festival.lineup.objects import TOO_DEEP, ObjectRows
 from festival.lineup.rows import Rows
 from festival.lineup.source import EXPECTED, Feed, Origin
@@ -25,7 +25,9 @@ def document_rows(
     A document is only understood whole, so that it may not be larger than `document_bytes`, and
     reading cannot go on from its blocks. Raises LineupError.
     """
-    document = read_document(origin, feed, limits)
+    document, assumed = read_document(origin, feed, limits)
+    if assumed:
+        objects.warn(0, "", assumed)
     if not path:
         raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}")
     for index, row in enumerate(rows_at(document, path), 1):
@@ -35,8 +37,11 @@ def document_rows(
     yield objects.give(None)
 
 
-def read_document(origin: Origin, feed: Feed, limits: Limits) -> Any:
-    """The whole of a JSON document. Raises LineupError where it is too large or no JSON."""
+def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]:
+    """The whole of a JSON document, and what was assumed about its encoding, if anything was.
+
+    Raises LineupError where it is too large or no JSON.
+    """
     while not feed.ended:
         if len(feed.data) > limits.document_bytes:
             raise LineupError(
@@ -46,14 +51,16 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> Any:
         feed.fill()
     if feed.failure:
         raise feed.failure
+    assumed = ""
     try:
         text = feed.data.decode()
     except UnicodeDecodeError:
         text, reason = last_resort(feed.data, origin.encoding, multibyte=False)
         if reason:
             raise LineupError(f"the JSON document {reason}") from None
+        assumed = AS_CP1252
     try:
-        return whole_value(text)
+        return whole_value(text), assumed
     except TooDeepError:
         raise LineupError(f"the JSON document {TOO_DEEP}") from None
     except json.JSONDecodeError as error:
