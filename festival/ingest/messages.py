@@ -93,8 +93,7 @@ class Desk:
             result = self.ingestor.ingest(event, owner, budget)
         except LeaseHeldError as held:
             log.info("waits for another attempt", reason=str(held), owner=held.owner)
-            until = held.until - self.ingestor.means.ledger.now()
-            return self._come_back(message, until + random.uniform(1, 5), log)
+            return self._come_back(message, self._lapse(held), log)
         except RetryableError as error:
             return self._failed(event, message, owner, budget, error, log)
         except FestivalError as error:
@@ -105,6 +104,10 @@ class Desk:
             return self._failed(event, message, owner, budget, RetryableError(text), log)
         self._tell_metrics(result, log)
         return True
+
+    def _lapse(self, held: LeaseHeldError) -> float:
+        """In how many seconds the lease is over, and a little more."""
+        return held.until - self.ingestor.means.ledger.now() + random.uniform(1, 5)
 
     def _come_back(self, message: Message, seconds: float, log: Log) -> bool:
         """Hide a message that was not tried; at its last receive, send it anew instead."""
@@ -138,6 +141,8 @@ class Desk:
         if last:
             try:
                 self.ingestor.give_up(event, owner, budget, error)
+            except LeaseHeldError as held:  # even a try's own, where giving it back failed
+                return self._come_back(message, self._lapse(held), log)
             except FestivalError as again:
                 log.error("could not record or tell that it failed", reason=str(again))
         else:

@@ -38,6 +38,7 @@ class Ingestor:
         self.given_up = []
         self.tried = []
         self.budgets = []
+        self.lease = None
         self.means = SimpleNamespace(ledger=Ledger())
 
     def ingest(self, event, owner, budget):
@@ -53,6 +54,8 @@ class Ingestor:
         self.means.ledger.note_failed_try(event.file, event.version, message, reason)
 
     def give_up(self, event, owner, budget, error):
+        if self.lease:
+            raise self.lease
         self.given_up.append((event.key, str(error)))
 
 
@@ -151,6 +154,15 @@ def test_behind_large_files_a_message_is_never_dead_lettered_untried(out):
     message = s3_message("a.csv", receives=5)
     assert here.work_on(message, "me", lambda: 3.9)
     assert here.sqs.sent == [(message.body, 0)]
+
+
+def test_what_cannot_be_given_up_for_a_live_lease_is_sent_anew_and_not_lost_silently(out):
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    ingestor.lease = LeaseHeldError("upload/a.csv", "an own earlier try", 1120.0)
+    here = desk(ingestor, out)
+    message = s3_message("a.csv", receives=5)
+    assert here.work_on(message, "me", remaining)
+    assert [body for body, _ in here.sqs.sent] == [message.body]
 
 
 def test_a_message_nobody_understands_goes_its_way_to_the_dead_letter_queue(out):
