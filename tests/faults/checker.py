@@ -43,11 +43,9 @@ class Checker:
             and (newest := self.records.get((file, upload.version))) is not None
             and newest.status == NOTIFIED
         }
-        self.dead = {
-            (event.file, event.version)
-            for letter in world.dead.letters.values()
-            for event in files_of_message(letter.body)
-        }
+        self.dead = _named(letter.body for letter in world.dead.letters.values())
+        # One of two that have a message at once may give up, and the other take it for done.
+        self.together = _named(world.record.together)
 
     def findings(self) -> list[str]:
         """Everything that is not as it must be; empty is right."""
@@ -116,6 +114,7 @@ class Checker:
         return (
             upload.lineup.broken
             or (file, upload.version) in self.dead
+            or (file, upload.version) in self.together
             or (not is_current and deleted)
             or self._was_gone(file)
         )
@@ -292,3 +291,8 @@ class Checker:
             for name, receives in sorted(self.world.record.reasons):
                 if name == letter.id and f"{name} receive {receives}" not in found:
                     yield f"{name} is dead, and the ledger does not know why receive {receives} was"
+
+
+def _named(bodies: Iterable[str]) -> set[tuple[str, str]]:
+    """The file versions that messages are about."""
+    return {(event.file, event.version) for body in bodies for event in files_of_message(body)}

@@ -129,6 +129,7 @@ class Conditions:
 
     settings: Settings
     timeout: float
+    batch_size: int
     tick: float
     limits: Limits
     lanes: int

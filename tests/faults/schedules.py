@@ -76,4 +76,6 @@ def run_schedule(
                 findings.append("after the redrive: the dead-letter queue is not empty")
     except AssertionError as error:
         findings.append(f"{type(error).__name__}: {error}")
+    finally:
+        world.close()
     return Result(seed, findings, world)

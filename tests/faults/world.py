@@ -115,6 +115,7 @@ class Record:
     died: dict[int, int] = field(default_factory=dict)
     redriven: dict[tuple[str, str], int] = field(default_factory=dict)
     reasons: set[tuple[str, int]] = field(default_factory=set)
+    together: set[str] = field(default_factory=set)
     actions: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
     invocations: int = 0
@@ -147,7 +148,6 @@ class World:
         # In a crowd versions come while others are at work, and the younger run overtakes.
         self._crowded = self.random.random() < 0.3 if crowded is None else crowded
         self._together = 3 if self._crowded else self.random.choice((1, 2, 2, 3))
-        self._batch_size = self.random.choice((1, 1, 1, 3))
         self._repeated: set[str] = set()
         self._actions = self._agenda()
 
@@ -172,6 +172,12 @@ class World:
             while self._step():
                 pass
             self._bury()
+
+    def close(self) -> None:
+        """Let nothing of it run on."""
+        for invocation in list(self._active):
+            self._kill(invocation, faults.KILLED)
+        self._bury()
 
     def _redrive_job(self, invocation: Invocation) -> None:
         clients = invocation.port.clients
@@ -258,9 +264,11 @@ class World:
     def _deliver(self, ready: list[Any]) -> None:
         self.random.shuffle(ready)
         received = []
-        for letter in ready[: self._batch_size]:
-            hide = not self._befalls(0.03, faults.TOGETHER)
-            received.append(self.queue.receive(letter, hide=hide))
+        for letter in ready[: self.conditions.batch_size]:
+            together = self._befalls(0.03, faults.TOGETHER)
+            if together:
+                self.record.together.add(letter.body)
+            received.append(self.queue.receive(letter, hide=not together))
         self._start(Invocation.run_handler, received)
 
     def _start(self, job: Callable[[Invocation], Any], received: list[Any]) -> None:
@@ -473,11 +481,16 @@ def _conditions(random: Random, backend: Backend) -> Conditions:
         max_receive_count=random.choice((2, 3, 5, 5)),
     )
     timeout = random.choice((12.0, 12.0, 60.0, 300.0))
+    batch_size = random.choice((1, 1, 1, 3))
+    # A block has to be shorter than what an invocation keeps in reserve for its end. The last
+    # message of a batch is begun with as little as four seconds left.
+    reserve = min(20.0, (timeout if batch_size == 1 else 4.0) / 4)
     in_passes = random.random() < 0.6
     return Conditions(
         settings,
         timeout,
-        tick=min(20.0, timeout / 4) / 3 * random.uniform(0.5, 1) if in_passes else 0.001,
+        batch_size,
+        tick=reserve / 3 * random.uniform(0.5, 1) if in_passes else 0.001,
         limits=Limits(
             block_rows=random.choice((1, 2, 3, 5)), block_bytes=random.choice((60, 200, 4096))
         )
