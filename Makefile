@@ -30,6 +30,13 @@ lint: $(ready)
 lab: $(ready)
 	@.venv/bin/festival lab
 
+bench: .venv/.bench
+	@$(python) -m tests.benchmarks $(ARGS)
+
+.venv/.bench: $(ready)
+	@$(python) -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@touch $@
+
 soak: $(ready)
 	@$(python) -m tests.faults.soak $(ARGS)
 

@@ -19,7 +19,7 @@ from festival.lineup.mapping import Mapping
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
 
-IN_MEMORY_BYTES = 32 * 1024 * 1024
+IN_MEMORY_BYTES = 1024 * 1024
 
 
 @click.command()
@@ -85,7 +85,7 @@ class Kept:
     def __init__(self, encode: Callable[[Iterable[Performance]], str], place: IO[bytes]) -> None:
         self._encode = encode
         self.place = place
-        self.line_numbers = array("Q")
+        self.line_numbers = array("I")
         self.deadline = math.inf
         self.stopped = ""
 

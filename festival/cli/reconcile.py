@@ -35,7 +35,7 @@ class Reconciled:
 @click.option("--yes", is_flag=True, help="Remove what older versions left in the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
-    """Show what a lineup's newest version changed, and remove what it left behind.
+    """Show what a new version of a lineup changed, and clear up.
 
     FILE is s3://BUCKET/KEY; without it, every file with versions that were not reconciled. Nothing
     is removed without --yes.
