@@ -11,6 +11,7 @@ from festival.analysis.original import Compared, Difference
 from festival.analysis.partitions import PartitionRun
 from festival.analysis.prices import PriceList
 from festival.analysis.workload import RowProfile
+from festival.lineup.inspection import ColumnUse, Inspection
 from festival.lineup.model import Performance
 
 
@@ -45,6 +46,33 @@ def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
         days = {performance.date for performance in finding.performances}
         rows.append((finding.kind, days.pop() if len(days) == 1 else "", finding.what))
     return pd.DataFrame(rows, columns=["Kind", "Day", "What"])
+
+
+def understood_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
+    """One row for each file: how it is written, and which column was taken for which field."""
+    rows = [
+        (
+            file,
+            one.shape,
+            one.encoding,
+            one.delimiter,
+            ", ".join(_taken(use) for use in one.columns if use.field),
+            ", ".join(use.name for use in one.columns if not use.field),
+        )
+        for file, one in inspections
+    ]
+    columns = ["file", "shape", "encoding", "delimiter", "fields, and their columns", "ignored"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
+    """One row for each thing that a file leaves open, and the mapping's option that decides it."""
+    rows = [
+        (file, "decide" if each.must else "check", each.seen, each.option, each.choices)
+        for file, one in inspections
+        for each in one.questions
+    ]
+    return pd.DataFrame(rows, columns=["file", "", "seen", "option", "choices"])
 
 
 def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -130,6 +158,11 @@ def partition_runs_frame(runs: Mapping[str, PartitionRun]) -> pd.DataFrame:
     ]
     columns = ["run", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _taken(use: ColumnUse) -> str:
+    """Which column was taken for a field, and why where its name does not say it."""
+    return f"{use.field}: {use.name}" + (f" ({use.how})" if use.how != "name" else "")
 
 
 def _minutes(values: list[int]) -> pd.Series:

@@ -1,19 +1,25 @@
 """The validate notebook's work: files, folders, prefixes; what they would come to."""
 
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from openpyxl import Workbook
 
-from festival.analysis import validation
-from festival.analysis.validation import check_lineup, check_lineups
+from festival.analysis import frames, validation
+from festival.analysis.sources import Lineup
+from festival.analysis.validation import check_lineups
 from festival.errors import FestivalError
 
 HEAD = b"Performer,Stage,Date,Start,End,Popularity\n"
 BJORK = b"Bj\xc3\xb6rk,Main Stage,2025-07-12,21:30,23:00,97\n"
 BAD = b"Mitski,Tent,soon,20:00,21:00,80\n"
+
+
+def checked_file(name, content):
+    return validation.check_lineup(Lineup(name, lambda: [content]))
 
 
 class Shelf:
@@ -78,6 +84,18 @@ def test_a_prefix_in_s3_is_read_like_a_folder():
     assert checked.report.counts.written == 1
 
 
+def test_an_excel_workbook_is_read_like_any_lineup(tmp_path):
+    workbook = Workbook()
+    workbook.active.append(["Performer", "Stage", "Date", "Start", "End", "Popularity"])
+    workbook.active.append(["Björk", "Main Stage", date(2025, 7, 12), time(21, 30), "23:00", 97])
+    workbook.active.append(["Mitski", "Tent", "soon", "20:00", "21:00", None])
+    workbook.save(tmp_path / "lineup.xlsx")
+    (checked,) = check_lineups(str(tmp_path))
+    assert [row.key for row in checked.performances] == [("Björk", "2025-07-12#21:30#Main Stage")]
+    assert checked.report.counts.rejected == 1
+    assert checked.inspection.shape == "workbook"
+
+
 def test_one_object_in_s3_may_have_any_name():
     shelf = Shelf({"lineup": HEAD + BJORK})
     (checked,) = check_lineups("s3://uploads/lineup", SimpleNamespace(s3=shelf))
@@ -119,6 +137,15 @@ def test_a_wrong_mapping_beside_a_file_is_that_files_failure(tmp_path):
     assert "colums" in checked.report.error
 
 
+def test_what_a_file_leaves_open_is_told_with_the_option_that_decides_it():
+    checked = checked_file("us.csv", AMERICAN.replace(b"07/12", b"02/01"))
+    questions = frames.questions_frame([(checked.file, checked.inspection)])
+    assert "date_order" in questions["option"].tolist()
+    (row,) = frames.understood_frame([(checked.file, checked.inspection)]).to_dict("records")
+    assert row["shape"] == "csv"
+    assert "Performer: act" in row["fields, and their columns"]
+
+
 def test_an_empty_prefix_is_an_error():
     with pytest.raises(FestivalError, match="no lineup in s3://uploads/"):
         list(check_lineups("s3://uploads/", SimpleNamespace(s3=Shelf({}))))
@@ -126,21 +153,21 @@ def test_an_empty_prefix_is_an_error():
 
 def test_of_rows_with_one_key_the_last_is_kept():
     later = BJORK.replace(b"23:00", b"23:30")
-    checked = check_lineup("a.csv", [HEAD + BJORK + later])
+    checked = checked_file("a.csv", HEAD + BJORK + later)
     assert checked.report.counts.duplicates == 1
     assert [row.end for row in checked.performances] == [23 * 60 + 30]
 
 
 def test_of_two_files_with_one_key_the_last_file_has_it():
-    first = check_lineup("a.csv", [HEAD + BJORK])
-    second = check_lineup("b.csv", [HEAD + BJORK.replace(b"97", b"12")])
+    first = checked_file("a.csv", HEAD + BJORK)
+    second = checked_file("b.csv", HEAD + BJORK.replace(b"97", b"12"))
     assert [row.popularity for row in validation.together([first, second])] == [12]
 
 
 def test_strict_names_the_number_of_rejected_rows():
     clean, messy = (
-        check_lineup("a.csv", [HEAD + BJORK]),
-        check_lineup("b.csv", [HEAD + BJORK + BAD]),
+        checked_file("a.csv", HEAD + BJORK),
+        checked_file("b.csv", HEAD + BJORK + BAD),
     )
     validation.require_clean([clean])
     with pytest.raises(FestivalError, match="strict: 1 rows rejected in 1 of 2 files"):
@@ -149,11 +176,11 @@ def test_strict_names_the_number_of_rejected_rows():
 
 def test_strict_names_a_file_that_could_not_be_kept():
     with pytest.raises(FestivalError, match=r"strict: photo\.csv could not be kept"):
-        validation.require_clean([check_lineup("photo.csv", [b"\x89PNG\r\n"])])
+        validation.require_clean([checked_file("photo.csv", b"\x89PNG\r\n")])
 
 
 def test_the_verdict_counts_everything_once():
-    checked = [check_lineup("b.csv", [HEAD + BJORK + BAD])]
+    checked = [checked_file("b.csv", HEAD + BJORK + BAD)]
     assert validation.verdict(checked, []) == (
         "1 files, 2 rows: 1 would be written, 1 rejected, 0 are duplicates; 0 files could not be "
         "kept; 0 findings to look at."
