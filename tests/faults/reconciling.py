@@ -24,7 +24,6 @@ from .expressions import Expression, check_all_used
 from .invocation import Invocation
 from .store import Store, json_answer
 from .wire import Answer, Request
-from .world import REPORTS, UPLOADS
 
 
 class ReconcilingStore(Store):
@@ -76,35 +75,40 @@ def reconciling_store() -> ReconcilingStore:
     return ReconcilingStore("performances", ("Performer", "Performance"), "ledger")
 
 
-def clients_of(store: Store, decide: Callable[[Request], None] = lambda request: None) -> Clients:
-    """The function's clients, straight into the store: no socket, no thread.
+class Line:
+    """The function's clients, straight into a store: no socket, no thread.
 
-    `decide` is told of each call before it is made, and may raise.
+    `tick` is called before and after each call, and may raise. Clients take half a second to make:
+    one line serves many stores.
     """
 
-    def send(request: Any, **_: Any) -> AWSResponse:
+    def __init__(self) -> None:
+        self.store = reconciling_store()
+        self.tick: Callable[[], None] = lambda: None
+        session = botocore.session.get_session()
+        session.set_credentials("testing", "testing")
+        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
+        self.clients = Clients(session)
+        for name in ("s3", "dynamodb"):
+            made = session.create_client(
+                name, region_name="us-east-1", endpoint_url="http://aws.example", config=config
+            )
+            made.meta.events.register("before-send", self._send)
+            made.meta.events.register("after-call", lambda **_: self.tick())
+            self.clients.__dict__[name] = made
+
+    def _send(self, request: Any, **_: Any) -> AWSResponse:
+        self.tick()
         headers = {name.lower(): _text(value) for name, value in request.headers.items()}
         body = request.body or b""
         body = body.read() if hasattr(body, "read") else body
         target = "/" + request.url.split("/", 3)[3]
-        asked = Request(request.method, target, headers, _unchunked(body, headers))
-        decide(asked)
-        answer = store.answer(asked)
+        answer = self.store.answer(
+            Request(request.method, target, headers, _unchunked(body, headers))
+        )
         raw = _Raw(b"" if request.method == "HEAD" else answer.body)
         said = {"Content-Length": str(len(answer.body)), **answer.headers}
         return AWSResponse(request.url, answer.status, said, raw)
-
-    session = botocore.session.get_session()
-    session.set_credentials("testing", "testing")
-    config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1})
-    clients = Clients(session)
-    for name in ("s3", "dynamodb"):
-        made = session.create_client(
-            name, region_name="us-east-1", endpoint_url="http://aws.example", config=config
-        )
-        made.meta.events.register("before-send", send)
-        clients.__dict__[name] = made
-    return clients
 
 
 class _Raw(io.BytesIO):
@@ -155,13 +159,3 @@ def stale_items(world: worlds.World) -> list[str]:
         mine = [item for item in checker.items.values() if item["Source"]["S"] == file]
         found += [f"STALE: {item} of {file}" for item in mine if item not in wanted]
     return found
-
-
-__all__ = [
-    "REPORTS",
-    "UPLOADS",
-    "clients_of",
-    "let_the_function_reconcile",
-    "reconciling_store",
-    "stale_items",
-]

@@ -22,15 +22,9 @@ from festival.ingest.service import Ingestor
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 
-from .reconciling import (
-    REPORTS,
-    UPLOADS,
-    clients_of,
-    let_the_function_reconcile,
-    reconciling_store,
-    stale_items,
-)
+from .reconciling import Line, let_the_function_reconcile, reconciling_store, stale_items
 from .schedules import run_schedule
+from .world import REPORTS, UPLOADS
 
 HEAD = "Performer,Stage,Date,Start,End\n"
 BJORK, BJORK_LATER = "Björk,Main,2025-07-12,20:00,21:15\n", "Björk,Main,2025-07-12,21:00,22:15\n"
@@ -78,13 +72,10 @@ class Post:
 class Town:
     """A store, its clock, and the power, which can be cut at the nth call."""
 
-    def __init__(self):
-        self.store, self.now, self.post = reconciling_store(), 1_752_300_000.0, Post()
-        self.left = -1
-        self.calls = 0
-        self.clients = clients_of(self.store, lambda request: self.tick())
-        for client in (self.clients.s3, self.clients.dynamodb):
-            client.meta.events.register("after-call", lambda **_: self.tick())
+    def __init__(self, line):
+        self.store, self.now = reconciling_store(), 1_752_300_000.0
+        self.left, self.calls = -1, 0
+        line.store, line.tick, self.clients = self.store, self.tick, line.clients
         self.ledger = Ledger(self.clients.dynamodb, "ledger", now=self.clock)
         lists = KeyLists(self.clients.s3, REPORTS)
         items = Items(self.clients.dynamodb, "performances")
@@ -144,6 +135,11 @@ class Town:
         }
 
 
+@pytest.fixture(scope="module")
+def line():
+    return Line()
+
+
 @pytest.fixture
 def one_item_a_step(monkeypatch):
     monkeypatch.setattr(reconcile_files, "ITEMS_A_STEP", 1)
@@ -151,9 +147,9 @@ def one_item_a_step(monkeypatch):
 
 
 @pytest.mark.usefixtures("one_item_a_step")
-def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next():
+def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next(line):
     for nth in itertools.count(1):
-        town = Town()
+        town = Town(line)
         town.upload(BJORK_LONGER, "evening.csv")
         town.ingest("evening.csv")
         for text in (BJORK + SAULT + SONS, SONS):
@@ -171,10 +167,10 @@ def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next():
 
 
 @pytest.mark.usefixtures("one_item_a_step")
-def test_the_mail_says_the_same_whenever_the_function_ended():
+def test_the_mail_says_the_same_whenever_the_function_ended(line):
     note = ""
     for nth in itertools.count(1):
-        town, post = Town(), Post()
+        town, post = Town(line), Post()
         on_upload = OnUpload(town.reconciler, 70)
         town.upload(BJORK + SAULT + SONS)
         town.ingest()
@@ -198,9 +194,9 @@ def test_the_mail_says_the_same_whenever_the_function_ended():
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_after_everything_was_reconciled_the_table_has_what_the_newest_versions_have(seed):
+def test_after_everything_was_reconciled_the_table_has_what_the_newest_versions_have(line, seed):
     """Uploads, ingests and reconcilings of three files in any order, with the power cut at will."""
-    random, town = Random(seed), Town()
+    random, town = Random(seed), Town(line)
     names = ("friday.csv", "saturday.csv", "friday.corrected.csv")
     for _ in range(random.randint(3, 14)):
         name = random.choice(names)
