@@ -12,7 +12,7 @@ from festival.cli import answers as printed
 from festival.cli.steps import email_lines, step
 from festival.cli.text import counted
 from festival.ops.demo import FILES, SAMPLES, Answer, answers, drop, item_count
-from festival.ops.embedded import EmbeddedAws
+from festival.ops.embedded import EMAIL, EmbeddedAws
 from festival.ops.notebooks import find_notebook, run_notebook
 from festival.ops.stack import StackOutputs
 
@@ -47,7 +47,7 @@ def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
         with step(f"sample/{name} → S3 → SQS → {outputs.function} → DynamoDB → SNS"):
             emails = drop(aws, outputs, SAMPLES / name)
         for email in emails:
-            click.echo("\n".join(email_lines(email)))
+            click.echo("\n".join(email_lines(email, EMAIL)))
         click.echo(f"  {counted(item_count(aws, outputs), 'item')} in the table\n")
 
 

@@ -15,7 +15,7 @@ import click
 from festival.cli.steps import email_lines, step
 from festival.errors import FestivalError
 from festival.ops.demo import FILES, SAMPLES, drop
-from festival.ops.embedded import EmbeddedAws
+from festival.ops.embedded import EMAIL, EmbeddedAws
 from festival.ops.stack import StackOutputs
 
 ENVIRONMENT_FILE = Path(".festival", "env")
@@ -46,7 +46,7 @@ def local(port: int, empty: bool) -> None:
         while True:
             for email in aws.emails()[seen:]:
                 seen += 1
-                click.echo("\n".join(email_lines(email)))
+                click.echo("\n".join(email_lines(email, EMAIL)))
             time.sleep(LOOK_SECONDS)
 
 

@@ -2,16 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from festival.cli.settings import Settings
+from festival.cli.steps import step
 from festival.cli.text import counted, table
 from festival.errors import FestivalError
 from festival.ops.build import build_zip
 from festival.ops.deploy import Plan, Wishes, discard, execute, plan
+from festival.ops.kit_archive import make_archive
 from festival.ops.stack import Resource, StackOutputs, Step, read_outputs
 from festival.ops.teardown import TeardownPlan, plan_teardown
 from festival.ops.teardown import teardown as removal
@@ -19,6 +22,7 @@ from festival.ops.teardown import teardown as removal
 stack_option = click.option(
     "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."
 )
+NEVER = "never"
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -39,6 +43,11 @@ def build(out: str) -> None:
 @click.option("--upload-bucket", metavar="NAME", help="Default: of stack, account and region.")
 @click.option("--deployment-bucket", metavar="NAME", help="For the zip. Default: one of the kit's.")
 @click.option(
+    "--schedule",
+    metavar="WHEN",
+    help="When the backfill runs: 'cron(0 3 * * ? *)', 'rate(1 day)', or never.",
+)
+@click.option(
     *("-p", "--parameter", "given"),
     nargs=2,
     multiple=True,
@@ -51,6 +60,7 @@ def deploy(
     email: str | None,
     upload_bucket: str | None,
     deployment_bucket: str | None,
+    schedule: str | None,
     given: tuple[tuple[str, str], ...],
     yes: bool,
 ) -> None:
@@ -64,16 +74,22 @@ def deploy(
         "EmailAddress": email,
         "UploadBucketName": upload_bucket,
         "DeploymentBucketName": deployment_bucket,
+        "BackfillSchedule": "" if schedule == NEVER else schedule,
     }
-    parameters = dict(given) | {name: value for name, value in named.items() if value}
-    planned = plan(settings.session, Wishes(stack or settings.stack, parameters))
+    said = dict(given) | {name: value for name, value in named.items() if value is not None}
+    wishes = Wishes(stack or settings.stack, said)
+    with TemporaryDirectory() as folder:
+        if said.get("BackfillSchedule"):
+            with step("collecting every wheel that a scheduled backfill needs"):
+                wishes = replace(wishes, archive=make_archive(Path(folder) / "kit.zip"))
+        planned = plan(settings.session, wishes)
     click.echo("\n".join(plan_lines(planned)))
     if planned.change_set is not None:
         if not agreed(yes, "Go on?"):
             discard(settings.session, planned)
             raise FestivalError("nothing was changed")
-        for step in execute(settings.session, planned):
-            click.echo(step_line(step))
+        for event in execute(settings.session, planned):
+            click.echo(step_line(event))
     outputs = read_outputs(settings.session, planned.stack)
     click.echo("\n".join(outputs_lines(outputs, planned)))
 
@@ -107,8 +123,8 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
         raise FestivalError(f"{named} hold data: say --delete-data to remove them for good")
     if not agreed(yes, f"Remove the stack {planned.stack} for good?"):
         raise FestivalError("nothing was removed")
-    for step in removal(settings.session, planned, delete_data=delete_data):
-        click.echo(step_line(step))
+    for event in removal(settings.session, planned, delete_data=delete_data):
+        click.echo(step_line(event))
     if planned.deployment_bucket:
         click.echo(
             f"The deployment bucket stays: aws s3 rb s3://{planned.deployment_bucket} --force"
@@ -154,8 +170,9 @@ def plan_lines(planned: Plan) -> Iterator[str]:
         for change in planned.changes
     ]
     yield from (f"  {line}" for line in table(("Action", "Resource", "Type", "Replaced"), rows))
+    yield from (f"Careful: {warning}" for warning in planned.warnings)
 
 
-def step_line(step: Step) -> str:
-    reason = f"  {step.reason}" if step.reason else ""
-    return f"  {step.time:%H:%M:%S}  {step.status:<28}  {step.resource}{reason}"
+def step_line(event: Step) -> str:
+    reason = f"  {event.reason}" if event.reason else ""
+    return f"  {event.time:%H:%M:%S}  {event.status:<28}  {event.resource}{reason}"

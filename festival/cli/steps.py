@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from festival.cli.text import printable
-from festival.ops.embedded import EMAIL, Email
+
+if TYPE_CHECKING:
+    from festival.ops.embedded import Email
 
 
 @contextmanager
@@ -23,9 +26,9 @@ def step(what: str) -> Iterator[None]:
     click.echo(f"{time.perf_counter() - began:.1f} s")
 
 
-def email_lines(email: Email) -> Iterator[str]:
+def email_lines(email: "Email", to: str) -> Iterator[str]:
     """An e-mail as it would arrive."""
-    yield f"  ┌ To:      {EMAIL}"
+    yield f"  ┌ To:      {to}"
     yield f"  │ Subject: {printable(email.subject)}"
     yield "  │"
     yield from (f"  │ {printable(line)}".rstrip() for line in email.body.rstrip().splitlines())

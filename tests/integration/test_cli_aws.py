@@ -284,3 +284,27 @@ def test_the_aws_queries_of_the_readme_have_answers(aws, outputs, request):
         ]
     assert set(answered) == {"query", "DateIndex", "StageIndex", "PopularityIndex", "get-item"}
     assert all("Megan Thee Stallion" in performers for performers in answered.values())
+
+
+def test_a_schedule_brings_the_kits_archive_along(festival, aws, outputs, monkeypatch):
+    def small_archive(out):
+        out.write_bytes(b"the kit, and its wheels")
+        return out
+
+    monkeypatch.setattr("festival.cli.stack.make_archive", small_archive)
+    deploy = ("deploy", "--stack", "nightly", "-p", "FunctionName", "nightly", "--yes")
+    mail = ("--email", "me@festival.example")
+    assert festival(*deploy, *mail, "--schedule", "rate(1 day)")[0] == 0
+    parameters = aws.session().client("cloudformation").describe_stacks(StackName="nightly")
+    said = {
+        each["ParameterKey"]: each["ParameterValue"]
+        for each in parameters["Stacks"][0]["Parameters"]
+    }
+    assert said["BackfillSchedule"] == "rate(1 day)"
+    kit = (
+        aws.session()
+        .client("s3")
+        .get_object(Bucket=said["DeploymentBucketName"], Key=said["KitArchiveKey"])
+    )
+    assert kit["Body"].read() == b"the kit, and its wheels"
+    assert festival("deploy", "--stack", "nightly", "--schedule", "never", "--yes")[0] == 0
