@@ -75,20 +75,7 @@ class MotoStore:
         self._server = server
 
     def answer(self, request: Request) -> Answer:
-        connection = HTTPConnection(self._server.host, self._server.port)
-        headers = {n: v for n, v in request.headers.items() if n not in PROXYS_OWN_HEADERS}
-        connection.request(request.method, request.target, request.body, headers)
-        response = connection.getresponse()
-        body = response.read()
-        kept = {
-            name: value
-            for name, value in response.getheaders()
-            if name.lower() in KEPT_HEADERS or name.lower().startswith("x-amz-")
-        }
-        if request.method == "HEAD":
-            kept["Content-Length"] = response.getheader("Content-Length", "0")
-        connection.close()
-        return Answer(response.status, body, kept)
+        return forward(self._server.host, self._server.port, request)
 
     def put(self, bucket: str, key: str, body: bytes) -> str:
         answer = self._server.clients["s3"].put_object(Bucket=bucket, Key=key, Body=body)
@@ -115,3 +102,21 @@ class MotoStore:
         pages = self._server.clients["dynamodb"].get_paginator("scan").paginate(TableName=table)
         items: list[Any] = [item for page in pages for item in page["Items"]]
         return items
+
+
+def forward(host: str, port: int, request: Request) -> Answer:
+    """Hand a request on to a server, and its answer back."""
+    connection = HTTPConnection(host, port)
+    headers = {n: v for n, v in request.headers.items() if n not in PROXYS_OWN_HEADERS}
+    connection.request(request.method, request.target, request.body, headers)
+    response = connection.getresponse()
+    body = response.read()
+    kept = {
+        name: value
+        for name, value in response.getheaders()
+        if name.lower() in KEPT_HEADERS or name.lower().startswith("x-amz-")
+    }
+    if request.method == "HEAD":
+        kept["Content-Length"] = response.getheader("Content-Length", "0")
+    connection.close()
+    return Answer(response.status, body, kept)

@@ -9,7 +9,7 @@ from .schedules import run_schedule, stand_in
 from .wire import Reply
 from .world import REPORTS, UPLOADS
 
-MOTO_SCHEDULES = 8
+MOTO_SCHEDULES = 5
 FILE = {"File": {"S": "upload/summer.csv"}, "Entry": {"S": "HEAD"}}
 
 

@@ -25,12 +25,13 @@ class Request:
     @cached_property
     def call(self) -> tuple[str, str]:
         """Service and operation: `("dynamodb", "UpdateItem")`."""
-        prefix, _, operation = self.headers.get("x-amz-target", "").partition(".")
-        if operation:
-            return ("dynamodb" if prefix.startswith("DynamoDB") else "sqs"), operation
+        scope = self.headers["authorization"].partition("Credential=")[2].split("/")
+        service = scope[3]
+        if target := self.headers.get("x-amz-target"):
+            return service, target.rpartition(".")[2]
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return "sns", self.form["Action"]
-        return "s3", S3_OPERATIONS[self.method]
+            return service, self.form["Action"]
+        return service, S3_OPERATIONS.get(self.method, self.method)
 
     @cached_property
     def json(self) -> Any:
