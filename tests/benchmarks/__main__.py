@@ -25,7 +25,7 @@ def machine() -> dict[str, str]:
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{platform.system()} {platform.machine()}, {cpu_count()} CPUs",
-        "python": platform.python_version(),
+        "python": f"Python {platform.python_version()}",
     }
 
 

@@ -16,6 +16,7 @@ import socket
 import sys
 from contextlib import closing
 from http.client import HTTPConnection
+from itertools import count, islice
 from json import dumps
 from zlib import crc32
 
@@ -41,15 +42,17 @@ def answer(body: bytes, status: str = "200 OK") -> bytes:
 
 
 def pages(items: int) -> list[bytes]:
-    """The answers to a Query that finds this many items."""
-    rows = [to_item(performance(number)) for number in range(items)]
+    """The answers to a Query of PopularityIndex that finds this many items."""
+    ranked = (row for row in map(performance, count()) if row.popularity is not None)
+    rows = [to_item(row) for row in islice(ranked, items)]
     chunks = [rows[first : first + ITEMS_PER_PAGE] for first in range(0, items, ITEMS_PER_PAGE)]
     made = []
     for number, chunk in enumerate(chunks, start=1):
         page = {"Count": len(chunk), "Items": chunk, "ScannedCount": len(chunk)}
         if number < len(chunks):
             page["LastEvaluatedKey"] = chunk[-1] | {"Performer": {"S": f"page {number}"}}
-        made.append(answer(dumps(page, separators=(",", ":")).encode()))
+        text = dumps(page, separators=(",", ":"), ensure_ascii=False)  # as DynamoDB spells it
+        made.append(answer(text.encode()))
     return made
 
 

@@ -119,15 +119,15 @@ def compared(
     unit: str,
     goals: dict[str, str],
 ) -> Iterator[Result]:
-    """Each way's figure; the last way against each other one; goals by what they are against."""
+    """Each way's figure; the last way against the ways of others, with the goals for that."""
     *others, ours = found
     for way in others:
         yield Result(what, NAMES[way], measure(found[way]), unit)
     best = measure(found[ours])
     for way in others:
-        ratio = best / measure(found[way])
-        goal = goals.get(way, "")
-        yield Result(what, NAMES[ours], best, unit, NAMES[way], ratio, goal)
+        if not way.endswith("_festival"):
+            ratio = best / measure(found[way])
+            yield Result(what, NAMES[ours], best, unit, NAMES[way], ratio, goals.get(way, ""))
 
 
 def memory(plan: Plan) -> Iterator[Result]:

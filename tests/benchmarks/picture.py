@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tests.benchmarks.run import Result
 
@@ -29,6 +30,9 @@ def draw(results: Sequence[Result], machine: Mapping[str, str], path: Path) -> P
         fontsize=8,
     )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g} ×"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.margins(x=0.15)
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_xlabel("times the reference (black mark: the goal)")
