@@ -191,6 +191,7 @@ def _function(
         memory_mb=stack.memory_mb,
         spread=profile.spread,
         shards=stack.shards,
+        rows_per_cpu_second=stack.rows_per_cpu_second,
     )
     seconds = files * took.seconds
     how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"

@@ -12,6 +12,7 @@ from festival.analysis.drawing import COLOURS, DASHES, FILL, INK, QUIET, picture
 from festival.analysis.ingest_time import COLD_START_SECONDS, Spread, ingest_time
 from festival.analysis.original import ORIGINAL
 from festival.analysis.partitions import PartitionRun
+from festival.analysis.workload import Stack
 
 LAMBDA_TIMEOUT = 300
 _LEAST_DOLLARS = 1e-4
@@ -53,20 +54,19 @@ def cost_by_component(bills: Mapping[int, Sequence[Line]], *, month: int) -> Fig
     return figure
 
 
-def time_to_ingest(rows: Sequence[int], *, memory_mb: int, spread: Spread, shards: int) -> Figure:
+def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread, shards: int) -> Figure:
     """Seconds of one ingest against the rows of the file, by what they are spent on.
 
-    One line for each of processor, requests and hottest partition, the latter with the constant
-    POPULARITY and with `shards` shards; the function's time-out across.
+    One line for each of processor, requests and hottest partition, the latter with the stack's
+    shards (the constant POPULARITY, if there is one) and with `shards`; the time-out across.
     """
-    before = [ingest_time(count, memory_mb=memory_mb, spread=spread) for count in rows]
-    after = [
-        ingest_time(count, memory_mb=memory_mb, spread=spread, shards=shards) for count in rows
-    ]
+    options = {"memory_mb": stack.memory_mb, "rows_per_cpu_second": stack.rows_per_cpu_second}
+    before = [ingest_time(n, spread=spread, shards=stack.shards, **options) for n in rows]
+    after = [ingest_time(n, spread=spread, shards=shards, **options) for n in rows]
     lines = [
         (f"hottest partition: {before[0].hottest}", [time.partitions for time in before]),
         (f"the same, {shards} shards: {after[0].hottest}", [time.partitions for time in after]),
-        (f"processor at {memory_mb} MB", [time.processor for time in before]),
+        (f"processor at {stack.memory_mb} MB", [time.processor for time in before]),
         ("requests to DynamoDB", [time.requests for time in before]),
     ]
     with picture(9.5, 4.6) as (figure, axes):

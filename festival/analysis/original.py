@@ -79,7 +79,13 @@ def _differences(
         f"{profile.write_units:.2f}: the table and each index the row is in",
         million * price * (profile.write_units - 1),
     )
-    took = ingest_time(rows, memory_mb=stack.memory_mb, spread=profile.spread, shards=stack.shards)
+    took = ingest_time(
+        rows,
+        memory_mb=stack.memory_mb,
+        spread=profile.spread,
+        shards=stack.shards,
+        rows_per_cpu_second=stack.rows_per_cpu_second,
+    )
     duration = took.seconds * stack.memory_mb / 1024
     yield Difference(
         "the function's time",

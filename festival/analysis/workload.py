@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from festival.analysis.capacity import put_units, query_units, stored_bytes
-from festival.analysis.ingest_time import Spread, spread
+from festival.analysis.ingest_time import ROWS_PER_CPU_SECOND, Spread, spread
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
 from festival.table.item import item_size, to_item
@@ -77,10 +77,12 @@ class Stack:
     """What stands in the template whether anyone uploads or not.
 
     `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.
-    `metrics` are the function's own, in the embedded metric format.
+    `metrics` are the function's own, in the embedded metric format. `rows_per_cpu_second` is what
+    the function's code ingests on one whole vCPU.
     """
 
     memory_mb: int = 256
+    rows_per_cpu_second: float = ROWS_PER_CPU_SECOND
     shards: int = 1
     metrics: int = 5
     alarms: int = 7

@@ -13,7 +13,7 @@ from festival.analysis.frames import performances_frame
 from festival.analysis.ingest_time import Spread
 from festival.analysis.partitions import simulate
 from festival.analysis.prices import price_list
-from festival.analysis.workload import Workload, row_profile
+from festival.analysis.workload import Stack, Workload, row_profile
 from festival.lineup.model import Performance
 
 BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
@@ -133,7 +133,7 @@ def test_cost_by_component_is_on_two_logarithmic_axes():
 
 def test_time_to_ingest_shows_the_hot_partition_before_and_after_sharding():
     figure = cost_charts.time_to_ingest(
-        [100, 10_000, 1_000_000], memory_mb=256, spread=Spread(), shards=8
+        [100, 10_000, 1_000_000], stack=Stack(), spread=Spread(), shards=8
     )
     assert "hottest partition: PopularityIndex" in texts(figure)
     assert "the same, 8 shards: DateIndex" in texts(figure)
