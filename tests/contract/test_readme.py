@@ -3,12 +3,16 @@
 import json
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import click
 import pytest
 
 from festival.cli import main as command
+from festival.lineup.columns import ALIASES
+from festival.lineup.mapping import Mapping
+from festival.ops.template import parse_template
 from festival.table.access import (
     AccessPattern,
     KeyQuery,
@@ -25,10 +29,9 @@ TEMPLATE = (ROOT / "cloudformation" / "o240-stack.yaml").read_text(encoding="utf
 
 
 def commands(program):
-    """Every call of a program that the README shows in a block or between backticks."""
+    """Every call of a program that the README shows in a block."""
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)).replace("\\\n", " ")
     shown = [line.split(" #")[0].strip() for line in blocks.splitlines()]
-    shown += re.findall(rf"`({program} [^`]+)`", README)
     return [line for line in shown if line.startswith(f"{program} ")]
 
 
@@ -55,7 +58,8 @@ def test_a_command_that_is_not_there_would_be_seen():
 
 def test_the_readme_names_every_command():
     shown = {shlex.split(line)[1] for line in commands("festival")}
-    assert set(command.COMMANDS) - shown - {"lab"} == set()
+    shown |= set(re.findall(r"`festival (\w+)", README))
+    assert shown | {"lab"} == set(command.COMMANDS)
 
 
 @pytest.mark.parametrize("line", commands("make"))
@@ -107,12 +111,8 @@ def test_the_aws_queries_of_the_readme_are_the_access_patterns():
 def test_the_parameters_of_the_readmes_create_stack_are_those_without_a_default():
     [line] = commands("aws cloudformation create-stack")
     given = set(re.findall(r"ParameterKey=(\w+)", line))
-    declared = TEMPLATE.split("\nParameters:\n")[1].split("\nConditions:\n")[0]
-    needed = {
-        part.split(":")[0].strip()
-        for part in re.split(r"\n(?=  \w)", "\n" + declared)
-        if part.strip() and "Default:" not in part
-    }
+    declared = parse_template(TEMPLATE)["Parameters"]
+    needed = {name for name, parameter in declared.items() if "Default" not in parameter}
     assert given == needed
 
 
@@ -122,5 +122,20 @@ def test_files_that_the_readme_links_to_are_there():
 
 
 def test_the_parameters_of_the_readme_are_the_templates():
-    for name in re.findall(r"-p ([A-Z]\w+) \d", README):
-        assert f"\n  {name}:" in TEMPLATE
+    names = re.findall(r"`-p ([A-Z]\w*[a-z]\w*)", README)
+    assert len(names) >= 3
+    assert set(names) <= set(parse_template(TEMPLATE)["Parameters"])
+
+
+@pytest.mark.parametrize("field", ALIASES)
+def test_the_readme_lists_every_alias(field):
+    [row] = re.findall(rf"^\| {field}[^|]* \| (.*) \|$", README.split("| also called |")[1], re.M)[
+        :1
+    ]
+    assert ALIASES[field] in row
+
+
+def test_the_readme_explains_every_option_of_a_mapping():
+    table = README.split("| what it decides |")[1].split("\n\n")[0]
+    named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", table, re.M)))
+    assert set(named) == {each.name for each in fields(Mapping)}
