@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from festival.errors import FestivalError
 from festival.ops.build import build_zip, content_key
 from festival.ops.deployment_bucket import default_bucket_name, ensure_bucket, upload_once
+from festival.ops.kit_archive import PYTHON
 from festival.ops.stack import (
     DEFAULT_STACK,
     POLL_SECONDS,
@@ -113,7 +114,7 @@ def plan(session: Any, wishes: Wishes) -> Plan:
     given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
     if wishes.archive is not None:
         kit = upload_once(session, bucket, content_key(wishes.archive, "kit/"), wishes.archive)
-        given |= {"KitArchiveKey": kit}
+        given |= {"KitArchiveKey": kit, "KitPython": PYTHON}
     declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
     planned = _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)

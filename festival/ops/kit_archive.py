@@ -12,8 +12,8 @@ from festival.ops.build import write_archive
 
 REPOSITORY = Path(__file__).parents[2]
 EXTRAS = "festival[analysis,notebooks]"
-# What the build specification in the template asks CodeBuild for.
-PYTHON = "3.12"
+# Of this very interpreter: which packages another one needs, pip can only guess.
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORMS = (
     "manylinux_2_28_x86_64",
     "manylinux_2_17_x86_64",
@@ -48,7 +48,7 @@ def build_archive(out: Path, wheels: Path) -> Path:
 
 
 def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[str]]:
-    """What pip is asked for: the kit's own wheel, then what it needs, for CodeBuild's Python."""
+    """What pip is asked for: the kit's own wheel, then what it needs, for Linux on x86-64."""
     own = ("wheel", "--no-deps", "--wheel-dir", str(wheels), str(sources))
     needed = (
         *("download", "--only-binary=:all:", "--python-version", PYTHON),

@@ -86,7 +86,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
 
 def commands() -> list[str]:
     """Every command of the build specification, in the order of its phases."""
-    specification: dict[str, Any] = yaml.safe_load(PROJECT["Source"]["BuildSpec"])
+    specification: dict[str, Any] = yaml.safe_load(PROJECT["Source"]["BuildSpec"]["Fn::Sub"])
     phases = specification["phases"]
     return [command for phase in ("install", "build") for command in phases[phase]["commands"]]
 
@@ -124,11 +124,14 @@ def test_the_archive_has_the_notebooks_and_the_wheels_and_keeps_its_key(tmp_path
     assert build_archive(tmp_path / "again.zip", wheels).read_bytes() == archive.read_bytes()
 
 
-def test_the_wheels_are_for_the_python_that_the_build_asks_for(tmp_path: Path):
-    specification = yaml.safe_load(PROJECT["Source"]["BuildSpec"])
-    version = str(specification["phases"]["install"]["runtime-versions"]["python"])
+def test_the_wheels_are_for_the_python_that_the_build_asks_for(night: Night, tmp_path: Path):
+    install = yaml.safe_load(PROJECT["Source"]["BuildSpec"]["Fn::Sub"])["phases"]["install"]
+    assert install["runtime-versions"] == {"python": "${KitPython}"}
+    assert night.stack is not None
     _, download = pip_commands(tmp_path, tmp_path)
-    assert download[download.index("--python-version") + 1] == version
+    wanted = download[download.index("--python-version") + 1]
+    assert wanted == night.stack.parameters["KitPython"]
+    assert wanted in parse_template(read_template())["Parameters"]["KitPython"]["AllowedValues"]
     assert download[-1] in " ".join(commands()).replace('"', "")
     assert "--only-binary=:all:" in download
 
