@@ -25,8 +25,7 @@ class LoadedFile:
 
     `version` is S3's, and `ingest` the ledger's name of it, which tells the mapping as well.
     `shown` has its first rejections and warnings, `error` says where the file breaks. It is
-    `overtaken` where another attempt worked on it while the load was under way, and `settled` where
-    the ledger has it already.
+    `overtaken` where another attempt worked on it while the load was under way.
     """
 
     bucket: str
@@ -40,7 +39,6 @@ class LoadedFile:
     rejected_rows_at: str = ""
     milliseconds: int = 0
     overtaken: bool = False
-    settled: bool = False
 
     @property
     def file(self) -> str:

@@ -12,7 +12,7 @@ from festival.ingest.tally import Tally
 from festival.ops.bulk_leases import HeldLeases, at_once
 from festival.ops.bulk_load import Load, LoadedFile
 from festival.ops.bulk_verdict import Refused
-from festival.ops.outcome import Outcome, outcome_of_record, outcome_of_report
+from festival.ops.outcome import Outcome, outcome_of_report
 from festival.table.item import rejection
 
 # Rejected rows are kept in parts by the line they begin at, from 1 on: this part is DynamoDB's own.
@@ -46,9 +46,6 @@ class Settler:
 
         None where another attempt has worked on it since the load began.
         """
-        if file.settled and (record := self.means.ledger.find(file.file, file.ingest)):
-            self.leases.give_back(file.file)
-            return outcome_of_record(record)
         if file.overtaken or file.file in self.leases.lost:
             return None
         report, shown = self._report(file, refused)
@@ -67,9 +64,6 @@ class Settler:
         lease = self.leases.of(file.file)
         if file.overtaken or lease.attempt != file.attempt + 1:
             return replace(file, attempt=lease.attempt, overtaken=True)
-        record = self.means.ledger.find(file.file, file.ingest)
-        if record and record.is_done:
-            return replace(file, attempt=lease.attempt, settled=True)
         self.means.ledger.begin(lease, file.ingest, run=run)
         self.means.ledger.make_current(lease, file.ingest)
         return replace(file, attempt=lease.attempt)

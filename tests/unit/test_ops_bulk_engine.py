@@ -283,6 +283,7 @@ def rejected_rows(festival):
     return [row for body in bodies for row in csv.DictReader(io.StringIO(body.decode("utf-8-sig")))]
 
 
+@pytest.mark.usefixtures("four_parts")
 def test_a_row_that_dynamodb_refuses_is_a_rejection_by_file_and_line(festival):
     festival.stand_in.refuse = named("1914")
     events = festival.upload(FRIDAY, SATURDAY)

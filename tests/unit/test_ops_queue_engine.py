@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.leases import Lease, LeaseHeldError
 from festival.ingest.records import FAILED, NOTIFIED, RUNNING, SUPERSEDED, WRITTEN, VersionRecord
 from festival.ingest.report import Counts
-from festival.lineup.mapping import DEFAULT_MAPPING
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.ops import queue_engine
 from festival.ops.queue_engine import QueueEngine, Queues, message_of
 
@@ -35,13 +36,14 @@ class FakeLedger:
         self.leases = self
 
     def find(self, file, version):
-        return self.records.get(file)
+        record = self.records.get(file)
+        return record if record and record.version == version else None
 
     def history(self, file):
         return [record for name, record in self.records.items() if name == file]
 
-    def set(self, file, status=NOTIFIED, **more):
-        self.records[file] = VersionRecord(file, "v1", status, **more)
+    def set(self, file, status=NOTIFIED, version="v1", **more):
+        self.records[file] = VersionRecord(file, version, status, **more)
 
     def acquire(self, file, owner, seconds):
         if file in self.held:
@@ -106,11 +108,16 @@ class FakeSqs:
         return [file for body in self.bodies for file in files_of_message(body)]
 
 
-class NoSidecar:
-    """An S3 without a mapping beside any file."""
+class FakeS3:
+    """The mappings beside the files, by key."""
 
-    def get_object(self, **_):
-        raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+    def __init__(self):
+        self.mappings = {}
+
+    def get_object(self, *, Bucket, Key):  # noqa: N803
+        if Key not in self.mappings:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": BytesIO(self.mappings[Key])}
 
 
 class Festival:
@@ -118,11 +125,11 @@ class Festival:
 
     def __init__(self, workers=2, work=None):
         self.now = 0.0
-        self.sqs, self.ledger = FakeSqs(), FakeLedger()
+        self.sqs, self.ledger, self.s3 = FakeSqs(), FakeLedger(), FakeS3()
         self.work = work or self.finish_everything
         self.engine = QueueEngine(
             Queues(self.sqs, "queue", "dead", sleep=lambda seconds: None),
-            SimpleNamespace(ledger=self.ledger, s3=NoSidecar(), mapping=DEFAULT_MAPPING),
+            SimpleNamespace(ledger=self.ledger, s3=self.s3, mapping=DEFAULT_MAPPING),
             workers,
             sleep=self.sleep,
             monotonic=lambda: self.now,
@@ -189,6 +196,16 @@ def test_what_is_written_and_not_yet_told_is_waited_for():
     festival = Festival(work=lambda waiting: festival.ledger.set(waiting[0].file, next(statuses)))
     festival.run([event()])
     assert list(statuses) == []
+
+
+def test_a_file_with_a_mapping_is_looked_for_under_its_mark():
+    text = b'{"columns": {"Performer": "Act"}}'
+    mark = Mapping.from_json(text).fingerprint()
+    festival = Festival(work=lambda _: festival.ledger.set("uploads/a.csv", version=f"v1+{mark}"))
+    festival.s3.mappings = {"a.csv.mapping.json": text}
+    festival.ledger.set("uploads/a.csv")  # read without the mapping, before it came
+    assert festival.run([event("a.csv")])["a.csv"].status != "done"
+    assert len(festival.sqs.sent) == 1
 
 
 def test_a_file_that_could_not_be_kept_and_one_that_was_replaced_are_told_as_such():
