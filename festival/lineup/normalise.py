@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, RowRules, Settled
+from festival.lineup.rules import LONG_MINUTES, Settled, rules_of
 from festival.lineup.values import Memo, RuleError
 
 Row = TypeVar("Row")
@@ -32,7 +32,7 @@ class Normaliser:
     """
 
     def __init__(self, mapping: Mapping = DEFAULT_MAPPING) -> None:
-        rules = self._rules = RowRules(mapping)
+        rules = self._rules = rules_of(mapping)
         self._names = Memo(_or(None, rules.name))
         self._dates = Memo(_or(None, rules.day))
         self._starts = Memo(_or(-_FAR, self._plain_start))

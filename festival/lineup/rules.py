@@ -5,13 +5,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from festival.lineup.clocks import LAST_MINUTE, Moment, moment, parts
-from festival.lineup.dates import day_of
-from festival.lineup.fields import iso_date, popularity, rank
-from festival.lineup.instants import EPOCH, epoch, in_zone, local
+from festival.lineup.clocks import Moment, moment, parts
+from festival.lineup.fields import iso_date, popularity
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import FIELDS, MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.values import RangeEnd, RangeStart, RuleError, fold, name, shown, text_of
+from festival.lineup.values import RangeEnd, RangeStart, RuleError, name, shown
 
 LONG_MINUTES = 12 * 60
 _REMEMBERED = 8_192
@@ -33,20 +31,9 @@ class Times(NamedTuple):
 
 
 class RowRules:
-    """The rules of each field and of the whole row, as a mapping has them.
+    """The kit's own rules. The methods named after a field take one cell and raise RuleError."""
 
-    The methods named after a field take one cell and raise RuleError.
-    """
-
-    def __init__(self, mapping: Mapping = DEFAULT_MAPPING) -> None:
-        self._mapping = mapping
-        self._is_default = mapping == DEFAULT_MAPPING
-        self._placeholders = frozenset(map(fold, mapping.placeholders))
-        self._none = frozenset(map(fold, mapping.popularity_none))
-        # Clocks that go on past 24, as in 25:30, are read where Date is the festival day.
-        late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
-        self._last_start = LAST_MINUTE + late
-        self._last_end = MINUTES_PER_DAY * (2 if late else 1)
+    def __init__(self) -> None:
         self._in_order: tuple[Callable[[Any], Any], ...] = (
             self.name,
             self.name,
@@ -62,16 +49,16 @@ class RowRules:
             for rule, cell in zip(self._in_order, cells, strict=False):
                 kept.append(rule(cell))
             performer, stage, day, start, end = kept
-            times = self._times(day, start, end)
+            times = self.times(day, start, end)
         except RuleError as broken:
             at = min(len(kept), len(self._in_order) - 1)
             return Rejection(line, FIELDS[at], shown(cells[at]), str(broken), original)
-        notes = list(self._assumed(times, start, end))
+        notes = list(self.assumed(times, start, end))
         score = None
         try:
-            score = self.score(cells[5])
+            score = self.score(cells[-1])
         except RuleError as broken:
-            notes.append((FIELDS[5], str(broken)))
+            notes.append((FIELDS[-1], str(broken)))
         return Settled(
             Performance(performer, stage, times.day, times.start, times.end, score, line),
             [RowWarning(line, f, shown(cells[FIELDS.index(f)]), reason) for f, reason in notes],
@@ -79,83 +66,57 @@ class RowRules:
 
     def name(self, cell: Any) -> str:
         """A performer or a stage."""
-        text = name(cell)
-        if self._placeholders and fold(text) in self._placeholders:
-            raise RuleError("stands for a name that is not known yet; expected a name")
-        return text
+        return name(cell)
 
     def day(self, cell: Any) -> str:
-        """The Date as `YYYY-MM-DD`; with a mapping, in any form that it makes clear."""
-        if self._is_default:
-            return iso_date(cell)
-        dated = self._moment(cell, MINUTES_PER_DAY) if _is_dated(cell) else None
-        if dated and dated.date:
-            return dated.date
-        text = text_of(cell)
-        if not text:
-            raise RuleError("is blank; expected a date")
-        return day_of(text, self._mapping)
+        """The Date as `YYYY-MM-DD`."""
+        return iso_date(cell)
 
     def start(self, cell: Any) -> Moment:
         """The Start, also that of a cell with both."""
-        if isinstance(cell, RangeStart):
-            cell = parts(cell.cell)[0]
-        return self._moment(cell, self._last_start)
+        return moment(parts(cell.cell)[0] if isinstance(cell, RangeStart) else cell)
 
     def end(self, cell: Any) -> Moment | None:
-        """The End; None where there is none and the mapping has a default length."""
-        if isinstance(cell, RangeEnd):
-            cell = parts(cell.cell)[1]
-        if self._mapping.default_length and self._is_no_end(cell):
-            return None
-        return self._moment(cell, self._last_end)
+        """The End, also that of a cell with both; None where there may be none."""
+        end = parts(cell.cell)[1] if isinstance(cell, RangeEnd) else cell
+        return moment(end, last=MINUTES_PER_DAY)
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, 1 to 100 or None."""
-        if self._none and not isinstance(cell, list | dict) and fold(shown(cell)) in self._none:
-            return None
-        return rank(cell) if self._mapping.popularity_is == "rank" else popularity(cell)
+        return popularity(cell)
 
     def is_before_day(self, start: Moment) -> bool:
-        """Whether a start belongs to the night of the festival day before."""
-        return start.minutes < self._mapping.day_starts_at
+        """Whether a start belongs to the festival day before."""
+        return False
 
-    def _is_no_end(self, cell: Any) -> bool:
-        text = text_of(cell)
-        return not text or fold(text) in self._placeholders
+    def times(self, day: str, start: Moment, end: Moment | None) -> Times:
+        """The three together. Raises RuleError where the end cannot be the start's."""
+        return Times(day, start.minutes, end_minutes(start, end) if end else start.minutes)
 
-    def _moment(self, cell: Any, last: int) -> Moment:
-        zone = self._mapping.time_zone
-        if not self._is_default and (instant := epoch(cell)):
-            if not zone:
-                raise RuleError("is an instant; expected the mapping's time_zone to tell its time")
-            return local(instant, zone, EPOCH)
-        found = moment(cell, last=last)
-        return in_zone(found, zone) if zone else found
-
-    def _times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        length = self._mapping.default_length
-        finish = start.minutes + length if end is None else end_minutes(start, end)
-        if not self.is_before_day(start):
-            return Times(day, start.minutes, finish)
-        if self._mapping.date_is == "calendar_day":
-            day = _later(day, -MINUTES_PER_DAY)
-        return Times(day, start.minutes + MINUTES_PER_DAY, finish + MINUTES_PER_DAY)
-
-    def _assumed(
-        self, times: Times, start: Moment, end: Moment | None
-    ) -> Iterator[tuple[str, str]]:
-        if start.date and start.date != _later(times.day, times.start):
-            yield "Start", f"has a date that does not fit {times.day}, the row's Date; Date is kept"
+    def assumed(self, times: Times, start: Moment, end: Moment | None) -> Iterator[tuple[str, str]]:
+        """What was assumed to have the times, as field and reason."""
+        misfit = f"has a date that does not fit {times.day}, the row's Date; Date is kept"
+        if start.date and start.date != later(times.day, times.start):
+            yield "Start", misfit
         if end is None:
-            yield "End", f"is missing; taken as {self._mapping.default_length} minutes long"
             return
-        if end.date and not start.date and _end_date(end) != _later(times.day, times.end):
-            yield "End", f"has a date that does not fit {times.day}, the row's Date; Date is kept"
+        ends_on = later(end.date, end.minutes) if end.date and not start.date else ""
+        if ends_on and ends_on != later(times.day, times.end):
+            yield "End", misfit
         length = times.end - times.start
         if length > LONG_MINUTES and not (start.date and end.date):
             hours, minutes = divmod(length, 60)
             yield "End", f"is taken as after midnight, which makes {hours} h {minutes:02d} min"
+
+
+def rules_of(mapping: Mapping) -> RowRules:
+    """The rules as a mapping has them; the kit's own for the default."""
+    if mapping == DEFAULT_MAPPING:
+        return RowRules()
+    # Calendars and time zones are for mappings: the function starts faster without them.
+    from festival.lineup.mapped import MappedRules
+
+    return MappedRules(mapping)
 
 
 def end_minutes(start: Moment, end: Moment) -> int:
@@ -175,6 +136,16 @@ def end_minutes(start: Moment, end: Moment) -> int:
     return finish
 
 
+def later(day: str, minutes: int) -> str:
+    """The date some minutes after a day's midnight."""
+    if 0 <= minutes < MINUTES_PER_DAY:
+        return day
+    try:
+        return (date.fromisoformat(day) + timedelta(minutes=minutes)).isoformat()
+    except OverflowError:
+        return day
+
+
 def _remembering(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The rule with a bounded memory for what it accepts; JSON lists and objects go by it.
 
@@ -189,24 +160,3 @@ def _remembering(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return rule(cell)
 
     return apply
-
-
-def _is_dated(cell: Any) -> bool:
-    """Whether a cell is an instant or a date-time, of which a date can be taken."""
-    if epoch(cell):
-        return True
-    try:
-        return moment(cell, last=MINUTES_PER_DAY).date is not None
-    except RuleError:
-        return False
-
-
-def _end_date(end: Moment) -> str:
-    return _later(str(end.date), end.minutes)
-
-
-def _later(day: str, minutes: int) -> str:
-    try:
-        return (date.fromisoformat(day) + timedelta(minutes=minutes)).isoformat()
-    except OverflowError:
-        return day
