@@ -7,7 +7,7 @@ with a default that says so. A month has 30 days, a GB 2^30 bytes.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from festival.analysis.ingest_time import Spread, ingest_time
+from festival.analysis.ingest_time import Spread
 from festival.analysis.prices import Price, PriceList
 from festival.analysis.workload import RowProfile, Stack, Workload
 
@@ -186,13 +186,7 @@ def _function(
     workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack
 ) -> list[Line]:
     files = _files_a_month(workload)
-    took = ingest_time(
-        workload.rows_per_file,
-        memory_mb=stack.memory_mb,
-        spread=profile.spread,
-        shards=stack.shards,
-        rows_per_cpu_second=stack.rows_per_cpu_second,
-    )
+    took = stack.ingest_time(workload.rows_per_file, profile.spread)
     seconds = files * took.seconds
     how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
     return [

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter
 
 from festival.analysis.cost import DAYS, Line
 from festival.analysis.drawing import COLOURS, DASHES, FILL, INK, QUIET, picture, spread_out
-from festival.analysis.ingest_time import COLD_START_SECONDS, Spread, ingest_time
+from festival.analysis.ingest_time import COLD_START_SECONDS, Spread
 from festival.analysis.original import ORIGINAL
 from festival.analysis.partitions import PartitionRun
 from festival.analysis.workload import Stack
@@ -60,9 +60,8 @@ def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread, shards:
     One line for each of processor, requests and hottest partition, the latter with the stack's
     shards (the constant POPULARITY, if there is one) and with `shards`; the time-out across.
     """
-    options = {"memory_mb": stack.memory_mb, "rows_per_cpu_second": stack.rows_per_cpu_second}
-    before = [ingest_time(n, spread=spread, shards=stack.shards, **options) for n in rows]
-    after = [ingest_time(n, spread=spread, shards=shards, **options) for n in rows]
+    before = [stack.ingest_time(count, spread) for count in rows]
+    after = [stack.ingest_time(count, spread, shards=shards) for count in rows]
     lines = [
         (f"hottest partition: {before[0].hottest}", [time.partitions for time in before]),
         (f"the same, {shards} shards: {after[0].hottest}", [time.partitions for time in after]),

@@ -86,7 +86,7 @@ class IngestTime:
 def ingest_time(
     rows: float,
     *,
-    memory_mb: float = 256,
+    memory_mb: int = 256,
     spread: Spread | None = None,
     shards: int = 1,
     rows_per_cpu_second: float = ROWS_PER_CPU_SECOND,

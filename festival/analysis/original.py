@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from festival.analysis.cost import DAYS, IDLE_RECEIVES, bill, idle_bill, total
-from festival.analysis.ingest_time import ingest_time
 from festival.analysis.prices import PriceList
 from festival.analysis.workload import RowProfile, Stack, Workload
 
@@ -79,13 +78,7 @@ def _differences(
         f"{profile.write_units:.2f}: the table and each index the row is in",
         million * price * (profile.write_units - 1),
     )
-    took = ingest_time(
-        rows,
-        memory_mb=stack.memory_mb,
-        spread=profile.spread,
-        shards=stack.shards,
-        rows_per_cpu_second=stack.rows_per_cpu_second,
-    )
+    took = stack.ingest_time(rows, profile.spread)
     duration = took.seconds * stack.memory_mb / 1024
     yield Difference(
         "the function's time",

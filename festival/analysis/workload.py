@@ -4,7 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from festival.analysis.capacity import put_units, query_units, stored_bytes
-from festival.analysis.ingest_time import ROWS_PER_CPU_SECOND, Spread, spread
+from festival.analysis.ingest_time import (
+    ROWS_PER_CPU_SECOND,
+    IngestTime,
+    Spread,
+    ingest_time,
+    spread,
+)
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
 from festival.table.item import item_size, to_item
@@ -91,6 +97,16 @@ class Stack:
     point_in_time_recovery: bool = True
     log_days: int = 30
     old_version_days: int = 30
+
+    def ingest_time(self, rows: float, spread: Spread, *, shards: int | None = None) -> IngestTime:
+        """How long a file of so many rows takes here, or with another number of shards."""
+        return ingest_time(
+            rows,
+            memory_mb=self.memory_mb,
+            spread=spread,
+            shards=shards or self.shards,
+            rows_per_cpu_second=self.rows_per_cpu_second,
+        )
 
 
 def read_units_of(rows: Sequence[Performance], *, found: float) -> float:
