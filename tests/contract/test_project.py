@@ -103,3 +103,9 @@ def test_the_sample_has_the_performance_that_the_readme_asks_for():
 def test_the_json_sample_is_an_array_of_as_many_performances():
     rows = json.loads((ROOT / "sample" / "sample.json").read_text(encoding="utf-8"))
     assert [str(row["Performer"]) for row in rows] == [row["Performer"] for row in sample_rows()]
+
+
+def test_every_test_file_has_a_name_of_its_own():
+    """pytest imports test files by their bare names: of two with one name only one could run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
