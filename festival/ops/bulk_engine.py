@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.analysis.ingest_time import NEW_TABLE_LIMIT
+from festival.errors import FestivalError
 from festival.ingest.direct import LONGEST_WAIT_SECONDS, new_owner, silent
 from festival.ingest.events import FileEvent
 from festival.ingest.leases import LeaseHeldError
@@ -103,12 +104,18 @@ class BulkEngine:
         except BaseException:
             leases.give_all_back()
             raise
-        self.say(f"{load.total:,} items of {len(load.files):,} files are ready to be loaded")
+        if load.files:
+            self.say(f"{load.total:,} items of {len(load.files):,} files are ready to be loaded")
         return load, aside
 
     def _take_up(self, leases: HeldLeases) -> Load | None:
         """The load that an earlier run did not finish, as soon as nobody else works on it."""
         while load := self._loads.unfinished():
+            if load.table != self.table:
+                raise FestivalError(
+                    f"the bulk load of run {load.run} into table {load.table} is not finished; "
+                    f"expected one into {self.table}: run a bulk load into {load.table} first"
+                )
             try:
                 load = Settler(self.ingestor.means, leases).take_up(load)
             except LeaseHeldError as held:

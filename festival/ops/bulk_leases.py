@@ -19,8 +19,11 @@ CALLS_AT_ONCE = 8
 
 def at_once(act: Callable[[Given], Answer], each: Iterable[Given]) -> list[Answer]:
     """The answers in the order of what was given, several calls under way at a time."""
-    with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bulk") as threads:
+    threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bulk")
+    try:
         return list(threads.map(act, each))
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 class HeldLeases:

@@ -99,7 +99,8 @@ class LoadReader:
         return Opened(replace(stored, ingest=version), applied.mapping)
 
     def _read_all(self, opened: Sequence[Opened], parts: Parts) -> list[LoadedFile | None]:
-        with ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bulk-read") as threads:
+        threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="bulk-read")
+        try:
             reading = [
                 threads.submit(self._read, file, number, parts)
                 for number, file in enumerate(opened)
@@ -107,6 +108,8 @@ class LoadReader:
             while wait(reading, RENEWAL_LOOK_SECONDS).not_done:
                 self.leases.renew_in_time()
             return [read.result() for read in reading]
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def _read(self, opened: Opened, number: int, parts: Parts) -> LoadedFile | None:
         began, stored, reports = time.monotonic(), opened.stored, self.means.reports

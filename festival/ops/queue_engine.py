@@ -237,8 +237,11 @@ class QueueEngine:
         ledger.leases.release(lease)
 
     def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-        with ThreadPoolExecutor(LOOK_UPS_AT_ONCE) as threads:
+        threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="queue")
+        try:
             return list(threads.map(act, given))
+        finally:
+            threads.shutdown(cancel_futures=True)
 
 
 class Watch:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -510,6 +511,18 @@ def test_another_process_takes_over_when_the_leases_of_a_dead_one_have_lapsed(
     assert [one.status for one in outcomes] == ["success"]
     assert len(waited) >= LEASE_SECONDS / 300
     assert festival.stand_in.starts == 1
+
+
+def test_a_load_into_another_table_has_to_be_finished_first(festival):
+    events = festival.upload(FRIDAY)
+    with pytest.raises(PulledPlugError):
+        list(festival.engine(sleep=pull_the_plug).run(events))
+    other = replace(festival.engine(), table="another")
+    with pytest.raises(
+        FestivalError, match="into table table is not finished; expected one into an"
+    ):
+        list(other.run(events))
+    assert not festival.is_finished
 
 
 def test_what_was_ingested_behind_the_back_of_a_dead_load_is_brought_back(festival):
