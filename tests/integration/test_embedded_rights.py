@@ -13,6 +13,8 @@ from festival.ops.embedded import FUNCTION, LAMBDA, PERSON, EmbeddedAws
 from festival.ops.stack import read_outputs, read_template
 from festival.ops.template import parse_template
 
+pytestmark = pytest.mark.timeout(600)  # one long season, before the first question
+
 RESOURCES = parse_template(read_template())["Resources"]
 HEADER = "Performer,Stage,Date,Start,End\n"
 MORNING = f"{HEADER}Björk,Skógur,2025-07-12,11:00,12:00\nMúm,?\n".encode()
