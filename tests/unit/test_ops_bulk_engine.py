@@ -5,6 +5,7 @@ import io
 import json
 import time
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -72,8 +73,8 @@ class Festival:
     """Buckets, table and ledger of moto, a bulk operation of the stand-in, and time of its own."""
 
     def __init__(self):
-        self.s3 = boto3.client("s3")
-        self.dynamodb = boto3.client("dynamodb")
+        self.s3 = client("s3")
+        self.dynamodb = boto3.client("dynamodb")  # of its own: the stand-in answers for it
         self.now = time.time()
         for bucket in ("uploads", "reports"):
             self.s3.create_bucket(Bucket=bucket)
@@ -83,7 +84,7 @@ class Festival:
         create_table(self.dynamodb, "table", ("Performer", "Performance"), table_indexes())
         create_table(self.dynamodb, "ledger", ("File", "Entry"), LEDGER_INDEXES)
         self.ledger = Ledger(self.dynamodb, "ledger", lambda: self.now)
-        self.stand_in = BulkStandIn(self.s3, boto3.client("dynamodb"))
+        self.stand_in = BulkStandIn(self.s3, client("dynamodb"))
         self.stand_in.attach(self.dynamodb)
         self.said = []
         PlainWriter.rows = []
@@ -144,9 +145,15 @@ class Festival:
         return Loads(self.s3, "reports").unfinished() is None
 
 
-def create_table(client, name, key, indexes):
+@cache
+def client(name):
+    """Clients take longer to make than a test takes."""
+    return boto3.client(name)
+
+
+def create_table(dynamodb, name, key, indexes):
     names = {*key, *(name for index in indexes for name in index[1:])}
-    client.create_table(
+    dynamodb.create_table(
         TableName=name,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
