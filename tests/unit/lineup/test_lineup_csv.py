@@ -145,6 +145,14 @@ def test_a_quoted_cell_is_not_believed_where_it_would_swallow_a_row():
     assert [each.line for each in reading.rejections] == [2]
 
 
+def test_a_quoted_cell_is_not_believed_where_its_row_lacks_cells():
+    reading = read(csv_of('"Open', 'shut",Main', row("Pulp")))
+    assert [(each.line, each.reason[:15]) for each in reading.rejections] == [
+        (2, "has an unclosed"),
+        (3, "is blank; expec"),
+    ]
+
+
 def test_a_long_text_over_many_lines_in_a_column_nobody_needs_is_believed():
     story = "\n".join(f'Line {number}, with ""quotes"", commas' for number in range(200))
     text = csv_of(row() + f',"{story}"', row("Pulp") + ",", header=HEADER + ",Story")

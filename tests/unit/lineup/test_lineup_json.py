@@ -149,8 +149,9 @@ def test_deep_nesting_is_refused_and_reading_goes_on():
 def test_an_element_over_the_limit_is_refused_and_reading_goes_on():
     long = {**BLUR, "Story": 'x"]}\\' * 3_000}
     text = json.dumps([ABBA, long, "y" * 9_000, PULP])
-    for size in (7, 1 << 20):
-        reading = read(text, size, limits=Limits(record_bytes=1_000, block_bytes=300))
+    for size, block_bytes in ((7, 300), (1 << 20, 300), (1 << 20, 1 << 20)):
+        limits = Limits(record_bytes=1_000, block_bytes=block_bytes)
+        reading = read(text, size, limits=limits)
         assert reading.names == ["Abba", "Pulp"]
         assert [each.line for each in reading.rejections] == [2, 3]
         assert "1,000 bytes" in reading.rejections[0].reason

@@ -42,6 +42,10 @@ def test_date_times_tell_how_many_days_lie_between():
     assert one(start="2025-06-12T20:00", end="2025-06-12T24:00").end == 1440
 
 
+def test_a_dated_set_of_no_length_is_kept():
+    assert one(start="2025-06-12T20:00", end="2025-06-12T20:00").end == 1200
+
+
 @pytest.mark.parametrize("end", ["2025-06-12T19:59", "2025-06-11T21:00", "2025-06-13T20:01"])
 def test_dated_ends_before_the_start_or_a_day_behind_it_are_refused(end):
     reading = read(csv_of(row(start="2025-06-12T20:00", end=end)))

@@ -174,3 +174,39 @@ def test_an_error_of_the_source_is_not_taken_for_the_end_of_the_file():
 
     with pytest.raises(ConnectionError):
         list(read_lineup(chunks()))
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+def test_a_line_end_that_is_cut_in_two_is_one_line_end(ending):
+    rows = ["x", row("Sigur Rós"), "", row("Pulp")]
+    text = csv_of(*rows).replace("\n", ending)
+    for block_bytes in range(1, 90):
+        reading = read(text, 1, limits=Limits(block_bytes=block_bytes))
+        assert [each.line for each in reading.performances] == [3, 5]
+        assert [each.line for each in reading.rejections] == [2]
+
+
+@pytest.mark.parametrize("shape", ["csv", "json", "jsonl"])
+def test_that_a_file_is_utf8_is_known_in_every_later_block(shape):
+    names = ["Abba", "Sigur Rós", "Blur", "Bj?rk"]
+    cells = {"Stage": "S", "Date": "2025-06-12", "Start": "8pm", "End": "9pm"}
+    objects = [json.dumps({"Performer": n, **cells}, ensure_ascii=False) for n in names]
+    texts = {
+        "csv": csv_of(*map(row, names)),
+        "json": "[" + ",".join(objects) + "]",
+        "jsonl": "\n".join(objects),
+    }
+    data = texts[shape].encode().replace(b"?", b"\xf6")
+    limits = Limits(block_bytes=10, block_rows=1)
+    reading = read(data, limits=limits)
+    assert reading.names == names[:3]
+    assert len(reading.rejections) == 1
+    end = reading.blocks[-2].end
+    assert end.seen_multibyte
+    assert len(read(data[end.offset :], start=end, limits=limits).rejections) == 1
+
+
+def test_json_lines_longer_than_a_block_are_json_lines():
+    cells = {"Stage": "S", "Date": "2025-06-12", "Start": "8pm", "End": "9pm"}
+    text = "\n".join(json.dumps({"Performer": name, **cells}) for name in ("Abba", "Pulp"))
+    assert read(text, limits=Limits(block_bytes=10)).names == ["Abba", "Pulp"]
