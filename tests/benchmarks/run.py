@@ -55,7 +55,9 @@ class Result:
 
 def environment() -> dict[str, str]:
     """The shell's, with credentials that are worth nothing and nothing of the shell's own AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # Compiled modules are kept, as they are where a package is installed.
+    left_out = ("AWS_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return kept | {
         "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_SECRET_ACCESS_KEY": "benchmark",
