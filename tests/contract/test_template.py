@@ -320,6 +320,7 @@ def test_the_function_may_do_what_it_does_and_nothing_else():
     assert allowed("IngestRole", "HasTopicKey") == {"kms:GenerateDataKey", "kms:Decrypt"}
     assert allowed("IngestRole", "Reconciles") == {
         "dynamodb:Query",
+        "s3:GetObject",
         "s3:ListBucket",
         "dynamodb:DeleteItem",
         "dynamodb:PutItem",

@@ -115,6 +115,7 @@ class Record:
     died: dict[int, int] = field(default_factory=dict)
     redriven: dict[tuple[str, str], int] = field(default_factory=dict)
     reasons: set[tuple[str, int]] = field(default_factory=set)
+    by_people: set[int] = field(default_factory=set)
     together: set[str] = field(default_factory=set)
     actions: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
@@ -169,6 +170,7 @@ class World:
                 self.record.redriven[event.file, event.version] = len(self.record.calls)
         with functions_in_threads():
             self._start(self._redrive_job, [])
+            self.record.by_people.add(self.record.invocations)
             while self._step():
                 pass
             self._bury()
