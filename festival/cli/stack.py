@@ -13,7 +13,7 @@ from festival.cli.steps import step
 from festival.cli.text import counted, table
 from festival.errors import FestivalError
 from festival.ops.build import build_zip
-from festival.ops.deploy import Plan, Wishes, discard, execute, plan
+from festival.ops.deploy import Plan, Wishes, discard, execute, plan, watch
 from festival.ops.kit_archive import make_archive
 from festival.ops.stack import Resource, StackOutputs, Step, read_outputs
 from festival.ops.teardown import TeardownPlan, plan_teardown
@@ -82,6 +82,8 @@ def deploy(
         if said.get("BackfillSchedule"):
             with step("collecting every wheel that a scheduled backfill needs"):
                 wishes = replace(wishes, archive=make_archive(Path(folder) / "kit.zip"))
+        for event in watch(settings.session, wishes.stack):
+            click.echo(step_line(event))
         planned = plan(settings.session, wishes)
     click.echo("\n".join(plan_lines(planned)))
     if planned.change_set is not None:

@@ -143,6 +143,17 @@ def execute(session: Any, plan: Plan) -> Iterator[Step]:
         )
 
 
+def watch(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
+    """The steps of a change that is already under way, as after an interrupt, until it ends.
+
+    Nothing where the stack is at rest, or there is none.
+    """
+    cloudformation = session.client("cloudformation")
+    stack = find_stack(cloudformation, name)
+    if stack is not None and stack.in_progress:
+        yield from follow(cloudformation, stack.id, last_step(cloudformation, stack.id))
+
+
 def discard(session: Any, plan: Plan) -> None:
     """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
     cloudformation = session.client("cloudformation")

@@ -7,7 +7,7 @@ import pytest
 from fake_stack import ACCOUNT, DECLARED, FakeCloudFormation, FakeS3, FakeSession
 
 from festival.errors import FestivalError
-from festival.ops.deploy import Wishes, change_set_parameters, discard, execute, plan
+from festival.ops.deploy import Wishes, change_set_parameters, discard, execute, plan, watch
 from festival.ops.deployment_bucket import default_bucket_name, ensure_bucket
 from festival.ops.stack import StackOutputs, Step, read_template
 
@@ -197,6 +197,25 @@ def test_a_failure_is_told_by_the_resource_that_caused_it_and_not_by_its_victims
         "The stack o240-festival could not be deployed (UPDATE_ROLLBACK_COMPLETE):"
         " UploadBucket: lineups already exists"
     )
+
+
+def test_a_deployment_that_was_interrupted_is_watched_to_its_end_and_then_planned_anew():
+    cloudformation = FakeCloudFormation(
+        "UPDATE_IN_PROGRESS",
+        events=[("IngestTopic", "UPDATE_COMPLETE", "")],
+        outcomes=[
+            ([], "UPDATE_IN_PROGRESS"),
+            ([("IngestFunction", "UPDATE_COMPLETE", "")], "UPDATE_COMPLETE"),
+        ],
+    )
+    session = FakeSession(cloudformation)
+    assert [step.resource for step in watch(session)] == ["IngestFunction"]
+    assert plan(session, wishes(UploadBucketName="u")).changes
+
+
+def test_a_stack_at_rest_and_one_that_is_not_there_have_nothing_to_watch():
+    assert list(watch(FakeSession(FakeCloudFormation("CREATE_COMPLETE")))) == []
+    assert list(watch(FakeSession())) == []
 
 
 # ── deployment bucket ────────────────────────────────────────────────────────────────────────────
