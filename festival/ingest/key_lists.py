@@ -8,7 +8,7 @@ found without reading the table.
 import gzip
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,8 +150,3 @@ def _by_version(parts: Iterable[Part]) -> dict[str, list[Part]]:
     for part in parts:
         found[part.version].append(part)
     return dict(found)
-
-
-def first_kept(versions: Mapping[str, Sequence[Part]], version: str) -> str:
-    """When the first part of a version was kept, ISO 8601 in UTC."""
-    return min(part.kept_at for part in versions[version])

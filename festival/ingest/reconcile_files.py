@@ -12,13 +12,13 @@ from typing import Any
 
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
-from festival.ingest.key_lists import KeyLists, Part, first_kept, listing
+from festival.ingest.key_lists import KeyLists, Part, listing
 from festival.ingest.leases import Lease
 from festival.ingest.ledger import Ledger
 from festival.ingest.reconcile import Comparison, Listing, compare
 from festival.ingest.reconcile_items import ANOTHERS, DONE, GONE, Items
 from festival.ingest.reconcile_others import Holder, OtherFiles
-from festival.ingest.reconcile_record import Removal
+from festival.ingest.reconcile_record import Removal, versions_since
 from festival.ingest.records import VersionRecord
 from festival.ingest.rejected import is_corrections
 from festival.ingest.source import current_object
@@ -106,17 +106,12 @@ class Reconciler:
             raise NotReconcilableError(f"s3://{file} cannot be reconciled: {why}")
         parts = self.lists.versions(file)
         records = {record.version: record for record in self.ledger.history(file)}
-        began = {
-            version: records[version].started_at
-            if version in records
-            else first_kept(parts, version)
-            for version in parts
-        }
-        in_order = sorted(began.keys() - {newest.version}, key=lambda version: began[version])
-        since = began.get(head.reconciled, "")
-        older = [version for version in in_order if began[version] >= since]
+        since = versions_since(head.reconciled, parts, records.values())
+        older = [version for version in since if version != newest.version]
+        if not older:  # reconciled already: the one before it is for people to look at
+            older = versions_since("", parts, records.values())[-2:-1]
         settled = {v for v in older if v not in records or records[v].is_kept}
-        return Versions(newest, tuple(older or in_order[-1:]), frozenset(settled), parts)
+        return Versions(newest, tuple(older), frozenset(settled), parts)
 
     def files(self) -> Iterator[str]:
         """Every file with more than one version that has a list, in the order of their names."""

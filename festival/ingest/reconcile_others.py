@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from festival.ingest.key_lists import KeyLists, Part, first_kept, listing
+from festival.ingest.key_lists import KeyLists, Part, listing
 from festival.ingest.ledger import Ledger
 from festival.ingest.reconcile import Key
+from festival.ingest.reconcile_record import versions_since
 from festival.ingest.rejected import name_hash
 from festival.lineup.model import Performance
 
@@ -35,9 +36,9 @@ class OtherFiles:
     ) -> dict[Key, Holder]:
         """Of each stale performance the other file that has it; of several, the one ingested last.
 
-        A file whose newest version is not settled counts with all of its versions: nobody knows yet
-        which of them will hold. Only lists with the dates in question are read. `step` is called
-        between files, and may raise.
+        A file whose newest version is not settled counts with all versions since it was reconciled:
+        nobody knows yet which of them will hold. Only lists with the dates in question are read.
+        `step` is called between files, and may raise.
         """
         keys, dates = {row.key for row in stale}, sorted({row.date for row in stale})
         own, found = name_hash(file), dict[Key, Holder]()
@@ -60,16 +61,16 @@ class OtherFiles:
         self, versions: Mapping[str, Sequence[Part]], keys: set[Key], dates: Sequence[str]
     ) -> list[Holder]:
         file = self.lists.file_of(next(part for parts in versions.values() for part in parts))
-        current = self.ledger.reconciliations.head(file).current
-        record = self.ledger.find(file, current) if current else None
-        if current in versions and (record is None or record.is_kept):
-            counted = [current]
+        head = self.ledger.reconciliations.head(file)
+        record = self.ledger.find(file, head.current) if head.current else None
+        if head.current in versions and (record is None or record.is_kept):
+            counted = [head.current]
         else:
-            counted = sorted(versions, key=lambda version: first_kept(versions, version))
+            counted = versions_since(head.reconciled, versions, self.ledger.history(file))
         at = record.finished_at if record and record.finished_at else ""
         rows: dict[Key, Performance] = {}
         for version in counted:
             at = at or max(part.kept_at for part in versions[version])
             parts = [part for part in versions[version] if part.may_have(dates)]
             rows |= listing(row for row in self.lists.rows(parts) if row.key in keys)
-        return [Holder(file, current, row, at) for row in rows.values()]
+        return [Holder(file, head.current, row, at) for row in rows.values()]

@@ -1,12 +1,13 @@
 """What the ledger knows of reconciling: up to which version, and how far the removing has come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from festival.ingest.key_lists import Part
 from festival.ingest.leases import HEAD, Lease, lost, utc
 from festival.ingest.ledger_table import ConditionFailed, LedgerTable
-from festival.ingest.records import VERSION_PREFIX
+from festival.ingest.records import VERSION_PREFIX, VersionRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ class Recorded:
     removal: Removal
     at: str = ""
     note: str = ""
+
+
+def versions_since(
+    reconciled: str, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
+) -> list[str]:
+    """The versions that have a list, in the order they were begun, from the last reconciled one on.
+
+    What versions before that one had is settled. A version that the ledger has forgotten was begun
+    when its list was.
+    """
+    began = {version: min(part.kept_at for part in parts) for version, parts in lists.items()}
+    began |= {each.version: each.started_at for each in records if each.version in began}
+    since = began.get(reconciled, "")
+    return sorted((v for v in began if began[v] >= since), key=lambda version: began[version])
 
 
 class Reconciliations:
