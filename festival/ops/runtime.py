@@ -9,18 +9,17 @@ import json
 import subprocess
 import sys
 import time
-import uuid
 import zipfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from festival.errors import FestivalError
+from festival.ops.runtime_api import RuntimeApi, Said
 from festival.ops.stack import find_stack, read_outputs
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
@@ -182,13 +181,6 @@ def download_function(session: Any, stack: str, folder: Path) -> Function:
     )
 
 
-class _Said(NamedTuple):
-    """What the process said: ready, response, error, init error, gone, or nothing in time."""
-
-    what: str
-    body: bytes = b""
-
-
 class _Process:
     """One process of the function and the Runtime API that it alone talks to."""
 
@@ -201,8 +193,8 @@ class _Process:
         self._function = function
         self._on_log = on_log
         self._log: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        self._said: SimpleQueue[_Said] = SimpleQueue()
-        self._api = _RuntimeApi(self._said)
+        self._said: SimpleQueue[Said] = SimpleQueue()
+        self._api = RuntimeApi(self._said)
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-u", str(BOOTSTRAP), function.handler],
             cwd=function.code,
@@ -259,11 +251,11 @@ class _Process:
             f"{self._function.name} cannot start with the handler {handler}: {reason}"
         )
 
-    def _next(self, seconds: float) -> _Said:
+    def _next(self, seconds: float) -> Said:
         try:
             return self._said.get(timeout=seconds)
         except Empty:
-            return _Said("nothing")
+            return Said("nothing")
 
     def _read_log(self) -> None:
         assert self._child.stdout is not None
@@ -272,81 +264,12 @@ class _Process:
                 self._log.append(line.rstrip("\n"))
                 if self._on_log is not None:
                     self._on_log(line.rstrip("\n"))
-        self._said.put(_Said("gone"))
+        self._said.put(Said("gone"))
 
     def _last_words(self) -> str:
         return (
             " | ".join(line for line in list(self._log)[-5:] if line.strip()) or "it said nothing"
         )
-
-
-class _RuntimeApi:
-    """The Runtime API on a loopback port, for one process and one event at a time."""
-
-    def __init__(self, said: SimpleQueue[_Said]) -> None:
-        self.said = said
-        self.offers: SimpleQueue[tuple[bytes, dict[str, str]] | None] = SimpleQueue()
-        api = self
-
-        class Handler(_RuntimeApiHandler):
-            runtime_api = api
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
-
-    def offer(self, event: bytes, deadline: float, arn: str) -> None:
-        headers = {
-            "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
-            "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": arn,
-            "Lambda-Runtime-Trace-Id": f"Root=1-{int(deadline):08x}-{uuid.uuid4().hex[:24]}",
-        }
-        self.offers.put((event, headers))
-
-    def close(self) -> None:
-        self.offers.put(None)
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _RuntimeApiHandler(BaseHTTPRequestHandler):
-    runtime_api: _RuntimeApi
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
-
-    def do_GET(self) -> None:
-        self.runtime_api.said.put(_Said("ready"))
-        offer = self.runtime_api.offers.get()
-        if offer is None:
-            self.close_connection = True
-            return
-        event, headers = offer
-        self._answer(200, event, headers)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        what = self.path.rpartition("/")[2]
-        self._answer(202, b'{"status":"OK"}', {})
-        self.runtime_api.said.put(_Said("init error" if "/init/" in self.path else what, body))
-
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**headers, "Content-Type": "application/json"}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Says nothing: the function's own log is what matters."""
 
 
 def _parsed(body: bytes, name: str) -> Any:
