@@ -128,7 +128,7 @@ class Attempt:
         else:
             tally = Tally(progress.counts, progress.shown) if progress else Tally()
             report = tally.report(event.file, error=str(error), version=version)
-        self._settle(FAILED, report, {})
+        self._settle(FAILED, replace(report, given_up=True), {})
 
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
         if record is None or self._again or not record.progress:

@@ -130,9 +130,10 @@ class Ledger:
             version,
             "SET #s = :status, Outcome = :outcome, Counts = :counts, FinishedAt = :at, "
             "#e = :error, RejectedRowsAt = :kept, Shown = :shown, Milliseconds = :ms, "
-            "ExpiresAt = :expires",
+            "GivenUp = :given_up, ExpiresAt = :expires",
             {
                 ":status": status,
+                ":given_up": int(report.given_up),
                 ":outcome": report.status,
                 ":counts": asdict(report.counts),
                 ":at": utc(self.now()),

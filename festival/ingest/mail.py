@@ -100,14 +100,16 @@ def _next_steps(report: IngestReport) -> list[str]:
             lines.append(
                 "It needs the file's mapping, too: upload that beside it, as NAME" + SIDECAR
             )
-    elif report.status == FAILURE and not report.counts.unwritten:
-        lines += ["", "Correct the file and upload it again under the same name."]
-    if report.counts.unwritten:
+    if report.given_up:
         lines += [
             "",
             "The message is in the dead-letter queue. `festival dlq` shows why, and",
             "`festival dlq --redrive` tries again once the cause is mended.",
         ]
+    elif report.counts.unwritten:
+        lines += ["", "Ingest the file again once the cause is mended."]
+    elif report.status == FAILURE and not report.rejected_rows_at:
+        lines += ["", "Correct the file and upload it again under the same name."]
     return lines
 
 

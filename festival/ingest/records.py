@@ -66,6 +66,7 @@ class VersionRecord:
     shown: Mapping[str, Any] = field(default_factory=dict)
     progress: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    given_up: bool = False
     reconciled_at: str = ""
     removed: int = 0
 
@@ -98,6 +99,7 @@ class VersionRecord:
             self.error,
             self.version,
             self.rejected_rows_at,
+            self.given_up,
         )
 
 
@@ -111,6 +113,7 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         outcome=item.get("Outcome", ""),
         counts=Counts(**item.get("Counts", {})),
         error=item.get("Error", ""),
+        given_up=bool(item.get("GivenUp")),
         started_at=item.get("StartedAt", ""),
         finished_at=item.get("FinishedAt", ""),
         notified_at=item.get("NotifiedAt", ""),

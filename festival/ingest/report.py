@@ -67,6 +67,7 @@ class IngestReport:
     """One ingest's result. The row lists are of this process's part of the file; the counts of all.
 
     `error` says why the status is `failure`; `rejected_rows_at` where the refused rows are kept.
+    `given_up` says that the last permitted try failed, for a cause that is not the file.
     """
 
     file: str
@@ -77,6 +78,7 @@ class IngestReport:
     error: str = ""
     version: str = ""
     rejected_rows_at: str = ""
+    given_up: bool = False
 
     @property
     def status(self) -> str:

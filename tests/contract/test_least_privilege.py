@@ -27,7 +27,7 @@ from festival.ops.embedded import EmbeddedAws
 from festival.ops.stack import read_template
 from festival.ops.template import parse_template
 
-MOST_SCHEDULES = 60
+MOST_SCHEDULES = 40
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 NAMES = {
     "AWS::Partition": "aws",

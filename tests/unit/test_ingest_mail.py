@@ -62,6 +62,18 @@ def test_the_body_proposes_a_new_name_for_the_corrected_rows():
     assert "  sample.corrections-" in text
 
 
+def test_who_is_told_of_a_file_that_was_given_up_is_not_asked_to_correct_it():
+    text = body(report(counts=Counts(), error="DynamoDB was throttled", given_up=True))
+    assert "`festival dlq --redrive` tries again" in text
+    assert "Correct the file" not in text
+
+
+def test_a_file_that_is_no_lineup_is_to_be_corrected():
+    text = body(report(counts=Counts(), error="the file is a PNG picture"))
+    assert "Correct the file and upload it again" in text
+    assert "dead-letter" not in text
+
+
 def test_e_mails_keep_the_pace_that_sns_bears():
     class Sns:
         sent = 0
