@@ -10,6 +10,7 @@ from lineup_reading import HEADER, Reading, csv_of, read, row
 
 from festival.lineup.limits import Limits
 from festival.lineup.model import Position
+from festival.lineup.values import Memo
 
 SMALL = Limits(record_bytes=150, record_lines=6, block_bytes=40, block_rows=3)
 
@@ -210,3 +211,18 @@ def test_json_lines_longer_than_a_block_are_json_lines():
     cells = {"Stage": "S", "Date": "2025-06-12", "Start": "8pm", "End": "9pm"}
     text = "\n".join(json.dumps({"Performer": name, **cells}) for name in ("Abba", "Pulp"))
     assert read(text, limits=Limits(block_bytes=10)).names == ["Abba", "Pulp"]
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 5])
+def test_a_record_over_lines_is_whole_wherever_a_block_would_end(block_rows):
+    text = csv_of(row(), row('"The\nvery\nlong\nBand"'), row("Pulp"), row('"Blur\nred"'))
+    reading = read(text, limits=Limits(block_rows=block_rows))
+    assert reading.names == ["Abba", "The very long Band", "Pulp", "Blur red"]
+
+
+def test_what_is_remembered_is_bounded_in_number_and_length():
+    memo = Memo(str.upper, bound=10)
+    assert memo["x" * 1_000] == "X" * 1_000
+    assert len(memo) == 0
+    assert [memo[str(number)] for number in range(25)] == [str(number) for number in range(25)]
+    assert len(memo) <= 10
