@@ -160,6 +160,7 @@ class FakeS3:
     buckets: dict[str, tuple[str, str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     objects: dict[str, list[str]] = field(default_factory=dict)
+    markers: dict[str, list[str]] = field(default_factory=dict)
 
     def head_bucket(self, Bucket: str, ExpectedBucketOwner: str) -> dict[str, str]:  # noqa: N803
         if Bucket not in self.buckets:
@@ -170,7 +171,10 @@ class FakeS3:
         return {"BucketRegion": region}
 
     def create_bucket(self, Bucket: str, **where: Any) -> None:  # noqa: N803
-        region = where.get("CreateBucketConfiguration", {}).get("LocationConstraint", "us-east-1")
+        region = where.get("CreateBucketConfiguration", {}).get("LocationConstraint")
+        if region == "us-east-1":
+            raise client_error("InvalidLocationConstraint")
+        region = region or "us-east-1"
         self.buckets[Bucket] = (ACCOUNT, region)
 
     def put_public_access_block(self, **request: Any) -> None:
@@ -188,11 +192,15 @@ class FakeS3:
 
     def list_object_versions(self, Bucket: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
         versions = [{"Key": k, "VersionId": "1"} for k in self.objects.get(Bucket, [])]
-        return {"Versions": versions[:MaxKeys]} if versions else {}
+        markers = [{"Key": k, "VersionId": "2"} for k in self.markers.get(Bucket, [])]
+        if versions:
+            return {"Versions": versions[:MaxKeys]}
+        return {"DeleteMarkers": markers[:MaxKeys]} if markers else {}
 
     def delete_objects(self, Bucket: str, Delete: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         gone = {each["Key"] for each in Delete["Objects"]}
-        self.objects[Bucket] = [k for k in self.objects[Bucket] if k not in gone]
+        for kept in (self.objects, self.markers):
+            kept[Bucket] = [k for k in kept.get(Bucket, []) if k not in gone]
         return {}
 
 

@@ -84,6 +84,16 @@ def test_data_goes_when_that_is_meant():
     assert session.dynamodb.unprotected == ["performances"]
 
 
+def test_a_bucket_whose_files_are_all_deleted_still_has_their_markers():
+    session = full_stack()
+    session.s3.objects, session.dynamodb.items = {}, {}
+    session.s3.markers = {"uploads": ["saturday.csv"]}
+    assert [held.id for held in plan_teardown(session).holding_data] == ["uploads"]
+    steps = list(teardown(session, plan_teardown(session), delete_data=True))
+    assert steps[0].status == "EMPTIED"
+    assert session.s3.markers == {"uploads": []}
+
+
 def test_what_could_not_be_removed_is_told_in_its_words():
     session = full_stack()
     session.cloudformation.outcomes = [
