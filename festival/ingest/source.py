@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,6 +12,7 @@ from festival.errors import FestivalError, LineupError, RetryableError
 
 CHUNK_BYTES = 256 * 1024
 REOPENINGS = 5
+QUOTE = '"'
 GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405")
 
 
@@ -20,7 +22,7 @@ class SupersededError(FestivalError):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One version of an object. In a bucket without versioning the ETag is the version.
+    """One version of an object, also in a bucket without versioning.
 
     `ingest` is the ledger's name of it: the version, and the mapping that it is read with.
     """
@@ -57,11 +59,19 @@ def current_object(s3: Any, bucket: str, key: str) -> StoredObject | None:
     return StoredObject(
         bucket,
         key,
-        version if versioned else "etag-" + etag.strip('"'),
+        version if versioned else unversioned(etag, head["LastModified"]),
         etag,
         head["ContentLength"],
         versioned,
     )
+
+
+def unversioned(etag: str, modified: datetime) -> str:
+    """What stands for the version in a bucket without versioning.
+
+    The time is part of it: a content that comes back after another one is to be ingested again.
+    """
+    return f"etag-{etag.strip(QUOTE)}-{modified.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from festival.errors import FestivalError
 from festival.ingest.ledger import Ledger
 from festival.ingest.mappings import SIDECAR, Applied, applied_mapping
 from festival.ingest.records import FAILED, VersionRecord
+from festival.ingest.source import unversioned
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 
 # What a row takes in a file, as measured on real lineups; a plan estimates, a run counts.
@@ -217,10 +218,10 @@ def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Versions", []):
             if entry["IsLatest"] and not entry["Key"].endswith("/"):
-                # Without versioning the ETag is the version, as it is for the ingest.
-                etag = "etag-" + entry["ETag"].strip('"')
-                version = entry["VersionId"] if entry["VersionId"] != "null" else etag
-                yield Listed(entry["Key"], version, entry["Size"], entry["LastModified"])
+                version, modified = entry["VersionId"], entry["LastModified"]
+                if version == "null":
+                    version = unversioned(entry["ETag"], modified)
+                yield Listed(entry["Key"], version, entry["Size"], modified)
 
 
 def _moment(text: str | None, what: str, *, end: bool = False) -> datetime | None:

@@ -1,6 +1,7 @@
 """Reading an object: where a connection breaks it goes on, and what is gone is said."""
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError, IncompleteReadError
@@ -32,6 +33,7 @@ class S3:
         self.wholes = list(wholes)
         self.asked = []
         self.error = error
+        self.modified = datetime(2025, 7, 11, 18, 0, 30, tzinfo=UTC)
 
     def get_object(self, Bucket, Key, Range="bytes=0-", **which):  # noqa: N803
         self.asked.append((Range, which))
@@ -41,7 +43,12 @@ class S3:
 
     def head_object(self, **which):
         self._fail()
-        return {"VersionId": "null", "ETag": '"e1"', "ContentLength": 10}
+        return {
+            "VersionId": "null",
+            "ETag": '"e1"',
+            "ContentLength": 10,
+            "LastModified": self.modified,
+        }
 
     def _fail(self):
         if self.error:
@@ -73,11 +80,18 @@ def test_a_version_that_was_deleted_is_gone_for_good():
 def test_in_a_bucket_without_versioning_a_changed_object_is_superseded():
     s3 = S3(10)
     stored = current_object(s3, "upload", "summer.csv")
-    assert (stored.version, stored.versioned) == ("etag-e1", False)
+    assert (stored.version, stored.versioned) == ("etag-e1-20250711T180030", False)
     list(object_chunks(s3, stored))
     assert s3.asked[0][1] == {"IfMatch": '"e1"'}
     with pytest.raises(SupersededError):
         list(object_chunks(S3(error="PreconditionFailed"), stored))
+
+
+def test_without_versioning_a_content_that_comes_back_is_another_version():
+    s3 = S3(10)
+    first = current_object(s3, "upload", "summer.csv")
+    s3.modified += timedelta(hours=1)
+    assert current_object(s3, "upload", "summer.csv").version != first.version
 
 
 def test_no_permission_is_said_and_may_be_mended():

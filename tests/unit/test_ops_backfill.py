@@ -120,9 +120,9 @@ def test_the_mapping_beside_a_file_is_part_of_its_version():
     assert look_up(ledger, "uploads", files, s3=shelf)[0][1] is not None
 
 
-def test_without_versioning_the_etag_is_the_version():
+def test_without_versioning_etag_and_time_are_the_version():
     (one,) = list_files(Bucket(entry("a.csv", version="null")), Selection("uploads"))
-    assert one.version == "etag-abc"
+    assert one.version == "etag-abc-20250711T120000"
 
 
 def test_since_and_until_include_their_days():
