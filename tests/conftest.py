@@ -1,6 +1,8 @@
 """No test may reach a real account, a real display or the developer's own settings."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ os.environ |= {
 # The machine that runs the suite may be busy: no test is about how long an example takes.
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def papermill_asks_anew() -> Iterator[None]:
+    """papermill keeps its first S3 client for the process; the next module has another AWS."""
+    yield
+    if (papermill := sys.modules.get("papermill.s3")) is not None:
+        papermill.S3.s3_session = (None, None, None)
 
 
 @pytest.fixture
