@@ -103,10 +103,10 @@ def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str
     stale = [change for change in comparison.changes if change.kind in (MOVED, CANCELLED)]
     if not stale:
         return ""
-    moved = comparison.count(MOVED)
+    moved, gone = comparison.count(MOVED), removal.removed + removal.gone
     lines = [
-        f"Removed: {removal.removed + removal.gone:,} performances that the version before had "
-        f"and this one has not ({moved:,} moved, {len(stale) - moved:,} cancelled)."
+        f"Removed: {gone:,} {'performance' if gone == 1 else 'performances'} that the version "
+        f"before had and this one has not ({moved:,} moved, {len(stale) - moved:,} cancelled)."
     ]
     lines += [f"  {_said(change)}" for change in stale[:CHANGES_SHOWN]]
     if len(stale) > CHANGES_SHOWN:

@@ -18,13 +18,15 @@ from festival.ingest.ledger import Ledger
 from festival.ingest.reconcile_files import NotReconcilableError, Reconciler
 from festival.ingest.reconcile_items import Items
 from festival.ingest.reconcile_upload import OnUpload
+from festival.ingest.rejected import corrected_name
 from festival.ingest.service import Ingestor
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 
+from .people import UPLOADS
 from .reconciling import Line, let_the_function_reconcile, reconciling_store, stale_items
 from .schedules import run_schedule
-from .world import REPORTS, UPLOADS
+from .world import REPORTS
 
 HEAD = "Performer,Stage,Date,Start,End\n"
 BJORK, BJORK_LATER = "Björk,Main,2025-07-12,20:00,21:15\n", "Björk,Main,2025-07-12,21:00,22:15\n"
@@ -61,10 +63,15 @@ class Writer:
 
 
 class Post:
-    def __init__(self):
-        self.notes = []
+    """A mailer that keeps what it was to send; it fails so many times before."""
+
+    def __init__(self, fails=0):
+        self.fails, self.notes = fails, []
 
     def send(self, report, note=""):
+        self.fails -= 1
+        if self.fails >= 0:
+            raise RetryableError("SNS throttles")
         self.notes.append(note)
         return f"mail-{len(self.notes)}"
 
@@ -94,7 +101,13 @@ class Town:
     def upload(self, text, name="lineup.csv"):
         return self.store.put(UPLOADS, name, (HEAD + text).encode())
 
-    def ingest(self, name="lineup.csv", on_upload=None, mailer=None):
+    def ingested(self, *texts, name="lineup.csv"):
+        """Versions of a file, each uploaded and ingested before the next."""
+        for text in texts:
+            self.upload(text, name)
+            self.ingest(name)
+
+    def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None):
         means = Means(
             s3=self.clients.s3,
             ledger=self.ledger,
@@ -105,7 +118,9 @@ class Town:
             monotonic=lambda: self.now,
         )
         budget = Budget.of_invocation(300)
-        return Ingestor(means).ingest(FileEvent(UPLOADS, name), f"try {self.calls}", budget)
+        return Ingestor(means).ingest(
+            FileEvent(UPLOADS, name, version), f"try {self.calls}", budget
+        )
 
     def reconcile(self, name="lineup.csv"):
         return self.reconciler.reconcile(f"{UPLOADS}/{name}", f"try {self.calls}")
@@ -141,20 +156,183 @@ def line():
 
 
 @pytest.fixture
+def town(line):
+    return Town(line)
+
+
+@pytest.fixture
 def one_item_a_step(monkeypatch):
     monkeypatch.setattr(reconcile_files, "ITEMS_A_STEP", 1)
     monkeypatch.setattr("festival.ingest.reconcile_others.LOOKS_AT_ONCE", 1)
+
+
+class TestVersions:
+    def test_what_two_versions_ago_left_behind_goes_as_well(self, town):
+        town.ingested(BJORK, SAULT, SONS)
+        assert town.reconcile()[1].removed == 2
+        assert town.table() == {("Sons", "17:00", "18:00", "lineup.csv")}
+
+    def test_versions_before_the_last_reconciling_are_not_looked_at_again(self, town):
+        town.ingested(BJORK + SAULT, BJORK)
+        town.reconcile()
+        town.ingested(BJORK + SONS)
+        review = town.reconciler.review(f"{UPLOADS}/lineup.csv")
+        assert len(review.versions.older) == 1
+        assert [each.performance.performer for each in review.comparison.changes] == ["Sons"]
+
+    def test_rows_of_a_version_that_was_killed_and_overtaken_go_as_well(self, town):
+        town.ingested(BJORK)
+        town.upload(BJORK + SAULT + SONS)
+        nth = 0
+        while ("Sault", "22:00", "23:00", "lineup.csv") not in town.table():
+            nth += 1
+            town.dies_at(nth, town.ingest)
+        town.ingested(BJORK)
+        assert town.reconcile()[1].removed >= 1
+        assert town.table() == {("Björk", "20:00", "21:15", "lineup.csv")}
+
+
+class TestOtherFiles:
+    def test_what_another_file_only_had_in_an_older_version_goes(self, town):
+        town.ingested(BJORK + SONS, SONS, name="evening.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        assert town.reconcile()[1].removed == 1
+
+    def test_another_file_whose_newest_version_failed_counts_with_all_it_had(self, town):
+        town.ingested(BJORK_LONGER, "", name="evening.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        assert town.reconcile()[1].kept == 1
+        assert ("Björk", "20:00", "21:30", "evening.csv") in town.table()
+
+    def test_but_not_with_what_it_had_before_it_was_last_reconciled(self, town):
+        town.ingested(BJORK_LONGER + SONS, SONS, name="evening.csv")
+        town.reconcile("evening.csv")
+        town.ingested("", name="evening.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        assert town.reconcile()[1].removed == 1
+
+    def test_of_two_other_files_the_one_ingested_last_gets_the_item(self, town):
+        town.ingested(BJORK_LONGER, name="a late correction.csv")
+        town.ingested(BJORK.replace("21:15", "21:00"), name="evening.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        town.reconcile()
+        assert ("Björk", "20:00", "21:00", "evening.csv") in town.table()
+
+    def test_one_that_is_being_ingested_is_waited_for(self, town):
+        town.ingested(BJORK_LONGER, name="evening.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        held = town.ledger.leases.acquire(f"{UPLOADS}/evening.csv", "an ingest", 60)
+        with pytest.raises(LeaseHeldError, match=r"evening\.csv"):
+            town.reconcile()
+        assert ("Björk", "20:00", "21:15", "lineup.csv") in town.table()
+        town.ledger.leases.release(held)
+        assert town.reconcile()[1].kept == 1
+
+    def test_lists_of_other_dates_are_not_read(self, town, monkeypatch):
+        town.ingested(BJORK.replace("2025-07", "1999-08"), name="long ago.csv")
+        town.ingested(BJORK + SAULT, SAULT)
+        read, keep = [], KeyLists._lines
+
+        def noted(self, part):
+            read.append(part.key)
+            return keep(self, part)
+
+        monkeypatch.setattr(KeyLists, "_lines", noted)
+        town.reconcile()
+        assert len(read) == 2  # the file's own
+
+
+class TestRefusals:
+    def test_a_file_that_is_being_ingested(self, town):
+        town.ingested(BJORK, SAULT)
+        town.ledger.leases.acquire(f"{UPLOADS}/lineup.csv", "the function", 60)
+        with pytest.raises(LeaseHeldError, match="the function"):
+            town.reconcile()
+
+    def test_a_newer_version_that_is_not_ingested_yet(self, town):
+        town.ingested(BJORK + SAULT, BJORK)
+        town.upload(SAULT)
+        with pytest.raises(NotReconcilableError, match="was ingested last"):
+            town.reconcile()
+        assert len(town.table()) == 2
+
+    def test_a_newest_version_that_failed(self, town):
+        town.ingested(BJORK + SAULT, "")
+        with pytest.raises(NotReconcilableError, match="not in the table as a whole"):
+            town.reconcile()
+        assert len(town.table()) == 2
+
+    def test_a_file_that_was_deleted_from_its_bucket(self, town):
+        town.ingested(BJORK + SAULT, BJORK)
+        town.store.delete(UPLOADS, "lineup.csv")
+        with pytest.raises(NotReconcilableError, match="deleted"):
+            town.reconcile()
+        assert len(town.table()) == 2
+
+    def test_a_file_that_nobody_knows(self, town):
+        with pytest.raises(NotReconcilableError, match="does not know"):
+            town.reconcile("never.csv")
+
+    def test_corrections_never_remove_anything_not_even_their_own(self, town):
+        corrections = corrected_name("lineup.csv", "v1")
+        town.ingested(BJORK, SAULT, name=corrections)
+        with pytest.raises(NotReconcilableError, match="only ever add"):
+            town.reconcile(corrections)
+        assert len(town.table()) == 2
+
+
+class TestTries:
+    def test_a_try_whose_time_is_over_is_gone_on_with(self, town, one_item_a_step):
+        town.ingested(BJORK + SAULT + SONS, BJORK_LATER)
+        file = f"{UPLOADS}/lineup.csv"
+        lease, review = town.ledger.leases.acquire(file, "me", 60), town.reconciler.review(file)
+        town.ledger.adopt(lease, review.version)
+        steps = iter(range(3))
+
+        def step():
+            if next(steps, None) is None:
+                raise RetryableError("time is over")
+
+        with pytest.raises(RetryableError, match="time is over"):
+            town.reconciler.remove(review, lease, step)
+        assert 1 < len(town.table()) < 4
+        removal = town.reconciler.remove(review, lease, lambda: None)
+        assert (removal.removed, removal.gone) == (3, 0)
+        assert len(town.table()) == 1
+
+    def test_a_mail_that_could_not_be_sent_says_the_same_at_the_next_try(self, town):
+        post = Post(fails=1)
+        town.ingested(BJORK + SAULT)
+        town.upload(BJORK)
+        on_upload = OnUpload(town.reconciler, 50)
+        with pytest.raises(RetryableError, match="throttles"):
+            town.ingest(on_upload=on_upload, mailer=post)
+        assert len(town.table()) == 1
+        town.ingest(on_upload=on_upload, mailer=post)
+        assert [note.splitlines()[0] for note in post.notes] == [
+            "Removed: 1 performance that the version before had and this one has not "
+            "(0 moved, 1 cancelled)."
+        ]
+
+    def test_an_older_version_s_late_mail_reconciles_nothing(self, town):
+        post = Post(fails=1)
+        on_upload = OnUpload(town.reconciler, 100)
+        town.ingested(BJORK + SAULT)
+        first = town.upload(SAULT)
+        with pytest.raises(RetryableError):
+            town.ingest(on_upload=None, mailer=post)
+        town.ingested(BJORK)
+        town.ingest(version=first, on_upload=on_upload, mailer=post)
+        assert post.notes == [""]
+        assert len(town.table()) == 2
 
 
 @pytest.mark.usefixtures("one_item_a_step")
 def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next(line):
     for nth in itertools.count(1):
         town = Town(line)
-        town.upload(BJORK_LONGER, "evening.csv")
-        town.ingest("evening.csv")
-        for text in (BJORK + SAULT + SONS, SONS):
-            town.upload(text)
-            town.ingest()
+        town.ingested(BJORK_LONGER, name="evening.csv")
+        town.ingested(BJORK + SAULT + SONS, SONS)
         died = town.dies_at(nth, town.reconcile)
         town.reconcile()
         assert town.table() == {
