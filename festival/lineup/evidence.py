@@ -196,7 +196,8 @@ def _weigh_dates(evidence: Evidence) -> None:
     if labels:
         some = ", ".join(list(labels)[:_LABELS]) + (", …" if len(labels) > _LABELS else "")
         evidence.ask(f"words for dates: {some}", "dates", "what dates they stand for", must=True)
-    foreign = {each.form for each in readings} - {ISO}
+    plain = {ISO, BLANK, PLACEHOLDER, OTHER}
+    foreign = [each for each in evidence.forms if each.field == "Date" and each.form not in plain]
     if foreign and not evidence.options and column and column != "<Date>":
         # Any option makes the reader take more than YYYY-MM-DD.
         evidence.column("Date", column)

@@ -9,7 +9,7 @@ JSON object; `festival inspect` proposes one. Its options, each of which may be 
                      date-times. A dot goes into a JSON object: "stage.name"
     constants        {"Stage": "Main"}: what is the same in every row and not in the file
     rows             ["<Date>", "<Stage>"] or ["data", "acts"]: where the rows of a JSON document
-                     are: keys to go into, or in angle brackets the field that the keys are
+                     are: keys to go into, in angle brackets the field that the keys are, "*" any
     date_order       "day_first" or "month_first", for 01/02/2025
     year             2025, for dates that have none
     first_date       "2025-06-12": a weekday alone is the first such day from this one on

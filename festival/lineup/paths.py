@@ -5,6 +5,7 @@ from typing import Any
 from festival.lineup.columns import match
 from festival.lineup.forms import OTHER, date_form
 from festival.lineup.mapping import DEFAULT_MAPPING
+from festival.lineup.shapes import ANY
 
 _DEEPEST = 8
 _DATE, _STAGE = "<Date>", "<Stage>"
@@ -26,6 +27,8 @@ def _search(value: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
         return next((each for each in below if each), None)
     if not isinstance(value, dict):
         return None
+    if path and path[-1] == ANY and _is_row(value):
+        return path
     inner = {key: item for key, item in value.items() if isinstance(item, dict | list)}
     if step := _field_of_keys(value, inner, path):
         below = (_search(item, (*path, step)) for item in inner.values())
@@ -41,10 +44,12 @@ def _is_row(element: dict[str, Any]) -> bool:
 
 
 def _field_of_keys(value: dict[str, Any], inner: dict[str, Any], path: tuple[str, ...]) -> str:
-    """The field whose values an object's keys are: dates, or several names for things alike."""
+    """The step for an object whose keys are no names of parts: dates, stages, or of no meaning."""
     if not inner or len(inner) < len(value):
         return ""
     if _DATE not in path and all(date_form(key) != OTHER for key in inner):
         return _DATE
+    if all(isinstance(item, dict) and _is_row(item) for item in inner.values()):
+        return ANY
     alike = len({type(item) for item in inner.values()}) == 1
     return _STAGE if len(inner) > 1 and alike and _STAGE not in path else ""

@@ -14,6 +14,7 @@ from festival.lineup.source import EXPECTED, Feed, Origin
 from festival.lineup.values import clean, shown
 
 SHAPE = "document"
+ANY = "*"
 _ASK = "`festival inspect` proposes a mapping whose rows say where they are"
 
 
@@ -73,10 +74,10 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
 def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
     """The rows that a path leads to, in the document's order.
 
-    A step is a key to go into, or `<Field>` for an object whose keys are that field's values. Lists
-    on the way are gone through. What the objects on the way say beside belongs to each row below
-    them, under its own key and under `step.key` ("days.date"); the row's own keys go first.
-    Raises LineupError where a step leads nowhere.
+    A step is a key to go into, `<Field>` for an object whose keys are that field's values, or `*`
+    for one whose keys say nothing. Lists on the way are gone through. What the objects on the way
+    say beside belongs to each row below them, under its own key and under `step.key`
+    ("days.date"); the row's own keys go first. Raises LineupError where a step leads nowhere.
     """
     return _below(document, path, 0, {})
 
@@ -89,9 +90,10 @@ def _below(value: Any, path: Sequence[str], at: int, above: dict[str, Any]) -> I
         yield {**above, **value} if isinstance(value, dict) else value
     elif not isinstance(value, dict):
         raise LineupError(_lost(path, at, f"meets {shown(value)}"))
-    elif path[at].startswith("<"):
+    elif path[at] == ANY or path[at].startswith("<"):
         for key, item in value.items():
-            yield from _below(item, path, at + 1, {**above, path[at]: key})
+            named = {} if path[at] == ANY else {path[at]: key}
+            yield from _below(item, path, at + 1, {**above, **named})
     else:
         step = next((key for key in value if clean(key) == path[at]), None)
         if step is None:
@@ -103,7 +105,7 @@ def _beside(value: dict[str, Any], path: Sequence[str], at: int) -> dict[str, An
     """What an object on the way says itself: by its keys, and by the step that led to it."""
     plain = {key: item for key, item in value.items() if not isinstance(item, dict | list)}
     came_by = path[at - 1] if at else ""
-    if not came_by or came_by.startswith("<"):
+    if not came_by or came_by == ANY or came_by.startswith("<"):
         return plain
     return {**plain, **{f"{came_by}.{key}": item for key, item in plain.items()}}
 

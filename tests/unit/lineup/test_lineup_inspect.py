@@ -68,6 +68,13 @@ def test_the_order_of_dates_is_proposed_on_evidence_and_asked_without(dates, ord
     assert inspection.kept == (2 if order else 0)
 
 
+@pytest.mark.parametrize("date", ["Thursday June 13 2024", "2024/06/13", "2024-06-13 00:00:00"])
+def test_a_date_in_another_clear_form_needs_a_mapping_and_gets_one(date):
+    inspection = look(csv_of(row(date=date)))
+    assert inspection.proposal.to_dict() == {"columns": {"Date": "Date"}}
+    assert (inspection.kept, inspection.questions) == (1, ())
+
+
 def test_words_for_dates_are_listed_to_be_decided():
     inspection = look(csv_of(row(date="Day 1"), row(date="Day 2"), row(date="Day 1")))
     [question] = inspection.questions
@@ -129,6 +136,8 @@ def test_the_way_to_the_rows_of_a_document_is_proposed():
     assert look(json.dumps({"data": {"lineup": acts}})).proposal.rows == ("data", "lineup")
     assert look(json.dumps([{"stage": "Main", "acts": acts}])).proposal.rows == ("acts",)
     assert look(json.dumps({"Main": acts, "Tent": acts})).proposal.rows == ("<Stage>",)
+    by_id = {"acts": {"id7": acts[0], "id9": acts[0]}}
+    assert look(json.dumps(by_id)).proposal.rows == ("acts", "*")
     assert "nothing in it looks like rows" in look(json.dumps({"a": {"b": 1}}, indent=1)).problem
 
 

@@ -75,6 +75,13 @@ def test_an_array_of_stages_holds_acts():
     assert [each.line for each in reading.rejections] == [3]
 
 
+def test_keys_that_say_nothing_are_gone_through():
+    acts = {"id7": act("Abba", stage="S", date="2025-06-12"), "id9": act("Pulp", stage="S")}
+    reading = read(json.dumps({"acts": acts}), mapping=at("acts", "*"))
+    assert reading.names == ["Abba"]
+    assert [each.line for each in reading.rejections] == [2]
+
+
 def test_a_key_that_is_a_field_goes_before_the_rows_own():
     document = {"2025-06-12": [act("Abba", stage="Main", date="12 June")]}
     assert places(read(json.dumps(document), mapping=at("<Date>"))) == [
