@@ -174,7 +174,7 @@ class EmbeddedAws:
         )
         self._exit.callback(function.close)
         poller = Poller(
-            _new_session(LAMBDA).client("sqs"), source, function, on_invocation=on_invocation
+            behind_the_scenes.client("sqs"), source, function, on_invocation=on_invocation
         )
         self._exit.callback(poller.stop)
         return poller

@@ -3,6 +3,8 @@
 import http.client
 import io
 import logging
+import os
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,8 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from werkzeug.serving import make_server
+
+from festival.errors import FestivalError
 
 HOST = "127.0.0.1"
 STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet"}
@@ -52,8 +56,13 @@ def serving(
             after_stack_change()
         return answer
 
-    with _quiet():
-        server = make_server(HOST, port, application, threaded=True, request_handler=_Handler)
+    with _quiet(), _listening(port) as listener:
+        server = make_server(
+            *(HOST, port, application),
+            threaded=True,
+            request_handler=_Handler,
+            fd=listener.fileno(),
+        )
         thread = Thread(target=server.serve_forever, args=(0.05,), name="moto", daemon=True)
         thread.start()
         try:
@@ -63,6 +72,22 @@ def serving(
             server.shutdown()
             server.server_close()
             thread.join()
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """A socket of our own: werkzeug ends the whole process where a port is in use.
+
+    Raises FestivalError for a port that is in use or may not be used.
+    """
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        raise FestivalError(
+            f"Port {port} cannot be used: {os.strerror(error.errno or 0)}; name another, or none"
+        ) from error
+    with listener:
+        yield listener
 
 
 def _form(environ: dict[str, Any]) -> bytes:

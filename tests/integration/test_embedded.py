@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import zipfile
@@ -204,6 +205,15 @@ def test_one_process_has_one_embedded_aws_at_a_time_and_each_begins_empty():
             pass
     with EmbeddedAws() as aws:
         assert "QueueUrls" not in aws.session().client("sqs").list_queues()
+
+
+def test_a_port_that_is_in_use_is_said_in_one_line_and_blocks_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(FestivalError, match=f"Port {port} cannot be used"), EmbeddedAws(port):
+            pass
+    with EmbeddedAws(port) as aws:
+        assert aws.endpoint_url == f"http://127.0.0.1:{port}"
 
 
 def test_an_upload_reaches_the_function_with_the_version_that_this_put_made(deployed: Deployed):
