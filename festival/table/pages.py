@@ -29,16 +29,20 @@ def texts(body: bytes) -> list[dict[str, str]]:
 def _unwrapped(body: bytes) -> list[dict[str, str]]:
     """By cutting `{"S":` and its brace out of DynamoDB's own compact spelling.
 
-    With escapes out of the way every quote in the text delimits a string, so that a quote and a
-    brace are what they look like. Anything else than strings and numbers ends in a ValueError.
+    With escapes out of the way every quote delimits a string, so `{"S":"` only ever opens a value,
+    and each value ends in `"}`. A text that begins with `}` looks like such an end, and so does
+    that of another type: then there are more ends than beginnings. Raises ValueError for these.
     """
     escaped = b"\\" in body
     if escaped:
         body = body.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
     begin = body.index(_ITEMS) + len(_ITEMS) - 1
-    body = body[begin : body.rindex(_END_OF_ITEMS) + len(_END_OF_ITEMS)]
-    body = body.replace(b'{"S":"', b'"').replace(b'{"N":"', b'"').replace(b'"}', b'"')
+    typed = body[begin : body.rindex(_END_OF_ITEMS) + len(_END_OF_ITEMS)]
+    opened = typed.replace(b'{"S":"', b'"').replace(b'{"N":"', b'"')
+    closed = opened.replace(b'"}', b'"')
+    if len(typed) - len(opened) != len(b'{"S":') * (len(opened) - len(closed)):
+        raise ValueError("not only strings and numbers, or a text that begins with a brace")
     if escaped:
-        body = body.replace(_QUOTE, b'\\"').replace(_BACKSLASH, b"\\\\")
-    items: list[dict[str, str]] = loads(body)
+        closed = closed.replace(_QUOTE, b'\\"').replace(_BACKSLASH, b"\\\\")
+    items: list[dict[str, str]] = loads(closed)
     return items

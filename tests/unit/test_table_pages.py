@@ -36,8 +36,25 @@ def plain(items):
 
 
 @given(st.lists(items, min_size=1, max_size=4), st.booleans())
-def test_no_text_is_so_odd_that_the_quick_way_reads_it_differently(items, ascii_only):
-    assert _unwrapped(page(items, ensure_ascii=ascii_only)) == plain(items)
+def test_no_text_is_so_odd_that_it_is_read_as_another(items, ascii_only):
+    assert texts(page(items, ensure_ascii=ascii_only)) == plain(items)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["Park", 'The "Other" Stage', "C:\\Stage\\", 'a"},{"S":"b', "[}]", "Größe 🎸", "\x01\x02"],
+)
+def test_ordinary_and_quoted_names_go_the_quick_way(stage):
+    rows = [{"Stage": {"S": stage}, "StartMinutes": {"N": "1410"}}]
+    assert _unwrapped(page(rows)) == _unwrapped(page(rows, ensure_ascii=False)) == plain(rows)
+
+
+@pytest.mark.parametrize("stage", ["}", "},", "}}]", '}"}'])
+def test_a_name_that_begins_with_a_brace_does_not_fool_the_quick_way(stage):
+    rows = [{"Stage": {"S": stage}}]
+    assert texts(page(rows)) == plain(rows)
+    with pytest.raises(ValueError, match="begins with a brace"):
+        _unwrapped(page(rows))
 
 
 @given(st.lists(items, max_size=3))
