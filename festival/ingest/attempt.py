@@ -77,9 +77,9 @@ class Attempt:
     def run(self) -> Result:
         event = self._event
         stored = current_object(self._means.s3, event.bucket, event.key)
-        asked = event.version or (stored.version if stored else "")
+        asked = event.version or (stored.version if stored else event.version_or_stand_in)
         version = self._applied.version(asked)
-        record = self._ledger.find(event.file, version) if version else None
+        record = self._ledger.find(event.file, version)
         if record and not self._again:
             if record.is_done:
                 return Result(DONE, event.file, version, record.report)
@@ -88,7 +88,7 @@ class Attempt:
         if stored is None and event.by_sidecar:
             return Result(AWAITED, event.file)
         if stored is None:
-            return self._fail(version or "unknown", gone(event.file, version))
+            return self._fail(version, gone(event.file, event.version))
         if stored.version != asked:
             self._ledger.supersede(event.file, version, event.sequencer)
             return Result(SUPERSEDED, event.file, version)
@@ -113,7 +113,7 @@ class Attempt:
         version = event.version
         if not version:
             stored = current_object(self._means.s3, event.bucket, event.key)
-            version = stored.version if stored else "unknown"
+            version = stored.version if stored else event.version_or_stand_in
         version = self._applied.version(version)
         record = self._ledger.find(event.file, version)
         if record and record.is_done:

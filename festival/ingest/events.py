@@ -35,6 +35,14 @@ class FileEvent:
         """The ledger's name for the file: `bucket/key`."""
         return f"{self.bucket}/{self.key}"
 
+    @property
+    def version_or_stand_in(self) -> str:
+        """The version; where the event names none and the object is gone, what stands for it.
+
+        The sequencer is the same in every delivery of an event, and another for the next upload.
+        """
+        return self.version or f"unknown {self.sequencer}".strip()
+
 
 def files_of_message(body: str) -> list[FileEvent]:
     """The files that a message's body names; none for S3's test event and for folder markers.

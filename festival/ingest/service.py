@@ -72,12 +72,10 @@ class Ingestor:
     def note_failed_try(self, event: FileEvent, message: str, reason: str) -> None:
         """Keep in the ledger why a try failed, under the version that was tried."""
         event = file_of_sidecar(event)
-        try:
-            version = self._applied(event).version(event.version)
-        except RetryableError:
-            version = event.version
-        ledger = self.means.ledger
-        _answered(lambda: ledger.note_failed_try(event.file, version or "unknown", message, reason))
+        version = event.version_or_stand_in
+        with suppress(RetryableError):
+            version = self._applied(event).version(version)
+        _answered(lambda: self.means.ledger.note_failed_try(event.file, version, message, reason))
 
     def _applied(self, event: FileEvent) -> Applied:
         return applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)

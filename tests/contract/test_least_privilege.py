@@ -14,9 +14,10 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 from faults.invocation import Ports
+from faults.people import QUEUE, UPLOADS
 from faults.reconciling import let_the_function_reconcile, reconciling_store
 from faults.schedules import run_schedule
-from faults.world import QUEUE, REPORTS, TOPIC, UPLOADS
+from faults.world import REPORTS, TOPIC
 from moto import settings as moto_settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.dynamodb.responses import DynamoHandler

@@ -13,8 +13,10 @@ from festival.ingest.rejected import name_hash
 from festival.lineup.model import Performance
 from festival.table.item import to_item
 
+from .people import UPLOADS
 from .plan import DONE_UNKNOWN
-from .world import REPORTS, UPLOADS, Mail, Upload, World
+from .record import Mail, Upload
+from .world import REPORTS, World
 
 TableKey = tuple[str, str]
 
@@ -83,10 +85,17 @@ class Checker:
         record = self.records.get((file, version))
         return record is not None and record.is_done
 
+    def _is_dead(self, file: str, version: str) -> bool:
+        """Whether a dead letter is about it; without versioning letters do not name a version."""
+        return {(file, version), (file, "")} & self.dead != set()
+
     def _unfinished(self) -> Iterable[str]:
+        current = {upload.version for _, upload in self._current()}
         for file, upload in self._versions():
-            if self._done(file, upload.version) or (file, upload.version) in self.dead:
+            if self._done(file, upload.version) or self._is_dead(file, upload.version):
                 continue
+            if not self.world.backend.versioned and upload.version not in current:
+                continue  # it was overwritten, and nobody can know what it was
             record = self.records.get((file, upload.version))
             status = record.status if record else "unknown to the ledger"
             yield f"LOST: {file} {upload.version} is {status}, and no message is left"
@@ -113,8 +122,8 @@ class Checker:
         deleted = self.world.record.uploads[file.partition("/")[2]][-1].lineup is None
         return (
             upload.lineup.broken
-            or (file, upload.version) in self.dead
-            or (file, upload.version) in self.together
+            or self._is_dead(file, upload.version)
+            or {(file, upload.version), (file, "")} & self.together
             or (not is_current and deleted)
             or self._was_gone(file)
         )
@@ -220,7 +229,8 @@ class Checker:
             if not mail.settled:
                 yield f"told before it was recorded: {mail}"
         for name, record in self.records.items():
-            reopened = self.world.record.redriven.get(name)
+            redriven = self.world.record.redriven
+            reopened = redriven.get(name, redriven.get((record.file, "")))
             mails = sent.get(name, [])
             if reopened is not None:
                 after = [mail for mail in mails if mail.call >= reopened]
@@ -230,8 +240,9 @@ class Checker:
             if record.status == SUPERSEDED and mails and reopened is None:
                 yield f"{name} was superseded, and has an e-mail: {mails[0].subject}"
             elif record.is_done and record.status != SUPERSEDED and not mails:
-                yield f"{name} is {record.status}, and nobody was told"
-            elif record.status == NOTIFIED and mails:
+                if not record.notified_by.startswith(("run ", "nobody: asked not to")):
+                    yield f"{name} is {record.status}, and nobody was told"
+            elif record.status == NOTIFIED and mails and record.notified_by.startswith("e-mail"):
                 tail = f" - {record.counts.written} written"
                 if tail not in mails[-1].subject or self._status(record) not in mails[-1].subject:
                     yield f"{name}: {mails[-1].subject}, and the ledger has {record.counts}"
@@ -285,7 +296,8 @@ class Checker:
             found = {
                 name
                 for event in files_of_message(letter.body)
-                if (record := self.records.get((event.file, event.version)))
+                for (file, version), record in self.records.items()
+                if file == event.file and event.version in ("", version)
                 for name in record.reasons
             }
             for name, receives in sorted(self.world.record.reasons):

@@ -16,7 +16,7 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from festival.ingest import handler, messages
+from festival.ingest import direct, handler, kept, messages
 from festival.ingest.clients import Clients
 from festival.ingest.ledger import Ledger
 from festival.ingest.log import Log
@@ -116,6 +116,7 @@ class Ticket:
 
     request: Request
     reply: Reply = CUT_OFF
+    asked: float = 0.0
     decided: Event = field(default_factory=Event)
 
     def decide(self, reply: Reply) -> None:
@@ -125,12 +126,16 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How the function runs in one schedule. Times in seconds; `tick` is what a block costs."""
+    """How the function runs in one schedule. Times in seconds; `tick` is what a block costs.
+
+    State of more than `ledger_bytes` is kept in the reports bucket.
+    """
 
     settings: Settings
     timeout: float
     batch_size: int
     tick: float
+    ledger_bytes: int
     limits: Limits
     lanes: int
     tries: int
@@ -213,7 +218,7 @@ class Invocation:
                 port.clients.sns,
                 settings.topic_arn,
                 monotonic=self._monotonic,
-                sleep=self._sleep,
+                sleep=self.sleep,
             ),
             open_writer=self._open_writer,
             monotonic=self._ticking,
@@ -233,7 +238,7 @@ class Invocation:
     def _ask(self, request: Request) -> Reply:
         if self.dead:
             return CUT_OFF
-        ticket = Ticket(request)
+        ticket = Ticket(request, asked=self._clock.now)
         self.waiting.append(ticket)
         self._news.put(self)
         ticket.decided.wait()
@@ -247,7 +252,7 @@ class Invocation:
             lanes=self._conditions.lanes,
             deadline=deadline,
             clock=self._monotonic,
-            sleep=self._sleep,
+            sleep=self.sleep,
             random=self._random.random,
         )
 
@@ -256,10 +261,10 @@ class Invocation:
         return self._clock.now + (1e9 if self.dead else 0.0)
 
     def _ticking(self) -> float:
-        self._sleep(self._conditions.tick)
+        self.sleep(self._conditions.tick)
         return self._monotonic()
 
-    def _sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         if not self.dead:
             self._clock.pass_by(seconds)
 
@@ -278,7 +283,7 @@ _mine = local()
 
 
 @contextmanager
-def functions_in_threads() -> Iterator[None]:
+def functions_in_threads(conditions: Conditions) -> Iterator[None]:
     """The handler module serves whichever invocation runs in a thread; botocore never sleeps."""
 
     def function() -> tuple[Settings, Ingestor, Any]:
@@ -296,5 +301,7 @@ def functions_in_threads() -> Iterator[None]:
         patch.setattr(handler, "_function", function)
         patch.setattr(handler, "Log", log)
         patch.setattr(messages, "random", SimpleNamespace(uniform=uniform))
+        patch.setattr(direct, "random", SimpleNamespace(uniform=uniform))
+        patch.setattr(kept, "LEDGER_BYTES", conditions.ledger_bytes)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
         yield

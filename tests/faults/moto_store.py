@@ -10,7 +10,7 @@ from .expressions import Item
 from .wire import Answer, Request
 
 PROXYS_OWN_HEADERS = {"expect", "content-length"}  # part of a batch is shorter than the whole
-KEPT_HEADERS = {"etag", "content-range", "content-type", "x-amz-crc32"}
+KEPT_HEADERS = {"etag", "last-modified", "content-range", "content-type", "x-amz-crc32"}
 
 
 class MotoServer:
@@ -70,6 +70,7 @@ class MotoStore:
     """The same as the stand-in's Store, by way of moto."""
 
     table, ledger = "performances", "ledger"
+    versioned, may_be_unversioned = True, 0.0
 
     def __init__(self, server: MotoServer) -> None:
         self._server = server

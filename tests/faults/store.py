@@ -6,11 +6,15 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from hashlib import md5
 from itertools import count
 from typing import Any
 from xml.sax.saxutils import escape
 from zlib import crc32
+
+from festival.ingest.source import unversioned
 
 from .expressions import Expression, Item, RefusedExpressionError, check_all_used
 from .wire import Answer, Request
@@ -20,10 +24,18 @@ MAX_BATCH_ITEMS = 25
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of an object; `body` None is a delete marker."""
+    """One version of an object, the nth of all; `body` None is a delete marker."""
 
-    id: str
+    number: int
     body: bytes | None
+
+    @property
+    def id(self) -> str:
+        return f"v{self.number:04d}"
+
+    @property
+    def modified(self) -> datetime:
+        return datetime.fromtimestamp(1_750_000_000 + self.number, UTC)
 
     @property
     def etag(self) -> str:
@@ -49,6 +61,8 @@ class Store:
     entries: dict[tuple[str, ...], Item] = field(default_factory=dict)
     objects: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     published: int = 0
+    versioned: bool = True
+    may_be_unversioned: float = 0.1
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def answer(self, request: Request) -> Answer:
@@ -67,14 +81,19 @@ class Store:
     # S3
 
     def put(self, bucket: str, key: str, body: bytes) -> str:
-        """A new version of an object; its id."""
-        version = Version(f"v{next(self._numbers):04d}", body)
-        self.objects.setdefault((bucket, key), []).append(version)
-        return version.id
+        """A new version of an object; the ledger's name of it."""
+        version = self._put(bucket, key, body)
+        return version.id if self.versioned else unversioned(version.etag, version.modified)
 
     def delete(self, bucket: str, key: str) -> None:
         """A delete marker on top of the object's versions."""
-        self.objects[bucket, key].append(Version(f"v{next(self._numbers):04d}", None))
+        self._put(bucket, key, None)
+
+    def _put(self, bucket: str, key: str, body: bytes | None) -> Version:
+        version = Version(next(self._numbers), body)
+        before = self.objects.get((bucket, key), []) if self.versioned else []
+        self.objects[bucket, key] = [*before, version]
+        return version
 
     def newest(self, bucket: str) -> Mapping[str, bytes]:
         """Every object of a bucket."""
@@ -95,8 +114,7 @@ class Store:
     def _s3(self, request: Request) -> Answer:
         bucket, key = request.bucket_and_key
         if request.method == "PUT":
-            version = Version(self.put(bucket, key, request.body), request.body)
-            return Answer(200, b"", {"ETag": version.etag, "x-amz-version-id": version.id})
+            return Answer(200, b"", self._headers(self._put(bucket, key, request.body)))
         try:
             version = self._version(bucket, key, request.query.get("versionId"))
         except MissingError as missing:
@@ -104,7 +122,14 @@ class Store:
             return s3_error(404, "NoSuchKey", headers)
         if request.headers.get("if-match", version.etag) != version.etag:
             return s3_error(412, "PreconditionFailed")
-        return _object(version, request.headers.get("range"))
+        return _object(version, self._headers(version), request.headers.get("range"))
+
+    def _headers(self, version: Version) -> dict[str, str]:
+        headers = {
+            "ETag": version.etag,
+            "Last-Modified": format_datetime(version.modified, usegmt=True),
+        }
+        return headers | ({"x-amz-version-id": version.id} if self.versioned else {})
 
     def _version(self, bucket: str, key: str, wanted: str | None) -> Version:
         versions = self.objects.get((bucket, key), [])
@@ -162,11 +187,7 @@ class Store:
     def _query(self, request: dict[str, Any]) -> Answer:
         found = []
         for item in self.entries.values():
-            condition = Expression(
-                request["KeyConditionExpression"].replace(" begins_with", " begins_with"),
-                item,
-                request,
-            )
+            condition = Expression(request["KeyConditionExpression"], item, request)
             if condition.holds():
                 found.append(item)
             check_all_used(request, condition.used)
@@ -206,9 +227,8 @@ def _published(number: int) -> Answer:
     return Answer(200, body.encode(), {"Content-Type": "text/xml"})
 
 
-def _object(version: Version, wanted: str | None) -> Answer:
+def _object(version: Version, headers: dict[str, str], wanted: str | None) -> Answer:
     body = version.body or b""
-    headers = {"ETag": version.etag, "x-amz-version-id": version.id, "Accept-Ranges": "bytes"}
     if wanted is None:
         return Answer(200, body, headers)
     begin = int(wanted.removeprefix("bytes=").rstrip("-"))

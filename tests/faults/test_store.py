@@ -5,9 +5,10 @@ from botocore.exceptions import ClientError
 
 from .invocation import Port
 from .moto_store import MotoServer
+from .people import UPLOADS
 from .schedules import run_schedule, stand_in
 from .wire import Reply
-from .world import REPORTS, UPLOADS
+from .world import REPORTS
 
 MOTO_SCHEDULES = 5
 FILE = {"File": {"S": "upload/summer.csv"}, "Entry": {"S": "HEAD"}}

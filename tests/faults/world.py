@@ -5,19 +5,18 @@ world waits for it, so that the order of all calls is the seed's, also of two ru
 """
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from random import Random
 from typing import Any, Protocol
-from urllib.parse import quote_plus
 
 from festival.ingest.events import files_of_message
-from festival.ingest.ledger import Ledger
 from festival.ingest.settings import Settings
 from festival.lineup.limits import Limits
-from festival.ops.dlq import dead_letters, redrive
 
 from . import plan as faults
 from .expressions import Item
@@ -30,16 +29,30 @@ from .invocation import (
     Ticket,
     functions_in_threads,
 )
-from .lineups import Lineup, make_lineup
+from .people import (
+    DEAD_QUEUE,
+    DELETE,
+    INGEST,
+    QUEUE,
+    UPLOADS,
+    Act,
+    event_body,
+    ingest_by_hand,
+    make_agenda,
+    redrive_dead_letters,
+)
 from .plan import Plan, make_plan
+from .record import Call, Mail, Record, Upload, Write
 from .sqs import Queue
 from .store import json_answer, json_error, s3_error, sns_error
 from .wire import CUT_OFF, Answer, Reply, Request
 
-UPLOADS, REPORTS = "upload-bucket", "reports-bucket"
-QUEUE, DEAD_QUEUE = "http://sqs/ingest", "http://sqs/dead"
+REPORTS = "reports-bucket"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:ingest"
 MOST_INVOCATIONS = 600
+# Shorter than the time between a writer's deadline and its lease's end: what arrives later than
+# that was never sent.
+LONGEST_WAIT_SECONDS = 4.0
 
 
 class Backend(Protocol):
@@ -47,6 +60,8 @@ class Backend(Protocol):
 
     table: str
     ledger: str
+    versioned: bool
+    may_be_unversioned: float
 
     def answer(self, request: Request) -> Answer: ...
     def put(self, bucket: str, key: str, body: bytes) -> str: ...
@@ -58,68 +73,6 @@ class Backend(Protocol):
 
 class EndlessError(AssertionError):
     """The queue never becomes empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call that reached the world: what it was, what befell it, what AWS answered."""
-
-    number: int
-    invocation: int
-    service: str
-    operation: str
-    fault: str
-    status: int | None
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A version of a file; `lineup` None: the file was deleted."""
-
-    version: str
-    lineup: Lineup | None
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Items that reached the table: by which call, of which version of which file."""
-
-    call: int
-    file: str
-    version: str
-    keys: frozenset[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """An e-mail that SNS took."""
-
-    call: int
-    invocation: int
-    file: str
-    version: str
-    subject: str
-    settled: bool
-
-
-@dataclass
-class Record:
-    """Everything that happened, for the checker."""
-
-    uploads: dict[str, list[Upload]] = field(default_factory=lambda: defaultdict(list))
-    calls: list[Call] = field(default_factory=list)
-    writes: list[Write] = field(default_factory=list)
-    mails: list[Mail] = field(default_factory=list)
-    settled: set[tuple[str, str]] = field(default_factory=set)
-    died: dict[int, int] = field(default_factory=dict)
-    redriven: dict[tuple[str, str], int] = field(default_factory=dict)
-    reasons: set[tuple[str, int]] = field(default_factory=set)
-    by_people: set[int] = field(default_factory=set)
-    together: set[str] = field(default_factory=set)
-    actions: Counter[str] = field(default_factory=Counter)
-    crashes: list[str] = field(default_factory=list)
-    invocations: int = 0
 
 
 class World:
@@ -149,12 +102,13 @@ class World:
         # In a crowd versions come while others are at work, and the younger run overtakes.
         self._crowded = self.random.random() < 0.3 if crowded is None else crowded
         self._together = 3 if self._crowded else self.random.choice((1, 2, 2, 3))
+        self._versioned = backend.versioned = self.random.random() >= backend.may_be_unversioned
         self._repeated: set[str] = set()
-        self._actions = self._agenda()
+        self._agenda = make_agenda(self.random, self.clock.now, crowded=self._crowded)
 
     def run(self) -> None:
         """Let everything happen, with faults and then without, until the queue is empty."""
-        with functions_in_threads():
+        with functions_in_threads(self.conditions):
             while self._step():
                 pass
             self.plan.enabled = False
@@ -168,8 +122,8 @@ class World:
         for letter in self.dead.letters.values():
             for event in files_of_message(letter.body):
                 self.record.redriven[event.file, event.version] = len(self.record.calls)
-        with functions_in_threads():
-            self._start(self._redrive_job, [])
+        with functions_in_threads(self.conditions):
+            self._start(redrive_dead_letters, [])
             self.record.by_people.add(self.record.invocations)
             while self._step():
                 pass
@@ -181,43 +135,36 @@ class World:
             self._kill(invocation, faults.KILLED)
         self._bury()
 
-    def _redrive_job(self, invocation: Invocation) -> None:
-        clients = invocation.port.clients
-        ledger = Ledger(clients.dynamodb, self.backend.ledger, now=lambda: self.clock.now)
-        letters = dead_letters(clients.sqs, DEAD_QUEUE, ledger)
-        list(redrive(clients.sqs, DEAD_QUEUE, QUEUE, ledger, letters))
-
     # What people do
-
-    def _agenda(self) -> list[tuple[float, str, Lineup | None]]:
-        """When which file is uploaded, uploaded anew, deleted."""
-        actions: list[tuple[float, str, Lineup | None]] = []
-        spread = 0.4 if self._crowded else self.random.choice((2, 60, 600))
-        for number in range(1 if self._crowded else self.random.choice((1, 2, 2, 3))):
-            key = f"lineups/day {number} é.csv"
-            when, lineup = self.clock.now, None
-            for _ in range(self.random.choice((1, 1, 2, 3))):
-                when += self.random.uniform(0, spread)
-                lineup = make_lineup(self.random, f"no. {number}", lineup)
-                actions.append((when, key, lineup))
-            if self.random.random() < 0.1:
-                actions.append((when + self.random.uniform(0, spread), key, None))
-        return sorted(actions, key=lambda action: action[0])
 
     def _act(self) -> None:
         """Let people do what is due."""
-        while self._actions and self._actions[0][0] <= self.clock.now:
-            _, key, lineup = self._actions.pop(0)
-            if lineup is None:
-                self.backend.delete(UPLOADS, key)
-                self.record.uploads[key].append(Upload("", None))
-                continue
-            version = self.backend.put(UPLOADS, key, lineup.body)
-            self.record.uploads[key].append(Upload(version, lineup))
-            for _ in range(1 + self._befalls(0.1, faults.REPEATED)):
-                late = not self._crowded and self.random.random() < 0.5
-                delay = self.random.uniform(0, 120) if late else 0
-                self.queue.send(_event(key, version, len(self.record.calls)), delay)
+        while self._agenda and self._agenda[0].when <= self.clock.now:
+            act = self._agenda.pop(0)
+            if act.what == INGEST:
+                self._start(partial(ingest_by_hand, act.key), [])
+                self.record.by_people.add(self.record.invocations)
+            elif act.what == DELETE:
+                self.backend.delete(UPLOADS, act.key)
+                self.record.uploads[act.key].append(Upload("", None))
+            else:
+                self._upload(act)
+
+    def _upload(self, act: Act) -> None:
+        assert act.lineup is not None
+        version = self.backend.put(UPLOADS, act.key, act.lineup.body)
+        self.record.uploads[act.key].append(Upload(version, act.lineup))
+        named = [(act.key, version if self._versioned else "")]
+        if self._versioned and self.random.random() < 0.1:  # one message may be about several
+            named += [
+                (key, uploads[-1].version)
+                for key, uploads in self.record.uploads.items()
+                if uploads[-1].lineup is not None and key != act.key
+            ]
+        for run in ["", *[""] * self._befalls(0.1, faults.REPEATED), *act.runs]:
+            late = not self._crowded and self.random.random() < 0.5
+            delay = self.random.uniform(0, 120) if late else 0
+            self.queue.send(event_body(named, len(self.record.calls), run), delay)
 
     def _befalls(self, chance: float, kind: str) -> bool:
         if not self.plan.enabled or self.random.random() >= chance:
@@ -255,7 +202,7 @@ class World:
                 raise EndlessError("a run of the function hangs") from None
 
     def _leap(self) -> bool:
-        moments = [action[0] for action in self._actions[:1]]
+        moments = [act.when for act in self._agenda[:1]]
         if (visible := self.queue.next_visible()) is not None:
             moments.append(visible)
         if not moments:
@@ -287,6 +234,8 @@ class World:
             self._news,
             self.plan.lifetime(number) if self.plan.enabled else None,
         )
+        if not received:  # a person's process is ended by nobody
+            invocation.ends = math.inf
         self._active.append(invocation)
         invocation.start(lambda: job(invocation))
 
@@ -360,8 +309,8 @@ class World:
         service, operation = ticket.request.call
         nth = invocation.nth[operation] = invocation.nth[operation] + 1
         fault = self.plan.fault(invocation.number, service, operation, nth)
-        if fault == faults.SLOW:
-            self.clock.pass_by(self.random.uniform(0.02, 0.4) * self.conditions.timeout)
+        if self.clock.now - ticket.asked > LONGEST_WAIT_SECONDS:
+            fault = faults.REFUSED  # its client does not wait for it any more
         last = invocation.lifetime == invocation.nth.total()
         if self.clock.now > invocation.ends or (last and self.random.random() < 0.5):
             late = self.clock.now > invocation.ends
@@ -384,6 +333,8 @@ class World:
         )
         if fault and not last:
             self.plan.happened[fault] += 1
+        if fault == faults.SLOW:
+            self.clock.pass_by(self.random.uniform(0.02, 0.4) * self.conditions.timeout)
         ticket.decide(reply)
         if last:
             self._kill(invocation, faults.KILLED_LATE)
@@ -414,7 +365,7 @@ class World:
     def _forward(self, invocation: Invocation, request: Request) -> Answer:
         service, operation = request.call
         if service == "sqs":
-            queue = self.queue if request.json["QueueUrl"] == QUEUE else self.dead
+            queue = self.dead if request.json["QueueUrl"] == DEAD_QUEUE else self.queue
             return queue.answer(operation, request.json)
         answer = self.backend.answer(request)
         if answer.status < 300:
@@ -434,14 +385,15 @@ class World:
     def _note(self, invocation: Invocation, request: Request, answer: Answer) -> None:
         number = len(self.record.calls)
         operation = request.call[1]
-        if operation == "HeadObject" and self._crowded and self._actions:
+        if operation == "HeadObject" and self._crowded and self._agenda:
             # The worst moment for a new version: right after the old one was found the newest.
-            when, *what = self._actions[0]
-            self._actions[0] = (min(when, self.clock.now), *what)
+            first = self._agenda[0]
+            self._agenda[0] = replace(first, when=min(first.when, self.clock.now))
         elif operation == "GetObject":
             bucket, key = request.bucket_and_key
             if bucket == UPLOADS:
-                invocation.reading[f"{bucket}/{key}"] = request.query.get("versionId", "")
+                newest = self.record.uploads[key][-1].version
+                invocation.reading[f"{bucket}/{key}"] = request.query.get("versionId", newest)
         elif operation == "BatchWriteItem":
             self._note_writes(invocation, request, number)
         elif operation == "Publish":
@@ -493,6 +445,7 @@ def _conditions(random: Random, backend: Backend) -> Conditions:
         timeout,
         batch_size,
         tick=reserve / 3 * random.uniform(0.5, 1) if in_passes else 0.001,
+        ledger_bytes=random.choice((100, 100 * 1024)),
         limits=Limits(
             block_rows=random.choice((1, 2, 3, 5)), block_bytes=random.choice((60, 200, 4096))
         )
@@ -501,24 +454,6 @@ def _conditions(random: Random, backend: Backend) -> Conditions:
         lanes=random.choice((1, 1, 1, 4)),
         tries=random.choice((1, 4)),
     )
-
-
-def _event(key: str, version: str, sequencer: int) -> str:
-    """An S3 event as S3 sends it (docs: "Event message structure")."""
-    record = {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventName": "ObjectCreated:Put",
-        "s3": {
-            "bucket": {"name": UPLOADS},
-            "object": {
-                "key": quote_plus(key, safe="/"),
-                "versionId": version,
-                "sequencer": f"{sequencer:016X}",
-            },
-        },
-    }
-    return json.dumps({"Records": [record]})
 
 
 def _error(service: str, fault: str) -> Answer:

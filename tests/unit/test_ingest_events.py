@@ -78,3 +78,13 @@ def test_whatever_the_message_is_it_is_understood_or_refused(message):
         assert isinstance(files_of_message(message), list)
     except FestivalError as error:
         assert "\n" not in str(error)
+
+
+def test_an_event_without_a_version_has_the_same_stand_in_in_every_delivery():
+    first, again, next_upload = (
+        files_of_message(body(s3_event("a.csv", sequencer=number)))[0]
+        for number in ("0A", "0A", "0B")
+    )
+    assert first.version_or_stand_in == again.version_or_stand_in == "unknown 0A"
+    assert next_upload.version_or_stand_in != first.version_or_stand_in
+    assert FileEvent("upload", "a.csv", "v7", "0A").version_or_stand_in == "v7"
