@@ -29,7 +29,13 @@ def code(path):
 
 
 def test_the_notebooks_are_there():
-    assert {path.stem for path in NOTEBOOKS} >= {"validate", "backfill", "query", "cost_model", "reconcile"}
+    assert {path.stem for path in NOTEBOOKS} >= {
+        "validate",
+        "backfill",
+        "query",
+        "cost_model",
+        "reconcile",
+    }
 
 
 @every_notebook

@@ -14,7 +14,8 @@ BJORK = Performance("Björk", "Orange", "2025-07-04", 1290, 1380, 97, 2)
 
 def load(overtakes=()):
     files = tuple(
-        LoadedFile("up", name, "v1", "v1", 1, Counts(read=10)) for name in ("a.csv", "b.csv", "c.csv")
+        LoadedFile("up", name, "v1", "v1", 1, Counts(read=10))
+        for name in ("a.csv", "b.csv", "c.csv")
     )
     return Load(
         run="summer",
