@@ -69,8 +69,10 @@ class CsvRows:
             return None
         block = _Block(range(lines.first, lines.first + len(rows)), rows, len(rows))
         width = self._width
-        for index in [at for at, cells in enumerate(rows) if len(cells) != width]:
-            rows[index] = self._fitted(block, rows[index], block.lines[index], lines.text[index])
+        if set(map(len, rows)) != {width}:
+            for index in [at for at, cells in enumerate(rows) if len(cells) != width]:
+                text = lines.text[index]
+                rows[index] = self._fitted(block, rows[index], block.lines[index], text)
         return block
 
     def _divided(self, lines: Lines) -> list[Cells] | None:

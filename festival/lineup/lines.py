@@ -72,7 +72,7 @@ class LineReader:
         None at the end of the file. A line over the limit is taken, and returned as a LongLine.
         """
         feed, limit = self._feed, self._limits.record_bytes
-        if not feed.ended and len(feed.data) < self._limits.block_bytes + beyond:
+        while not feed.ended and len(feed.data) < max(self._limits.block_bytes, 2 * beyond):
             feed.fill()
         cut = self._cut()
         while cut <= beyond and not feed.ended and len(feed.data) - cut <= limit:

@@ -59,9 +59,13 @@ class Normaliser:
         for line, row, six in zip(lines, rows, cells, strict=False):
             performer, stage, day, start, end, score = six
             try:
-                # An ASCII name needs no Unicode rules, only its white space tidied.
-                plain = tidy_only and performer.isascii()
-                performer = " ".join(performer.split()) if plain else names[performer]
+                # A printable ASCII name needs no rules, only its spaces tidied.
+                if tidy_only and performer.isascii() and performer.isprintable():
+                    performer = (
+                        " ".join(performer.split()) if "  " in performer else performer.strip()
+                    )
+                else:
+                    performer = names[performer]
                 stage, day, score = names[stage], dates[day], scores[score]
                 start, end = starts[start], ends[end]
             except (AttributeError, TypeError):
@@ -70,14 +74,7 @@ class Normaliser:
                 continue
             if end < start:
                 end += MINUTES_PER_DAY
-            if (
-                performer
-                and stage
-                and day
-                and end - start <= LONG_MINUTES
-                and score != _UNCLEAR
-                and performer.isprintable()
-            ):
+            if performer and stage and day and end - start <= LONG_MINUTES and score != _UNCLEAR:
                 keep(new(Performance, (performer, stage, day, start, end, score, line)))
             else:
                 self._carefully(line, row, six, original, outcome)

@@ -18,6 +18,8 @@ from festival.lineup.rows import Rows
 from festival.lineup.sniff import sniff
 from festival.lineup.source import EXPECTED, Feed, Origin, open_source
 
+_LEAST_ROWS = 1_000
+
 
 def read_lineup(
     chunks: Iterable[bytes],
@@ -39,18 +41,46 @@ def read_lineup(
     """
     normaliser = Normaliser(mapping)
     opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
-    read, held = start is not None, []
-    for rows in opened.rows:
-        block = _judged(normaliser, rows, opened.original)
-        if not (read or block.read):
-            # Whoever goes on from a block may take it that the file has a row.
-            held += block.warnings
-            continue
-        block.warnings[:0] = held
-        read, held = True, []
-        yield block
+    judged = (_judged(normaliser, rows, opened.original) for rows in opened.rows)
+    read = start is not None
+    for block in _gathered(judged, min(limits.block_rows, _LEAST_ROWS)):
+        # Whoever goes on from a block may take it that the file has a row.
+        read = read or block.read > 0
+        if read:
+            yield block
     if not read:
         raise LineupError(f"the file has no row; {EXPECTED}, and at least one performance")
+
+
+def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:
+    """Blocks put together until each has `least` rows or more; the last may have fewer.
+
+    A file that breaks gives what was gathered before its error.
+    """
+    whole: Block | None = None
+    broken: LineupError | None = None
+    try:
+        for block in blocks:
+            whole = _joined(whole, block) if whole else block
+            if whole.read >= least:
+                yield whole
+                whole = None
+    except LineupError as error:
+        broken = error
+    if whole:
+        yield whole
+    if broken:
+        raise broken
+
+
+def _joined(first: Block, second: Block) -> Block:
+    return Block(
+        performances=first.performances + second.performances,
+        rejections=first.rejections + second.rejections,
+        warnings=first.warnings + second.warnings,
+        read=first.read + second.read,
+        end=second.end,
+    )
 
 
 @dataclass(frozen=True, slots=True)
