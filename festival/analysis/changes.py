@@ -1,12 +1,14 @@
 """What a new version of a lineup changed, as a DataFrame and as a picture."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Transform
 
-from festival.analysis.drawing import FILL, INK, QUIET, drawable, picture
+from festival.analysis.drawing import FILL, INK, drawable, picture
 from festival.ingest.reconcile import (
     CANCELLED,
     KINDS,
@@ -19,6 +21,8 @@ from festival.ingest.reconcile_record import Removal
 from festival.lineup.model import Performance, wall_clock
 
 MOST_DRAWN = 40
+MOST_TICKS = 10
+LONGEST_NAME = 36
 
 
 def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
@@ -54,63 +58,109 @@ def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:
 
 
 def changes_picture(changes: Sequence[Change], title: str) -> Figure:
-    """Each change on a row of its own, by the clock of its day: as it was hollow, as it is filled.
+    """Each change on a row of its own, day by day: as it was dashed, as it is filled, and in words.
 
-    The first forty are drawn; the title says how many there are.
+    The first forty are drawn; the title counts all of them.
     """
-    ranked = sorted(changes, key=lambda change: KINDS.index(change.kind))
+    ranked = sorted(changes, key=_by_day_and_kind)
     drawn = ranked[:MOST_DRAWN]
-    with picture(11, 1.6 + 0.3 * max(len(drawn), 1)) as (figure, axes):
-        for place, change in enumerate(drawn):
-            _bars(axes, place, change)
-        axes.set_yticks(range(len(drawn)), [_label(change) for change in drawn])
+    days = sorted({change.performance.date for change in drawn})
+    lines = len(drawn) + len(days)
+    with picture(11, 1.4 + 0.27 * max(lines, 1)) as (figure, axes):
+        labels: dict[int, str] = {}
+        for number, day in enumerate(days):
+            rows = [change for change in drawn if change.performance.date == day]
+            top = number + len(labels)
+            axes.text(0, top, f" {day}", va="center", weight="bold", transform=_beside(axes))
+            for place, change in enumerate(rows, top + 1):
+                _bars(axes, place, change)
+                axes.text(1, place, f"  {_in_words(change)}", va="center", transform=_beside(axes))
+                labels[place] = _shortened(change.performance.performer)
+        axes.set_yticks(list(labels), list(labels.values()))
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(max(len(drawn), 1) - 0.4, -0.6)
+        axes.set_ylim(max(lines, 1) - 0.4, -0.6)
         _clock_axis(axes, [row for one in drawn for row in (one.old, one.new) if row])
-        said = f" (the first {MOST_DRAWN} of {len(ranked):,})" if len(ranked) > MOST_DRAWN else ""
-        axes.set_title(f"{drawable(title)}: {len(ranked):,} changes{said}")
+        axes.set_title(drawable(f"{title}: {_counted(ranked)}"))
     return figure
 
 
-def _bars(axes: Axes, place: int, change: Change) -> None:
+def _by_day_and_kind(change: Change) -> tuple[str, int, int, str]:
+    row = change.performance
+    return (row.date, KINDS.index(change.kind), row.start, row.performer)
+
+
+def _beside(axes: Axes) -> Transform:
+    """Across, 0 to 1 from the left edge to the right one; down, the rows."""
+    return axes.get_yaxis_transform()
+
+
+def _counted(changes: Sequence[Change]) -> str:
+    """`2 moved, 1 added`, and how many of many are drawn."""
+    kinds = Counter(change.kind for change in changes)
+    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in KINDS if kinds[kind])
+    more = f" (the first {MOST_DRAWN} are drawn)" if len(changes) > MOST_DRAWN else ""
+    return (said or "nothing changed") + more
+
+
+def _in_words(change: Change) -> str:
+    """What is another, old and new: `20:00 → 21:00, Main Stage → Tent`."""
     old, new = change.old, change.new
-    if old is not None:
-        _bar(axes, place, old, {"facecolor": "none", "linestyle": "--"})
-    if new is not None:
-        _bar(axes, place, new, {"facecolor": FILL})
-    if change.kind == CANCELLED and old is not None:
-        axes.plot([old.start, old.end], [place, place], color=INK, linewidth=1.2)
-    if old is not None and new is not None:
-        both = ((old.date, new.date), (old.stage, new.stage))
-        if elsewhere := [after for before, after in both if before != after]:
-            text = drawable(f" now {', '.join(elsewhere)}")
-            axes.text(max(old.end, new.end), place, text, va="center", color=QUIET)
+    if old is None or new is None:
+        row = change.performance
+        return drawable(f"{change.kind}: {wall_clock(row.start)} {row.stage}")
+    return drawable(f"{change.kind}: {', '.join(_differences(old, new))}")
 
 
-def _bar(axes: Axes, place: int, row: Performance, style: dict[str, str]) -> None:
+def _differences(old: Performance, new: Performance) -> Iterator[str]:
+    if old.date != new.date:
+        yield f"{old.date} → {new.date}"
+    if old.start != new.start:
+        yield f"{wall_clock(old.start)} → {wall_clock(new.start)}"
+    if old.end - old.start != new.end - new.start:
+        yield f"until {wall_clock(old.end)} → {wall_clock(new.end)}"
+    if old.stage != new.stage:
+        yield f"{old.stage} → {new.stage}"
+    if old.popularity != new.popularity:
+        yield f"popularity {_rank(old)} → {_rank(new)}"
+
+
+def _rank(row: Performance) -> str:
+    return "none" if row.popularity is None else str(row.popularity)
+
+
+def _shortened(name: str) -> str:
+    return drawable(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+
+
+def _bars(axes: Axes, place: int, change: Change) -> None:
+    if change.old is not None:
+        _bar(axes, place, change.old, "none", "--")
+    if change.new is not None:
+        _bar(axes, place, change.new, FILL, "-")
+    if change.kind == CANCELLED and change.old is not None:
+        middle = [change.old.start, change.old.end]
+        axes.plot(middle, [place, place], color=INK, linewidth=1.2)
+
+
+def _bar(axes: Axes, place: int, row: Performance, fill: str, line: str) -> None:
     axes.barh(
         place,
         max(row.end - row.start, 4),
         left=row.start,
-        height=0.55,
+        height=0.6,
         edgecolor=INK,
         linewidth=0.9,
-        facecolor=style["facecolor"],
-        linestyle=style.get("linestyle", "-"),
+        facecolor=fill,
+        linestyle=line,
     )
-
-
-def _label(change: Change) -> str:
-    row = change.performance
-    return drawable(f"{change.kind}: {row.performer}, {row.date}")
 
 
 def _clock_axis(axes: Axes, rows: Sequence[Performance]) -> None:
     first = min((row.start for row in rows), default=0) // 60
-    last = -(-max((row.end for row in rows), default=60) // 60)
-    step = 1 if last - first <= 16 else 2
+    last = max(-(-max((row.end for row in rows), default=60) // 60), first + 1)
+    step = next(hours for hours in (1, 2, 3, 4, 6, 12, 24) if (last - first) // hours <= MOST_TICKS)
     hours = range(first, last + 1, step)
-    axes.set_xlim(first * 60, max(last, first + 1) * 60)
+    axes.set_xlim(first * 60, last * 60)
     axes.set_xticks([60 * hour for hour in hours], [wall_clock(60 * hour) for hour in hours])
     axes.grid(axis="x")
     axes.set_xlabel("Local time; dashed: as it was; filled: as it is; struck through: cancelled")

@@ -218,6 +218,13 @@ class TestOtherFiles:
         town.reconcile()
         assert ("Björk", "20:00", "21:00", "evening.csv") in town.table()
 
+    def test_what_came_from_a_file_on_somebody_s_machine_is_not_touched(self, town):
+        town.ingested(BJORK + SAULT, SAULT)
+        (item,) = [each for each in town.store.items.values() if each["EndTime"]["S"] == "21:15"]
+        item["Source"] = {"S": "late addition.csv"}  # without a list: it did not come by S3
+        assert town.reconcile()[1].kept == 1
+        assert len(town.table()) == 2
+
     def test_one_that_is_being_ingested_is_waited_for(self, town):
         town.ingested(BJORK_LONGER, name="evening.csv")
         town.ingested(BJORK + SAULT, SAULT)
@@ -313,6 +320,15 @@ class TestTries:
             "Removed: 1 performance that the version before had and this one has not "
             "(0 moved, 1 cancelled)."
         ]
+
+    @pytest.mark.parametrize(("percent", "left"), [(49, 2), (50, 1)])
+    def test_the_guard_is_asked_before_anything_goes(self, town, percent, left):
+        post = Post()
+        town.ingested(BJORK + SAULT)
+        town.upload(BJORK)
+        town.ingest(on_upload=OnUpload(town.reconciler, percent), mailer=post)
+        assert len(town.table()) == left
+        assert ("1 of 2 performances would go" in post.notes[0]) == (left == 2)
 
     def test_an_older_version_s_late_mail_reconciles_nothing(self, town):
         post = Post(fails=1)

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 from festival.analysis.changes import changes_frame, changes_picture, files_frame
-from festival.ingest.reconcile import Listing, compare
+from festival.ingest.reconcile import CANCELLED, CHANGED, MOVED, Change, Listing, compare
 from festival.ingest.reconcile_record import Removal
 from festival.lineup.model import Performance
 
@@ -39,26 +39,55 @@ def test_what_was_cancelled_is_nowhere_and_what_was_added_was_nowhere():
     assert frame["minutes later"].isna().tolist().count(True) == 2
 
 
-def test_each_change_has_a_row_of_its_own_in_the_picture():
-    figure = changes_picture(COMPARISON.changes, "uploads/a.csv")
-    (axes,) = figure.axes
+def words_of(*changes):
+    """What stands beside each row of the picture, its day's heading left out."""
+    (axes,) = changes_picture(changes, "a.csv").axes
+    return [text.get_text().strip() for text in axes.texts if ":" in text.get_text()]
+
+
+def test_each_change_has_a_row_of_its_own_under_its_day():
+    (axes,) = changes_picture(COMPARISON.changes, "uploads/a.csv").axes
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels[:2] == ["moved: Mitski, 2025-07-12", "moved: Björk, 2025-07-12"]
-    assert axes.get_title(loc="left") == "uploads/a.csv: 4 changes"
-    assert [text.get_text() for text in axes.texts] == [" now 2025-07-13, Main Stage"]
+    assert labels == ["Mitski", "Björk", "Caribou", "New Kid"]
+    assert axes.texts[0].get_text().strip() == "2025-07-12"
+    assert axes.get_title(loc="left") == "uploads/a.csv: 2 moved, 1 cancelled, 1 added"
+
+
+def test_old_and_new_stand_beside_each_row_in_words():
+    assert words_of(*COMPARISON.changes) == [
+        "moved: 2025-07-12 → 2025-07-13, Tent → Main Stage",
+        "moved: 21:30 → 22:00",
+        "cancelled: 21:40 Tent",
+        "added: 21:30 Main Stage",
+    ]
+
+
+def test_another_length_and_another_popularity_are_said_too():
+    longer = BJORK._replace(end=1395, popularity=None)
+    assert words_of(Change(CHANGED, BJORK, longer)) == [
+        "changed: until 23:00 → 23:15, popularity 97 → none"
+    ]
+    earlier = BJORK._replace(start=1260)
+    assert words_of(Change(MOVED, BJORK, earlier)) == ["moved: 21:30 → 21:00, until 23:00 → 23:00"]
 
 
 def test_a_picture_of_many_changes_draws_the_first_forty():
     rows = [BJORK._replace(performer=f"Band {number}") for number in range(50)]
     comparison = compare([listing("v1", *rows)], listing("v2"))
     (axes,) = changes_picture(comparison.changes, "a").axes
-    assert axes.get_title(loc="left") == "a: 50 changes (the first 40 of 50)"
+    assert axes.get_title(loc="left") == "a: 50 cancelled (the first 40 are drawn)"
     assert len(axes.get_yticklabels()) == 40
+
+
+def test_a_long_name_leaves_room_for_the_bars():
+    name = "The Global Education Center's Orchestra of Everything"
+    (axes,) = changes_picture([Change(CANCELLED, BJORK._replace(performer=name))], "a").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == [f"{name[:35]}…"]
 
 
 def test_nothing_changed_is_an_empty_picture_and_an_empty_frame():
     assert changes_frame([]).empty
-    assert changes_picture([], "a").axes[0].get_title(loc="left") == "a: 0 changes"
+    assert changes_picture([], "a").axes[0].get_title(loc="left") == "a: nothing changed"
 
 
 def test_a_file_is_counted_by_kind_beside_what_becomes_of_its_items():
