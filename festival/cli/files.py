@@ -4,7 +4,7 @@ import math
 import shutil
 import tempfile
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import IO
 
 import click
@@ -12,14 +12,12 @@ import click
 from festival.cli import report as printed
 from festival.cli import rows
 from festival.cli.mapping import mapped
-from festival.cli.source import CHUNK_BYTES, blocks_of, refuse_same_file, written_whole
+from festival.cli.source import blocks_of, refuse_same_file, written_whole
 from festival.ingest.pipeline import check_blocks, ingest_blocks
 from festival.ingest.tally import Tally
 from festival.lineup.mapping import Mapping
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
-
-IN_MEMORY_BYTES = 1024 * 1024
 
 
 @click.command()
@@ -60,20 +58,17 @@ def normalize(
     refuse_same_file(file, out)
     as_csv = form == "csv" or (form is None and (out or "").endswith(".csv"))
     encode = rows.csv_lines if as_csv else rows.json_lines
-    with (
-        tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place,
-        written_whole(out) as target,
-    ):
+    header = (",".join(rows.COLUMNS) + "\n").encode() if as_csv else b""
+    with written_whole(out) as place:
+        place.write(header)
         kept, tally = Kept(encode, place), Tally()
         result = ingest_blocks(blocks_of(file, mapping, sheet), tally, kept)
         report = tally.report(file, error=result.error)
         if out is not None:
             printed.end(report, strict=False)
-        if as_csv:
-            target.write((",".join(rows.COLUMNS) + "\n").encode())
-        # A row that a later row of the same key replaced never gets into the table.
-        kept.copy_to(target, without=(row["line"] for row in report.duplicate_rows))
-        target.flush()
+        if len(report.duplicate_rows):
+            # A row that a later row of the same key replaced never gets into the table.
+            kept.drop(len(header), {row["line"] for row in report.duplicate_rows})
     if len(report.rejections) or len(report.warnings) or len(report.duplicate_rows):
         click.echo("\n".join(printed.lines(report, "accepted")), err=True)
     printed.end(report, strict=strict)
@@ -96,13 +91,14 @@ class Kept:
     def flush(self) -> WriteOutcome:
         return WriteOutcome((), (), "", 0, 0, 0)
 
-    def copy_to(self, target: IO[bytes], without: Iterable[int]) -> None:
-        """Write the lines to `target`, without those of the given line numbers of the file."""
-        self.place.seek(0)
-        replaced = set(without)
-        if not replaced:
-            shutil.copyfileobj(self.place, target, CHUNK_BYTES)
-            return
-        for number, line in zip(self.line_numbers, self.place, strict=True):
-            if number not in replaced:
-                target.write(line)
+    def drop(self, begin: int, numbers: Set[int]) -> None:
+        """Take out the lines, from byte `begin` on, of these line numbers of the file."""
+        with tempfile.TemporaryFile() as others:
+            self.place.seek(begin)
+            for number, line in zip(self.line_numbers, self.place, strict=True):
+                if number not in numbers:
+                    others.write(line)
+            others.seek(0)
+            self.place.seek(begin)
+            self.place.truncate()
+            shutil.copyfileobj(others, self.place)

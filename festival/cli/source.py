@@ -1,9 +1,11 @@
 """Where a command's input comes from and its output goes: files, standard input and output."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -15,6 +17,7 @@ from festival.lineup.model import Block
 from festival.lineup.read import read_lineup
 
 CHUNK_BYTES = 256 * 1024
+IN_MEMORY_BYTES = 1024 * 1024
 STANDARD = "-"
 ZIP = b"PK\x03\x04"  # an .xlsx file is a zip archive
 
@@ -84,22 +87,23 @@ def refuse_same_file(file: str, out: str | None) -> None:
 
 @contextmanager
 def written_whole(out: str | None) -> Iterator[IO[bytes]]:
-    """A place for bytes that become the file `out` at the end and only if all went well.
+    """A place to write and read, whose content becomes the file `out` if all goes well.
 
-    Without `out` they go to standard output. A device or a pipe is written to directly.
+    Without `out` it goes to standard output; into a device or a pipe it is copied.
     """
-    if out is None or out == STANDARD:
-        yield sys.stdout.buffer
-        return
-    target = Path(out).resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb") as opened:
-            yield opened
+    target = None if out is None or out == STANDARD else Path(out).resolve()
+    if target is None or (target.exists() and not target.is_file()):
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
+            yield place
+            place.seek(0)
+            with nullcontext(sys.stdout.buffer) if target is None else target.open("wb") as opened:
+                shutil.copyfileobj(place, opened, CHUNK_BYTES)
+                opened.flush()
         return
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("xb") as opened:
-            yield opened
+        with part.open("x+b") as place:
+            yield place
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
