@@ -8,6 +8,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
 
+from festival.ingest.collector import paused
+
 CONFIG = Config(
     connect_timeout=3,
     read_timeout=20,
@@ -46,7 +48,8 @@ class Clients:
         return self._client("sns", ONCE)
 
     def _client(self, service: str, config: Config) -> Any:
-        client = self.session.create_client(service, config=config)
+        with paused():
+            client = self.session.create_client(service, config=config)
         client.meta.events.register("before-parse", refuse_part_of_an_answer)
         return client
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from festival.ingest import quiet_start  # first: the others load faster behind it
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
 from festival.ingest.kept import Reports
@@ -21,6 +22,8 @@ from festival.ingest.writers import writer_opener
 
 if TYPE_CHECKING:
     from festival.ingest.reconcile_upload import OnUpload
+
+quiet_start.over()
 
 NUDGE_DELAY_SECONDS = 2
 
