@@ -11,7 +11,9 @@ from festival.cli.answers import time_of
 from festival.cli.ingest import event_of, say
 from festival.cli.settings import Settings
 from festival.cli.text import counted, printable, table
-from festival.ingest.direct import new_owner
+from festival.errors import RetryableError
+from festival.ingest.direct import is_dead, new_owner
+from festival.ingest.leases import LeaseHeldError
 from festival.ingest.reconcile import KINDS, Change
 from festival.ingest.reconcile_files import NotReconcilableError, Reconciler, Review
 from festival.ingest.reconcile_record import Removal
@@ -71,19 +73,30 @@ def reconciler_of(settings: Settings) -> Reconciler:
 
 
 def reconciled(reconciler: Reconciler, file: str, yes: bool) -> Reconciled:
-    """Raises FestivalError where the file cannot be reconciled now."""
+    """Raises NotReconcilableError where the file cannot be reconciled, and RetryableError."""
     if yes:
-        return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
+        return Reconciled(*removed(reconciler, file), done=True)
     review = reconciler.review(file)
     return Reconciled(review, reconciler.removable(review), done=False)
 
 
+def removed(reconciler: Reconciler, file: str) -> tuple[Review, Removal]:
+    """Remove what older versions left; takes over from a process that is known to be dead."""
+    try:
+        return reconciler.reconcile(file, new_owner())
+    except LeaseHeldError as held:
+        if not is_dead(held.owner):
+            raise RetryableError(f"{str(held).partition(';')[0]}: try again then") from None
+        reconciler.ledger.leases.break_lease(file, held.owner)
+    return reconciler.reconcile(file, new_owner())
+
+
 def all_reconciled(reconciler: Reconciler, yes: bool) -> Iterator[Reconciled]:
-    """Every file that has something to reconcile; says of the others why not."""
+    """Every file that has something to reconcile; says of some others why they cannot be now."""
     for file in reconciler.files():
         try:
             result = reconciled(reconciler, file, yes)
-        except NotReconcilableError as error:
+        except (NotReconcilableError, RetryableError) as error:
             say(str(error))
             continue
         if result.review.versions.older and not result.review.versions.is_reconciled:

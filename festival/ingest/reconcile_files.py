@@ -29,6 +29,10 @@ OTHERS_LEASE_SECONDS = 30.0  # its ingest has to wait as long if it comes in bet
 ITEMS_A_STEP = 100
 
 
+def _nothing() -> None:
+    pass
+
+
 class NotReconcilableError(FestivalError):
     """The file's newest version is not what the table has, or cannot be known."""
 
@@ -118,14 +122,20 @@ class Reconciler:
         several = [parts for parts in self.lists.files().values() if len(parts) > 1]
         yield from sorted(self.lists.file_of(next(iter(each.values()))[0]) for each in several)
 
-    def review(self, file: str) -> Review:
+    def review(self, file: str, step: Callable[[], None] = _nothing) -> Review:
         """What changed. Raises NotReconcilableError."""
-        return self.reviewed(self.versions(file))
+        return self.reviewed(self.versions(file), step)
 
-    def reviewed(self, versions: Versions, performers: set[str] | None = None) -> Review:
-        """What changed between versions; of these performers only, where they are given."""
+    def reviewed(
+        self, versions: Versions, step: Callable[[], None], performers: set[str] | None = None
+    ) -> Review:
+        """What changed between versions; of these performers only, where they are given.
+
+        `step` is called before each version's list is read.
+        """
 
         def listed(version: str, settled: bool) -> Listing:
+            step()
             rows = self.lists.rows(versions.parts.get(version, ()))
             kept = (row for row in rows if performers is None or row.performer in performers)
             return Listing(version, listing(kept), settled)
@@ -149,12 +159,18 @@ class Reconciler:
         """
         leases = self.ledger.leases
         lease = leases.acquire(file, owner, LEASE_SECONDS)
+
+        def stay_alive() -> None:
+            nonlocal lease
+            if lease.until - self.ledger.now() < LEASE_SECONDS / 2:
+                lease = leases.renew(lease, LEASE_SECONDS)
+
         try:
-            review = self.review(file)
+            review = self.review(file, stay_alive)
             if review.versions.is_reconciled or not review.versions.older:
                 return review, Removal()
             self.ledger.adopt(lease, review.version)
-            removal = self.remove(review, lease, lambda: _renew(self.ledger, lease))
+            removal = self.remove(review, lease, stay_alive)
             self.ledger.reconciliations.finish(lease, review.version, removal)
             return review, removal
         finally:
@@ -223,11 +239,3 @@ def _why_not(newest: VersionRecord | None, current: str) -> str:
         said = f"{newest.status} {newest.outcome}".strip()
         return f"its newest version {newest.version} is not in the table as a whole ({said})"
     return ""
-
-
-def _renew(ledger: Ledger, lease: Lease) -> None:
-    ledger.leases.renew(lease, LEASE_SECONDS)
-
-
-def _nothing() -> None:
-    pass

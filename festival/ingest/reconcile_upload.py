@@ -53,7 +53,7 @@ class OnUpload:
         if versions.newest.version != report.version or not versions.older:
             return ""
         try:
-            review = self._review(versions)
+            review = self._review(versions, step)
         except TooManyStaleError as error:
             return refused_note(report.file, str(error))
         removal = self.reconciler.remove(review, lease, step)
@@ -76,14 +76,14 @@ class OnUpload:
             return ""
         return refused_note(report.file, "this version is not in the table as a whole")
 
-    def _review(self, versions: Versions) -> Review:
+    def _review(self, versions: Versions, step: Callable[[], None]) -> Review:
         """What is stale, within the guard. The lists are read twice, and never held as a whole."""
         rows = self.reconciler.lists.rows
         newest, older = versions.newest.version, versions.older
         performers = stale_performers(
             rows(versions.parts.get(newest, ())), self._rows_of(versions), MOST_REMOVED
         )
-        review = self.reconciler.reviewed(versions, performers)
+        review = self.reconciler.reviewed(versions, step, performers)
         if review.stale:
             before = next((v for v in reversed(older) if v in versions.settled), older[-1])
             guard(len(review.stale), _count(rows(versions.parts[before])), self.percent)

@@ -307,6 +307,18 @@ class TestTries:
         assert (removal.removed, removal.gone) == (3, 0)
         assert len(town.table()) == 1
 
+    def test_a_long_reconciling_keeps_its_lease(self, town, line, one_item_a_step):
+        town.ingested(BJORK + SAULT + SONS, BJORK_LATER)
+
+        def seconds_pass():
+            town.now += 5
+            until = town.store.entries["HEAD", f"{UPLOADS}/lineup.csv"]["LeaseUntil"]["N"]
+            assert float(until) == 0 or float(until) > town.now
+
+        began, line.tick = town.now, seconds_pass
+        assert town.reconcile()[1].removed == 3
+        assert town.now - began > reconcile_files.LEASE_SECONDS
+
     def test_a_mail_that_could_not_be_sent_says_the_same_at_the_next_try(self, town):
         post = Post(fails=1)
         town.ingested(BJORK + SAULT)

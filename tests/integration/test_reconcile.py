@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import subprocess
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -332,6 +334,25 @@ class TestCommand:
         status, out, _ = festival("reconcile", f"s3://{kit.file()}")
         assert status == 0
         assert "one version" in out
+
+    def test_a_file_that_is_being_ingested_is_for_later(self, festival, kit):
+        kit.ingest(BJORK, SAULT)
+        kit.ingest(BJORK)
+        lease = kit.ledger.leases.acquire(kit.file(), "the function", 60)
+        status, out, err = festival("reconcile", f"s3://{kit.file()}", "--yes")
+        assert (status, out, len(err)) == (2, "", 1)
+        assert "is being ingested by the function" in err[0]
+        assert err[0].endswith("try again then")
+        kit.ledger.leases.release(lease)
+
+    def test_what_a_dead_process_left_is_gone_on_with_at_once(self, festival, kit):
+        kit.ingest(BJORK, SAULT)
+        kit.ingest(BJORK)
+        with subprocess.Popen(["true"]) as process:
+            dead = new_owner().replace(f"pid {os.getpid()}", f"pid {process.pid}")
+        kit.ledger.leases.acquire(kit.file(), dead, 60)
+        assert festival("reconcile", f"s3://{kit.file()}", "--yes")[0] == 0
+        assert len(kit.items()) == 1
 
     @pytest.mark.parametrize("file", ["summer.csv", "s3://upload", "s3://upload/never.csv"])
     def test_a_mistake_is_one_line_that_names_it(self, festival, file):
