@@ -15,6 +15,7 @@ from festival.ingest.clients import Clients
 from festival.ingest.key_lists import KeyLists, Part, listing
 from festival.ingest.leases import Lease
 from festival.ingest.ledger import Ledger
+from festival.ingest.mappings import MARK
 from festival.ingest.reconcile import Comparison, Listing, compare
 from festival.ingest.reconcile_items import ANOTHERS, DONE, GONE, Items
 from festival.ingest.reconcile_others import Holder, OtherFiles
@@ -230,7 +231,7 @@ def _why_not(newest: VersionRecord | None, current: str) -> str:
         return "corrections only ever add performances"
     if not current:
         return "it was deleted from its bucket; what it had stays in the table"
-    if newest.version != current and not newest.version.startswith(f"{current}+"):  # + the mapping
+    if newest.version != current and not newest.version.startswith(current + MARK):
         return (
             f"its newest version is {current}, and {newest.version} was ingested last; wait for "
             "the ingest, or ingest it with --again"

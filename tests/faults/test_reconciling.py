@@ -191,6 +191,19 @@ class TestVersions:
         assert town.reconcile()[1].removed >= 1
         assert town.table() == {("Björk", "20:00", "21:15", "lineup.csv")}
 
+    def test_another_mapping_of_the_same_object_is_another_version(self, town):
+        night = "Vantablack Disco,Main,2025-07-12,01:00,02:30\n"
+        town.ingested(night)
+        mapping = b'{"day_starts_at": "06:00", "date_is": "festival_day"}'
+        town.store.put(UPLOADS, "lineup.csv.mapping.json", mapping)
+        town.ingest()
+        review, removal = town.reconcile()
+        assert [(change.old.clock, change.new.clock) for change in review.comparison.changes] == [
+            ("01:00", "25:00")
+        ]
+        assert removal.removed == 1
+        assert town.table() == {("Vantablack Disco", "01:00", "02:30", "lineup.csv")}
+
 
 class TestOtherFiles:
     def test_what_another_file_only_had_in_an_older_version_goes(self, town):
