@@ -107,7 +107,11 @@ class Attempt:
             self._ledger.supersede(event.file, version, event.sequencer)
             return Result(SUPERSEDED, event.file, version)
 
-    def give_up(self, error: RetryableError) -> None:
+    def give_up(self, error: RetryableError) -> bool:
+        """Record the version as failed, and tell. False: there is nothing to give up.
+
+        That is so where it is done, or where it is another message that goes on with the file.
+        """
         event = self._event
         self._given_up = error
         version = event.version
@@ -117,11 +121,13 @@ class Attempt:
         version = self._applied.version(version)
         record = self._ledger.find(event.file, version)
         if record and record.is_done:
-            return
+            return record.status == FAILED
         if record and record.awaits_notice:
             self._tell(record)
-            return
+            return record.status == FAILED
         progress = self._progress_of(record)
+        if event.nudge != (progress.nudge if progress else 0):
+            return False
         self._ledger.begin(self._lease, version, run=event.run, sequencer=event.sequencer)
         if isinstance(error, TryFailedError):
             report = replace(error.report, error=str(error))
@@ -129,6 +135,7 @@ class Attempt:
             tally = Tally(progress.counts, progress.shown) if progress else Tally()
             report = tally.report(event.file, error=str(error), version=version)
         self._settle(FAILED, replace(report, given_up=True), {})
+        return True
 
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
         if record is None or self._again or not record.progress:

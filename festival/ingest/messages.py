@@ -140,7 +140,9 @@ class Desk:
         log.metrics(self.function, {"TriesFailed": 1})
         if last:
             try:
-                self.ingestor.give_up(event, owner, budget, error)
+                if not self.ingestor.give_up(event, owner, budget, error):
+                    log.info("nothing to give up", reason="the file is done, or goes on elsewhere")
+                    return True
             except LeaseHeldError as held:  # even a try's own, where giving it back failed
                 return self._come_back(message, self._lapse(held), log)
             except FestivalError as again:

@@ -53,9 +53,10 @@ class Ingestor:
             with suppress(RetryableError):
                 _answered(lambda: ledger.leases.release(lease))
 
-    def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> None:
+    def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> bool:
         """The last permitted try failed: record the version as failed, and tell.
 
+        False where there is nothing to give up: it is done, or another message goes on with it.
         Raises as `ingest` does, where even that is not possible now.
         """
         ledger = self.means.ledger
@@ -64,7 +65,7 @@ class Ingestor:
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
             attempt = Attempt(self.means, event, applied, lease, budget, again=False)
-            _answered(lambda: attempt.give_up(error))
+            return _answered(lambda: attempt.give_up(error))
         finally:
             with suppress(RetryableError):
                 _answered(lambda: ledger.leases.release(lease))

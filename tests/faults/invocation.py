@@ -17,6 +17,7 @@ import pytest
 from botocore.config import Config
 
 from festival.ingest import direct, handler, kept, messages
+from festival.ingest.budget import Budget
 from festival.ingest.clients import Clients
 from festival.ingest.ledger import Ledger
 from festival.ingest.log import Log
@@ -128,13 +129,15 @@ class Ticket:
 class Conditions:
     """How the function runs in one schedule. Times in seconds; `tick` is what a block costs.
 
-    State of more than `ledger_bytes` is kept in the reports bucket.
+    A pass over a file takes this `share` of the time that it may take. State of more than
+    `ledger_bytes` is kept in the reports bucket.
     """
 
     settings: Settings
     timeout: float
     batch_size: int
     tick: float
+    share: float
     ledger_bytes: int
     limits: Limits
     lanes: int
@@ -290,6 +293,10 @@ def functions_in_threads(conditions: Conditions) -> Iterator[None]:
         mine: Invocation = _mine.invocation
         return mine._conditions.settings, Ingestor(mine.means()), mine.port.clients
 
+    def budget(remaining: float) -> Budget:
+        whole = Budget.of_invocation(remaining)
+        return replace(whole, work=whole.work * conditions.share)
+
     def log() -> Log:
         return Log(out=_mine.invocation.log)
 
@@ -302,6 +309,7 @@ def functions_in_threads(conditions: Conditions) -> Iterator[None]:
         patch.setattr(handler, "Log", log)
         patch.setattr(messages, "random", SimpleNamespace(uniform=uniform))
         patch.setattr(direct, "random", SimpleNamespace(uniform=uniform))
+        patch.setattr(messages, "Budget", SimpleNamespace(of_invocation=budget))
         patch.setattr(kept, "LEDGER_BYTES", conditions.ledger_bytes)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
         yield

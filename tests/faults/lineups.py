@@ -19,7 +19,7 @@ PERFORMERS = (
     ("Sigur Rós", "Sigur Rós"),
     ("Godspeed\nYou!\nBlack Emperor", "Godspeed You! Black Emperor"),
     ("BTS 방탄소년단", "BTS 방탄소년단"),
-    ("1914", "1914"),
+    ("Belle and\nSebastian", "Belle and Sebastian"),
 )
 STAGES = ("Pyramid", "Park", "West Holts")
 DATES = ("2025-06-27", "2025-06-28")

@@ -1,5 +1,6 @@
 """moto's server behind the proxies: slower than the stand-in, and somebody else's idea of AWS."""
 
+from contextlib import closing
 from http.client import HTTPConnection
 from typing import Any
 
@@ -60,10 +61,9 @@ class MotoServer:
         self._server.stop()
 
     def _reset(self) -> None:
-        connection = HTTPConnection(self.host, self.port)
-        connection.request("POST", "/moto-api/reset")
-        connection.getresponse().read()
-        connection.close()
+        with closing(HTTPConnection(self.host, self.port)) as connection:
+            connection.request("POST", "/moto-api/reset")
+            connection.getresponse().read()
 
 
 class MotoStore:
@@ -107,11 +107,11 @@ class MotoStore:
 
 def forward(host: str, port: int, request: Request) -> Answer:
     """Hand a request on to a server, and its answer back."""
-    connection = HTTPConnection(host, port)
     headers = {n: v for n, v in request.headers.items() if n not in PROXYS_OWN_HEADERS}
-    connection.request(request.method, request.target, request.body, headers)
-    response = connection.getresponse()
-    body = response.read()
+    with closing(HTTPConnection(host, port)) as connection:
+        connection.request(request.method, request.target, request.body, headers)
+        response = connection.getresponse()
+        body = response.read()
     kept = {
         name: value
         for name, value in response.getheaders()
@@ -119,5 +119,4 @@ def forward(host: str, port: int, request: Request) -> Answer:
     }
     if request.method == "HEAD":
         kept["Content-Length"] = response.getheader("Content-Length", "0")
-    connection.close()
     return Answer(response.status, body, kept)

@@ -6,7 +6,7 @@ from . import plan
 from .bugs import BUGS
 from .schedules import Total, run_schedule
 
-SCHEDULES, AT_ONCE = 180, 10
+SCHEDULES, AT_ONCE = 160, 10
 ENOUGH_TO_NOTICE_A_BUG = 60
 
 

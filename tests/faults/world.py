@@ -436,18 +436,16 @@ def _conditions(random: Random, backend: Backend) -> Conditions:
     )
     timeout = random.choice((12.0, 12.0, 60.0, 300.0))
     batch_size = random.choice((1, 1, 1, 3))
-    # A block has to be shorter than what an invocation keeps in reserve for its end. The last
-    # message of a batch is begun with as little as four seconds left.
-    reserve = min(20.0, (timeout if batch_size == 1 else 4.0) / 4)
     in_passes = random.random() < 0.6
     return Conditions(
         settings,
         timeout,
         batch_size,
-        tick=reserve / 3 * random.uniform(0.5, 1) if in_passes else 0.001,
+        tick=timeout * random.uniform(0.015, 0.03) if in_passes else 0.001,
+        share=random.choice((0.1, 0.2, 0.4)) if in_passes else 1,
         ledger_bytes=random.choice((100, 100 * 1024)),
         limits=Limits(
-            block_rows=random.choice((1, 2, 3, 5)), block_bytes=random.choice((60, 200, 4096))
+            block_rows=random.choice((1, 2, 2, 3)), block_bytes=random.choice((60, 200, 4096))
         )
         if in_passes
         else Limits(),

@@ -39,6 +39,7 @@ class Ingestor:
         self.tried = []
         self.budgets = []
         self.lease = None
+        self.goes_on = False
         self.means = SimpleNamespace(ledger=Ledger())
 
     def ingest(self, event, owner, budget):
@@ -57,6 +58,7 @@ class Ingestor:
         if self.lease:
             raise self.lease
         self.given_up.append((event.key, str(error)))
+        return not self.goes_on
 
 
 @dataclass
@@ -154,6 +156,12 @@ def test_behind_large_files_a_message_is_never_dead_lettered_untried(out):
     message = s3_message("a.csv", receives=5)
     assert here.work_on(message, "me", lambda: 3.9)
     assert here.sqs.sent == [(message.body, 0)]
+
+
+def test_a_message_that_has_nothing_to_give_up_is_done_with(out):
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    ingestor.goes_on = True
+    assert desk(ingestor, out).work_on(s3_message("a.csv", receives=5), "me", remaining)
 
 
 def test_what_cannot_be_given_up_for_a_live_lease_is_sent_anew_and_not_lost_silently(out):

@@ -1,0 +1,154 @@
+"""A file in several passes: which message goes on with it, and which has nothing to say."""
+
+import itertools
+
+import pytest
+
+from festival.errors import RetryableError
+from festival.ingest.attempt import INGESTED, PAUSED, STALE, Means
+from festival.ingest.budget import Budget
+from festival.ingest.events import FileEvent
+from festival.ingest.kept import Reports
+from festival.ingest.ledger import Ledger
+from festival.ingest.records import FAILED, NOTIFIED, RUNNING
+from festival.ingest.service import Ingestor
+from festival.lineup.limits import Limits
+from festival.table.item import to_item
+from festival.table.writer import WriteOutcome
+
+from .people import UPLOADS
+from .reconciling import Line, reconciling_store
+from .world import REPORTS
+
+ROWS = "".join(f"Band {number},Park,2025-06-28,20:00,21:00\n" for number in range(12))
+LINEUP = f"Performer,Stage,Date,Start,End\n{ROWS}".encode()
+FEW_BLOCKS = Budget(work=2.0, write=200.0, lease=300.0)
+THROTTLED = RetryableError("DynamoDB was throttled")
+
+
+class Writer:
+    """Stores what it is given at once."""
+
+    deadline, stopped = 0.0, ""
+
+    def __init__(self, store, source):
+        self._store, self._source = store, source
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def put(self, rows):
+        self._store.items |= {row.key: to_item(row, source=self._source) for row in rows}
+
+    def flush(self):
+        return WriteOutcome((), (), "", 0, 0, 0)
+
+
+class Post:
+    def __init__(self):
+        self.subjects = []
+
+    def send(self, report, note=""):
+        self.subjects.append(report.status)
+        return f"mail-{len(self.subjects)}"
+
+
+class Work:
+    """One file, and the nudges that its passes send."""
+
+    def __init__(self, line):
+        line.store = self.store = reconciling_store()
+        line.tick = lambda: None
+        self.nudges, self.post, seconds = [], Post(), itertools.count()
+        self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: 1_752_300_000.0)
+        self.ingestor = Ingestor(
+            Means(
+                s3=line.clients.s3,
+                ledger=self.ledger,
+                open_writer=lambda source, deadline: Writer(self.store, source),
+                reports=Reports(line.clients.s3, REPORTS),
+                mailer=self.post,
+                nudge=lambda event, attempt: self.nudges.append(attempt),
+                monotonic=lambda: float(next(seconds)),
+                limits=Limits(block_rows=2, block_bytes=60),
+            )
+        )
+        self.version = self.store.put(UPLOADS, "large.csv", LINEUP)
+
+    def event(self, nudge=0):
+        return FileEvent(UPLOADS, "large.csv", self.version, nudge=nudge)
+
+    def go_on(self, nudge=0):
+        return self.ingestor.ingest(self.event(nudge), f"try {nudge}", FEW_BLOCKS).action
+
+    def give_up(self, nudge=0):
+        return self.ingestor.give_up(self.event(nudge), "the last try", FEW_BLOCKS, THROTTLED)
+
+    @property
+    def status(self):
+        return self.ledger.find(f"{UPLOADS}/large.csv", self.version).status
+
+
+@pytest.fixture(scope="module")
+def line():
+    return Line()
+
+
+@pytest.fixture
+def work(line):
+    return Work(line)
+
+
+def test_each_pass_nudges_the_next_until_the_file_is_done(work):
+    actions = [work.go_on()]
+    while actions[-1] == PAUSED:
+        actions.append(work.go_on(work.nudges[-1]))
+    assert actions[-1] == INGESTED
+    assert len(actions) > 2
+    assert len(work.store.items) == 12
+    assert (work.status, work.post.subjects) == (NOTIFIED, ["success"])
+
+
+def test_a_nudge_that_another_pass_has_overtaken_is_stale(work):
+    work.go_on()
+    work.go_on(work.nudges[0])
+    assert work.go_on(work.nudges[0]) == STALE
+
+
+def test_a_stale_nudge_cannot_give_up_what_another_one_goes_on_with(work):
+    work.go_on()
+    work.go_on(work.nudges[0])
+    assert work.give_up(work.nudges[0]) is False
+    assert (work.status, work.post.subjects) == (RUNNING, [])
+
+
+def test_the_event_that_began_a_file_cannot_give_up_what_a_nudge_goes_on_with(work):
+    work.go_on()
+    assert work.give_up() is False
+    assert work.status == RUNNING
+
+
+def test_the_nudge_whose_turn_it_is_gives_up_and_may_go_on_after_a_redrive(work):
+    work.go_on()
+    assert work.give_up(work.nudges[-1]) is True
+    assert (work.status, work.post.subjects) == (FAILED, ["failure"])
+    assert work.ledger.reopen(f"{UPLOADS}/large.csv", work.version)
+    while work.go_on(work.nudges[-1]) == PAUSED:
+        pass
+    assert (work.status, work.post.subjects) == (NOTIFIED, ["failure", "success"])
+    assert len(work.store.items) == 12
+
+
+def test_a_file_that_was_never_read_is_given_up_by_its_event(work):
+    assert work.give_up() is True
+    assert work.status == FAILED
+
+
+def test_what_is_done_cannot_be_given_up(work):
+    while work.go_on(work.nudges[-1] if work.nudges else 0) == PAUSED:
+        pass
+    assert work.give_up() is False
+    assert work.status == NOTIFIED
