@@ -5,6 +5,7 @@ ledger's version: another mapping of the same object version is another ingest.
 """
 
 import hashlib
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,11 +50,20 @@ def file_of_sidecar(event: FileEvent) -> FileEvent:
     return replace(event, key=key, version="", sequencer="", by_sidecar=True)
 
 
+def _at_most(most: int, body: Any) -> bytes:
+    """So many bytes of an object, or all of it. Only at its end botocore sees that it was cut."""
+    with closing(body):
+        text: bytes = body.read(most)
+        if len(text) < most:
+            body.read()
+        return text
+
+
 def applied_mapping(s3: Any, bucket: str, key: str, default: Mapping) -> Applied:
     """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
     try:
-        text = s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"].read(MOST_BYTES + 1)
+        text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return Applied(default, default.fingerprint())

@@ -12,7 +12,9 @@ from botocore.exceptions import (
 
 from festival.errors import RetryableError
 from festival.ingest.mail import Mailer
+from festival.ingest.mappings import applied_mapping
 from festival.ingest.report import Counts, IngestReport
+from festival.lineup.mapping import DEFAULT_MAPPING
 
 from .invocation import Port
 from .people import UPLOADS
@@ -88,6 +90,13 @@ def test_half_an_object_breaks_while_it_is_read(road):
     answer = road.port.clients.s3.get_object(Bucket=UPLOADS, Key="summer.csv")
     with closing(answer["Body"]) as body, pytest.raises(BotoCoreError):
         body.read()
+
+
+def test_half_a_mapping_is_no_mapping_that_is_wrong(road):
+    road.store.put(UPLOADS, "summer.csv.mapping.json", b'{"date_order": "day_first"}')
+    road.damage = half
+    with pytest.raises(RetryableError, match="IncompleteRead"):
+        applied_mapping(road.port.clients.s3, UPLOADS, "summer.csv", DEFAULT_MAPPING)
 
 
 def test_a_dropped_connection_is_one_and_the_call_was_made(road):
