@@ -86,8 +86,8 @@ class Checker:
         return record is not None and record.is_done
 
     def _is_dead(self, file: str, version: str) -> bool:
-        """Whether a dead letter is about it; without versioning letters do not name a version."""
-        return {(file, version), (file, "")} & self.dead != set()
+        """Whether a dead letter is about it."""
+        return _is_among(self.dead, file, version)
 
     def _unfinished(self) -> Iterable[str]:
         current = {upload.version for _, upload in self._current()}
@@ -123,7 +123,7 @@ class Checker:
         return (
             upload.lineup.broken
             or self._is_dead(file, upload.version)
-            or {(file, upload.version), (file, "")} & self.together
+            or _is_among(self.together, file, upload.version)
             or (not is_current and deleted)
             or self._was_gone(file)
         )
@@ -230,7 +230,8 @@ class Checker:
                 yield f"told before it was recorded: {mail}"
         for name, record in self.records.items():
             redriven = self.world.record.redriven
-            reopened = redriven.get(name, redriven.get((record.file, "")))
+            moments = [redriven[each] for each in redriven if _is_among({each}, *name)]
+            reopened = min(moments, default=None)
             mails = sent.get(name, [])
             if reopened is not None:
                 after = [mail for mail in mails if mail.call >= reopened]
@@ -297,7 +298,7 @@ class Checker:
                 name
                 for event in files_of_message(letter.body)
                 for (file, version), record in self.records.items()
-                if file == event.file and event.version in ("", version)
+                if _is_among({(event.file, event.version)}, file, version)
                 for name in record.reasons
             }
             for name, receives in sorted(self.world.record.reasons):
@@ -308,3 +309,8 @@ class Checker:
 def _named(bodies: Iterable[str]) -> set[tuple[str, str]]:
     """The file versions that messages are about."""
     return {(event.file, event.version) for body in bodies for event in files_of_message(body)}
+
+
+def _is_among(named: set[tuple[str, str]], file: str, version: str) -> bool:
+    """Whether messages name it: S3 knows nothing of mappings, and not always of versions."""
+    return any(its == file and version.startswith(asked) for its, asked in named)

@@ -11,6 +11,7 @@ from festival.errors import FestivalError
 from festival.ingest.direct import ingest_object
 from festival.ingest.events import FileEvent
 from festival.ingest.service import Ingestor
+from festival.lineup.mapping import Mapping
 from festival.ops.dlq import dead_letters, redrive
 
 from .invocation import Invocation
@@ -19,17 +20,23 @@ from .lineups import Lineup, make_lineup
 UPLOADS = "upload-bucket"
 QUEUE, DEAD_QUEUE = "http://sqs/ingest", "http://sqs/dead"
 UPLOAD, DELETE, INGEST = "upload", "delete", "ingest"
+MAPPING = b'{"date_order": "day_first"}'  # which says nothing of dates that have no doubt
+MARK = "+" + Mapping.from_json(MAPPING).fingerprint()
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody does with a file, and when. `runs` are backfills that ask for it, too."""
+    """What somebody does with a file, and when.
+
+    `runs` are backfills that ask for it, too. A file that `is_mapped` has a mapping beside it.
+    """
 
     when: float
     what: str
     key: str
     lineup: Lineup | None = None
     runs: tuple[str, ...] = ()
+    is_mapped: bool = False
 
 
 def make_agenda(random: Random, now: float, *, crowded: bool) -> list[Act]:
@@ -38,11 +45,12 @@ def make_agenda(random: Random, now: float, *, crowded: bool) -> list[Act]:
     spread = 0.4 if crowded else random.choice((2, 60, 600))
     for number in range(1 if crowded else random.choice((1, 2, 2, 3))):
         key, when, lineup = f"lineups/day {number} é.csv", now, None
+        is_mapped = random.random() < 0.15
         for _ in range(random.choice((1, 1, 2, 3))):
             when += random.uniform(0, spread)
             lineup = make_lineup(random, f"no. {number}", lineup)
             runs = ("nightly",) if random.random() < 0.08 else ()
-            acts.append(Act(when, UPLOAD, key, lineup, runs))
+            acts.append(Act(when, UPLOAD, key, lineup, runs, is_mapped))
             if random.random() < 0.1:
                 acts.append(Act(when + random.uniform(0, spread), INGEST, key))
         if random.random() < 0.1:

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Protocol
 
 from festival.ingest.events import files_of_message
+from festival.ingest.mappings import SIDECAR
 from festival.ingest.settings import Settings
 from festival.lineup.limits import Limits
 
@@ -33,6 +34,8 @@ from .people import (
     DEAD_QUEUE,
     DELETE,
     INGEST,
+    MAPPING,
+    MARK,
     QUEUE,
     UPLOADS,
     Act,
@@ -152,12 +155,15 @@ class World:
 
     def _upload(self, act: Act) -> None:
         assert act.lineup is not None
+        if act.is_mapped and act.key not in self.record.uploads:
+            self.backend.put(UPLOADS, act.key + SIDECAR, MAPPING)
         version = self.backend.put(UPLOADS, act.key, act.lineup.body)
-        self.record.uploads[act.key].append(Upload(version, act.lineup))
+        mark = MARK if act.is_mapped else ""
+        self.record.uploads[act.key].append(Upload(version + mark, act.lineup))
         named = [(act.key, version if self._versioned else "")]
         if self._versioned and self.random.random() < 0.1:  # one message may be about several
             named += [
-                (key, uploads[-1].version)
+                (key, uploads[-1].version.removesuffix(MARK))
                 for key, uploads in self.record.uploads.items()
                 if uploads[-1].lineup is not None and key != act.key
             ]
@@ -391,9 +397,11 @@ class World:
             self._agenda[0] = replace(first, when=min(first.when, self.clock.now))
         elif operation == "GetObject":
             bucket, key = request.bucket_and_key
-            if bucket == UPLOADS:
-                newest = self.record.uploads[key][-1].version
-                invocation.reading[f"{bucket}/{key}"] = request.query.get("versionId", newest)
+            if bucket == UPLOADS and not key.endswith(SIDECAR):
+                read = request.query.get("versionId", "")
+                versions = [each.version for each in self.record.uploads[key]]
+                named = [version for version in versions if version.startswith(read)]
+                invocation.reading[f"{bucket}/{key}"] = named[-1]
         elif operation == "BatchWriteItem":
             self._note_writes(invocation, request, number)
         elif operation == "Publish":
