@@ -54,31 +54,28 @@ def cost_by_component(bills: Mapping[int, Sequence[Line]], *, month: int) -> Fig
     return figure
 
 
-def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread, shards: int) -> Figure:
+def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread) -> Figure:
     """Seconds of one ingest against the rows of the file, by what they are spent on.
 
-    One line for each of processor, requests and hottest partition, the latter with the stack's
-    shards (the constant POPULARITY, if there is one) and with `shards`; the time-out across.
+    One line for each of processor, requests and hottest partition; the time-out across.
     """
-    before = [stack.ingest_time(count, spread) for count in rows]
-    after = [stack.ingest_time(count, spread, shards=shards) for count in rows]
+    times = [stack.ingest_time(count, spread) for count in rows]
     lines = [
-        (f"hottest partition: {before[0].hottest}", [time.partitions for time in before]),
-        (f"the same, {shards} shards: {after[0].hottest}", [time.partitions for time in after]),
-        (f"processor at {stack.memory_mb} MB", [time.processor for time in before]),
-        ("requests to DynamoDB", [time.requests for time in before]),
+        (f"hottest partition: {times[0].hottest}", [time.partitions for time in times]),
+        (f"processor at {stack.memory_mb} MB", [time.processor for time in times]),
+        ("requests to DynamoDB", [time.requests for time in times]),
     ]
     with picture(9.5, 4.6) as (figure, axes):
         for number, (_, seconds) in enumerate(lines):
             _line(axes, rows, seconds, number)
-        axes.plot(rows, [time.seconds for time in before], color=INK, linewidth=3)
+        axes.plot(rows, [time.seconds for time in times], color=INK, linewidth=3)
         axes.axhline(LAMBDA_TIMEOUT, color=QUIET, linewidth=1)
         axes.text(rows[0], LAMBDA_TIMEOUT * 1.15, "the function's time-out, 300 s", color=QUIET)
         _log_axes(axes, "Rows in the file", "Seconds")
         axes.yaxis.set_major_formatter(FuncFormatter(_plain))
         axes.set_ylim(bottom=COLD_START_SECONDS / 10)
         ends = [(name, seconds[-1]) for name, seconds in lines]
-        _end_labels(axes, rows[-1], [*ends, ("ingest (black)", before[-1].seconds)])
+        _end_labels(axes, rows[-1], [*ends, ("ingest (black)", times[-1].seconds)])
         axes.set_title("How long an ingest takes, and what decides it")
     return figure
 

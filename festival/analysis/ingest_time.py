@@ -34,10 +34,10 @@ class Spread:
     stage: float = 1 / 4
     popularity: float = 1.0
 
-    def hottest(self, shards: int = 1) -> tuple[str, float]:
+    def hottest(self) -> tuple[str, float]:
         """The fullest partition key, and its share of the rows."""
         shares = {
-            "PopularityIndex": self.popularity / shards,
+            "PopularityIndex": self.popularity,
             "DateIndex": self.date,
             "StageIndex": self.stage,
             "table": self.performer,
@@ -88,7 +88,6 @@ def ingest_time(
     *,
     memory_mb: int = 256,
     spread: Spread | None = None,
-    shards: int = 1,
     rows_per_cpu_second: float = ROWS_PER_CPU_SECOND,
     request_seconds: float = REQUEST_SECONDS,
     lanes: int = LANES,
@@ -99,7 +98,7 @@ def ingest_time(
     can use. The partitions' part is the rows of the fullest key at 1,000 WRU/s, or all rows at the
     4,000 WRU/s of a new table; `partitions.simulate` looks at the real order of a real file.
     """
-    name, share = (spread or Spread()).hottest(shards)
+    name, share = (spread or Spread()).hottest()
     return IngestTime(
         processor=rows / (rows_per_cpu_second * min(1.0, memory_mb / MB_PER_VCPU)),
         requests=-(-rows // MAX_BATCH_ITEMS) / lanes * request_seconds,

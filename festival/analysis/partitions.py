@@ -7,7 +7,7 @@ worst case; neither can be counted on for a spike that is over within minutes.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from zlib import crc32
@@ -15,8 +15,8 @@ from zlib import crc32
 from festival.analysis.capacity import put_units
 from festival.analysis.ingest_time import NEW_TABLE_LIMIT, PARTITION_LIMIT
 from festival.lineup.model import Performance
-from festival.table.item import popularity_bucket, to_item
-from festival.table.schema import DATE_INDEX, POPULARITY_INDEX, STAGE_INDEX
+from festival.table.item import to_item
+from festival.table.schema import DATE_INDEX, POPULARITY_BUCKET, POPULARITY_INDEX, STAGE_INDEX
 
 NEW_PARTITIONS = NEW_TABLE_LIMIT // PARTITION_LIMIT
 # "On-demand capacity mode": more than double the previous peak within 30 minutes may be throttled.
@@ -47,7 +47,6 @@ class Load:
 class PartitionRun:
     """What the simulation saw: the time of all rows, and the busiest keys, busiest first."""
 
-    shards: int
     rows: int
     seconds: float
     loads: tuple[Load, ...]
@@ -57,13 +56,13 @@ class PartitionRun:
         return self.rows / self.seconds if self.seconds else 0.0
 
 
-def row_writes(performance: Performance, *, shards: int = 1) -> list[Write]:
+def row_writes(performance: Performance) -> list[Write]:
     """The writes of one new row: where, partition key, WRU."""
-    units = put_units(to_item(performance, shards=shards))
+    units = put_units(to_item(performance))
     keys = {
         DATE_INDEX.name: performance.date,
         STAGE_INDEX.name: performance.stage,
-        POPULARITY_INDEX.name: popularity_bucket(performance, shards),
+        POPULARITY_INDEX.name: POPULARITY_BUCKET,
     }
     on_indexes = [(name, keys[name], wru) for name, wru in units.indexes.items()]
     return [(TABLE, performance.performer, units.table), *on_indexes]
@@ -72,7 +71,6 @@ def row_writes(performance: Performance, *, shards: int = 1) -> list[Write]:
 def simulate(
     performances: Iterable[Performance],
     *,
-    shards: int = 1,
     partitions: int = NEW_PARTITIONS,
     rows_per_second: float = float("inf"),
     in_flight: int = ROWS_IN_FLIGHT,
@@ -84,7 +82,7 @@ def simulate(
     of every index it is in has the units left; otherwise it waits, and with `in_flight` rows
     waiting, so does the file. `rows_per_second` is what the writer itself can do.
     """
-    rows = [row_writes(performance, shards=shards) for performance in performances]
+    rows = [row_writes(performance) for performance in performances]
     most = rows_per_second / SLICES
     waiting: list[list[Write]] = []
     position = slices = 0
@@ -103,16 +101,7 @@ def simulate(
         slices += 1
         last = min(1.0, max(budget.fullest(), written / most))
     seconds = (slices - 1 + last) / SLICES if slices else 0.0
-    return PartitionRun(shards, len(rows), seconds, _loads(rows))
-
-
-def compare(orders: Mapping[str, Sequence[Performance]], shards: int) -> dict[str, PartitionRun]:
-    """Each order of rows with the constant POPULARITY, and then with so many shards."""
-    return {
-        f"{name}, {'constant' if count == 1 else f'{count} shards'}": simulate(rows, shards=count)
-        for count in dict.fromkeys((1, shards))
-        for name, rows in orders.items()
-    }
+    return PartitionRun(len(rows), seconds, _loads(rows))
 
 
 def repeated(performances: Sequence[Performance], rows: int) -> list[Performance]:

@@ -38,12 +38,12 @@ class RowProfile:
         return self.table_units + sum(self.index_units.values())
 
 
-def row_profile(performances: Iterable[Performance], *, shards: int = 1) -> RowProfile:
+def row_profile(performances: Iterable[Performance]) -> RowProfile:
     """The average row of a real lineup. Raises FestivalError where there is no performance."""
     rows = list(performances)
     if not rows:
         raise FestivalError("a cost per row needs at least one performance; the lineup has none")
-    items = [to_item(row, shards=shards) for row in rows]
+    items = [to_item(row) for row in rows]
     units = [put_units(item) for item in items]
     return RowProfile(
         item_bytes=_mean(item_size(item) for item in items),
@@ -89,7 +89,6 @@ class Stack:
 
     memory_mb: int = 256
     rows_per_cpu_second: float = ROWS_PER_CPU_SECOND
-    shards: int = 1
     metrics: int = 5
     alarms: int = 7
     dashboards: int = 1
@@ -98,13 +97,12 @@ class Stack:
     log_days: int = 30
     old_version_days: int = 30
 
-    def ingest_time(self, rows: float, spread: Spread, *, shards: int | None = None) -> IngestTime:
-        """How long a file of so many rows takes here, or with another number of shards."""
+    def ingest_time(self, rows: float, spread: Spread) -> IngestTime:
+        """How long a file of so many rows takes here."""
         return ingest_time(
             rows,
             memory_mb=self.memory_mb,
             spread=spread,
-            shards=shards or self.shards,
             rows_per_cpu_second=self.rows_per_cpu_second,
         )
 

@@ -35,7 +35,6 @@ def test_the_functions_memory_and_log_retention_are_the_templates(template):
     parameters = template["Parameters"]
     assert parameters["FunctionMemory"]["Default"] == Stack().memory_mb
     assert parameters["LogRetentionDays"]["Default"] == Stack().log_days
-    assert parameters["PopularityShards"]["Default"] == Stack().shards
     assert (parameters["TopicKeyArn"]["Default"] != "") == Stack().topic_key
 
 

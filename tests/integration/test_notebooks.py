@@ -143,7 +143,7 @@ def test_validate_in_strict_mode_fails_the_run_after_it_has_shown_everything(wor
 
 def test_the_cost_model_runs_with_other_parameters(world):
     executed = world.run(
-        "cost_model", region="eu-west-1", rows_per_day=250_000, months=3, memory=1024, shards=4
+        "cost_model", region="eu-west-1", rows_per_day=250_000, months=3, memory=1024
     )
     assert "Prices of eu-west-1 as of" in executed.text("prices-said")
     assert "Month 3 costs $" in executed.text("bill-said")

@@ -131,12 +131,9 @@ def test_cost_by_component_is_on_two_logarithmic_axes():
     assert any(text.get_text() == "DynamoDB writes" for text in axes.texts)
 
 
-def test_time_to_ingest_shows_the_hot_partition_before_and_after_sharding():
-    figure = cost_charts.time_to_ingest(
-        [100, 10_000, 1_000_000], stack=Stack(), spread=Spread(), shards=8
-    )
+def test_time_to_ingest_names_the_hottest_partition():
+    figure = cost_charts.time_to_ingest([100, 10_000, 1_000_000], stack=Stack(), spread=Spread())
     assert "hottest partition: PopularityIndex" in texts(figure)
-    assert "the same, 8 shards: DateIndex" in texts(figure)
 
 
 def test_partition_runs_say_seconds_and_the_busiest_key():

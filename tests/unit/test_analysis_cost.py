@@ -106,8 +106,8 @@ def test_an_ingest_waits_for_the_popularity_partition_before_anything_else():
     assert took.decided_by == "the hottest partition (PopularityIndex)"
 
 
-def test_sharding_helps_until_the_next_hottest_key():
-    took = ingest_time(90_000, shards=10, spread=Spread(date=0.5, popularity=0.9), memory_mb=1769)
+def test_where_few_rows_have_a_popularity_the_fullest_date_decides():
+    took = ingest_time(90_000, spread=Spread(date=0.5, popularity=0.1), memory_mb=1769)
     assert took.hottest == "DateIndex"
     assert took.partitions == pytest.approx(45)
 

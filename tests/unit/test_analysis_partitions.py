@@ -37,15 +37,14 @@ def test_rows_without_popularity_pass_while_the_others_wait():
     assert simulate(rows).seconds == pytest.approx(2.0, abs=0.1)
 
 
-def test_shards_make_way_until_the_table_is_at_its_own_limit():
-    rows = lineup(8000)
-    assert simulate(rows, shards=16).seconds < simulate(rows).seconds / 2
+def test_without_popularity_the_keys_spread_over_the_partitions():
+    assert simulate(lineup(8000, popularity=None)).seconds < simulate(lineup(8000)).seconds / 2
 
 
-def test_a_file_sorted_by_date_stays_at_one_partition_however_many_shards():
-    rows = lineup(4000, dates=2)
-    mixed = simulate(rows, shards=16)
-    one_by_one = simulate(sorted(rows, key=lambda row: row.date), shards=16)
+def test_a_file_sorted_by_date_stays_at_one_partition_even_without_popularity():
+    rows = lineup(4000, dates=2, popularity=None)
+    mixed = simulate(rows)
+    one_by_one = simulate(sorted(rows, key=lambda row: row.date))
     assert one_by_one.seconds == pytest.approx(4.0, abs=0.5)
     assert mixed.seconds <= one_by_one.seconds
 
