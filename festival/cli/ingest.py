@@ -76,8 +76,7 @@ def from_here(
     settings: Settings, file: str, table: str | None, blocks: Iterable[Block]
 ) -> IngestReport:
     """A file of this machine, or standard input, into the table."""
-    name, shards = settings.table_name(table), settings.popularity_shards(table)
-    open_writer = writer_opener(settings.clients.dynamodb, name, shards)
+    open_writer = writer_opener(settings.clients.dynamodb, settings.table_name(table))
     with open_writer(Path(file).name, math.inf) as writer:
         return ingest_blocks_directly(blocks, file, writer)
 
@@ -88,13 +87,10 @@ def from_s3(
     """The current version of an object into the table, under its lease."""
     event = event_of(file)
     clients, outputs = settings.clients, settings.outputs
-    open_writer = writer_opener(
-        clients.dynamodb, settings.table_name(table), outputs.popularity_shards
-    )
     means = Means(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, outputs.ledger_table),
-        open_writer=open_writer,
+        open_writer=writer_opener(clients.dynamodb, settings.table_name(table)),
         reports=Reports(clients.s3, outputs.reports_bucket),
         mailer=mailer,
         mapping=mapping_of(default_mapping(settings)),

@@ -66,8 +66,7 @@ def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_j
 @question
 def popular(above: int, table: str | None, as_json: bool) -> None:
     """The performances with a popularity above N, most popular first."""
-    shards = Settings.from_environment().popularity_shards(table)
-    show(access.more_popular_than(above, shards), table, as_json)
+    show(access.more_popular_than(above), table, as_json)
 
 
 def show(pattern: access.AccessPattern, table: str | None, as_json: bool) -> None:

@@ -68,7 +68,6 @@ def reconciler_of(settings: Settings) -> Reconciler:
         table=settings.table_name(None),
         ledger_table=outputs.ledger_table,
         reports_bucket=outputs.reports_bucket,
-        shards=outputs.popularity_shards,
     )
 
 

@@ -44,7 +44,3 @@ class Settings:
     def table_name(self, named: str | None) -> str:
         """`--table`, else FESTIVAL_TABLE, else the stack's."""
         return named or self.table or self.outputs.table
-
-    def popularity_shards(self, named: str | None) -> int:
-        """What the stack says, and 1 for a table that was named without a stack."""
-        return 1 if named or self.table else self.outputs.popularity_shards

@@ -77,7 +77,7 @@ def means_of(settings: Settings, clients: Clients) -> Means:
     return Means(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, settings.ledger_table),
-        open_writer=writer_opener(clients.dynamodb, settings.table, settings.popularity_shards),
+        open_writer=writer_opener(clients.dynamodb, settings.table),
         reports=Reports(clients.s3, settings.reports_bucket),
         mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
         on_upload=_on_upload(settings, clients) if settings.reconcile_on_upload else None,
@@ -96,6 +96,5 @@ def _on_upload(settings: Settings, clients: Clients) -> "OnUpload":
         table=settings.table,
         ledger_table=settings.ledger_table,
         reports_bucket=settings.reports_bucket,
-        shards=settings.popularity_shards,
     )
     return OnUpload(reconciler, settings.reconcile_guard_percent)

@@ -87,14 +87,14 @@ class Reconciler:
 
     @classmethod
     def of(
-        cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str, shards: int
+        cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str
     ) -> "Reconciler":
         """For a stack's tables and its reports bucket, by name."""
         return cls(
             clients.s3,
             Ledger(clients.dynamodb, ledger_table),
             KeyLists(clients.s3, reports_bucket),
-            Items(clients.dynamodb, table, shards),
+            Items(clients.dynamodb, table),
         )
 
     def versions(self, file: str) -> Versions:

@@ -29,7 +29,6 @@ class Items:
 
     client: Any
     table: str
-    shards: int = 1
     sleep: Callable[[float], object] = time.sleep
 
     def delete(self, row: Performance, file: str) -> str:
@@ -38,8 +37,7 @@ class Items:
 
     def hand_over(self, row: Performance, file: str, other: str) -> str:
         """Give an item the values that another file has for it; outcomes as of `delete`."""
-        item = to_item(row, source=other, shards=self.shards)
-        return self._change(self.client.put_item, {"Item": item}, file)
+        return self._change(self.client.put_item, {"Item": to_item(row, source=other)}, file)
 
     def sources(self, rows: Sequence[Performance]) -> dict[Key, str]:
         """Whose the performances are that are in the table, read consistently."""

@@ -17,7 +17,6 @@ class Settings:
     queue_url: str
     max_receive_count: int = 5
     maximum_concurrency: int = 2
-    popularity_shards: int = 1
     reconcile_on_upload: bool = False
     reconcile_guard_percent: int = 30
     function_name: str = "festival"
@@ -36,7 +35,6 @@ class Settings:
                 queue_url=environment["QUEUE_URL"],
                 max_receive_count=int(environment.get("MAX_RECEIVE_COUNT", 5)),
                 maximum_concurrency=int(environment.get("MAXIMUM_CONCURRENCY", 2)),
-                popularity_shards=int(environment.get("POPULARITY_SHARDS", 1)),
                 reconcile_on_upload=environment.get("RECONCILE_ON_UPLOAD", "no") == "yes",
                 reconcile_guard_percent=int(environment.get("RECONCILE_GUARD_PERCENT", 30)),
                 function_name=environment.get("AWS_LAMBDA_FUNCTION_NAME", "festival"),

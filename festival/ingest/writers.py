@@ -7,7 +7,7 @@ from festival.table.connection import Connection
 from festival.table.writer import BulkWriter
 
 
-def writer_opener(client: Any, table: str, shards: int = 1) -> Callable[[str, float], BulkWriter]:
+def writer_opener(client: Any, table: str) -> Callable[[str, float], BulkWriter]:
     """A function of a file's name and a deadline (monotonic seconds) that opens its writer.
 
     The connection is made at the first call and kept for the next.
@@ -17,6 +17,6 @@ def writer_opener(client: Any, table: str, shards: int = 1) -> Callable[[str, fl
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
             connections.append(Connection.from_client(client))
-        return BulkWriter(connections[0], table, source=source, shards=shards, deadline=deadline)
+        return BulkWriter(connections[0], table, source=source, deadline=deadline)
 
     return open_writer

@@ -48,9 +48,7 @@ def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) 
         Means(
             s3=clients.s3,
             ledger=Ledger(clients.dynamodb, outputs.ledger_table),
-            open_writer=writer_opener(
-                clients.dynamodb, table or outputs.table, outputs.popularity_shards
-            ),
+            open_writer=writer_opener(clients.dynamodb, table or outputs.table),
             reports=Reports(clients.s3, outputs.reports_bucket),
             mapping=mapping_of(default),
         )

@@ -52,7 +52,6 @@ class BulkEngine:
     ingestor: Ingestor
     dynamodb: Any
     table: str
-    shards: int = 1
     write_units: int = NEW_TABLE_LIMIT
     say: Callable[[str], None] = silent
     sleep: Callable[[float], object] = time.sleep
@@ -96,7 +95,7 @@ class BulkEngine:
     def _prepare(
         self, files: Sequence[FileEvent], again: bool, leases: HeldLeases
     ) -> tuple[Load, list[FileEvent]]:
-        reader = LoadReader(self.ingestor.means, leases, self.table, self.shards, self.write_units)
+        reader = LoadReader(self.ingestor.means, leases, self.table, self.write_units)
         try:
             load, aside = reader.prepare(files, files[0].run, again)
             if load.files:

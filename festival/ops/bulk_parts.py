@@ -121,7 +121,7 @@ def last_of_each_key(rows: Iterable[tuple[int, Performance]]) -> list[Line]:
 
 
 def write_part(
-    lines: Sequence[Line], sources: Sequence[str], shards: int, items: IO[bytes], index: IO[bytes]
+    lines: Sequence[Line], sources: Sequence[str], items: IO[bytes], index: IO[bytes]
 ) -> None:
     """A part's lines, shuffled: as DynamoDB JSON to `items`, and where each is from to `index`.
 
@@ -132,7 +132,7 @@ def write_part(
     Random(len(shuffled)).shuffle(shuffled)
     with gzip.open(items, "wt", 6, "ascii", newline="\n") as item_lines:
         for line in shuffled:
-            item = to_item(line.performance, source=sources[line.number], shards=shards)
+            item = to_item(line.performance, source=sources[line.number])
             item_lines.write(json.dumps({"Item": item}, separators=(",", ":")) + "\n")
     with gzip.open(index, "wt", 6, "ascii", newline="\n") as index_lines:
         for line in shuffled:

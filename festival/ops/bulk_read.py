@@ -53,7 +53,6 @@ class LoadReader:
     means: Means
     leases: HeldLeases
     table: str
-    shards: int
     write_units: int
 
     def prepare(
@@ -167,7 +166,7 @@ class LoadReader:
     def _put(self, load: Load, part: int, lines: Sequence[Line]) -> None:
         sources = [file.file for file in load.files]
         with tempfile.TemporaryFile() as items, tempfile.TemporaryFile() as index:
-            write_part(lines, sources, self.shards, items, index)
+            write_part(lines, sources, items, index)
             for stored, key in ((index, load.index_key(part)), (items, load.items_key(part))):
                 stored.seek(0)
                 self.means.s3.put_object(Bucket=load.bucket, Key=key, Body=stored)

@@ -114,8 +114,7 @@ def pick_engine(
         return QueueEngine(queues, ingestor.means, workers_of(clients, outputs)), why
     if wanted == BULK:
         require_bulk(clients.dynamodb)
-        shards = outputs.popularity_shards
-        return BulkEngine(ingestor, clients.dynamodb, table, shards, say=say), why
+        return BulkEngine(ingestor, clients.dynamodb, table, say=say), why
     if wanted == DIRECT:
         return DirectEngine(ingestor, files_at_once), why
     raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT}, {QUEUE} or {BULK}")

@@ -30,7 +30,6 @@ class StackOutputs:
     queue_url: str
     dead_letter_queue_url: str
     function: str
-    popularity_shards: int = 1
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str]) -> "StackOutputs":
@@ -46,7 +45,6 @@ class StackOutputs:
                 queue_url=outputs["QueueUrlOut"],
                 dead_letter_queue_url=outputs["DeadLetterQueueUrlOut"],
                 function=outputs["FunctionNameOut"],
-                popularity_shards=int(outputs["PopularityShardsOut"]),
             )
         except KeyError as missing:
             raise FestivalError(

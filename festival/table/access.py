@@ -21,7 +21,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
 from festival.lineup.values import clean
 from festival.table.faults import failure, in_one_line
-from festival.table.item import Item, from_item, popularity_buckets
+from festival.table.item import Item, from_item
 from festival.table.moments import (
     FESTIVAL_DAY_ENDS,
     asked_day,
@@ -33,6 +33,7 @@ from festival.table.moments import (
 from festival.table.schema import (
     DATE_INDEX,
     PARTITION_KEY,
+    POPULARITY_BUCKET,
     POPULARITY_INDEX,
     STAGE_INDEX,
     Index,
@@ -181,22 +182,17 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     return AccessPattern(question, queries, _by_start, is_on)
 
 
-def more_popular_than(minimum: int, shards: int = 1) -> AccessPattern:
-    """The performances with a popularity above a minimum, most popular first.
-
-    With `shards` > 1 (what the table was written with) one Query for each partition of the index.
-    """
-    queries = tuple(
-        KeyQuery(
-            POPULARITY_INDEX.name,
-            "#bucket = :bucket AND #popularity > :minimum",
-            {"#bucket": POPULARITY_INDEX.partition_key, "#popularity": POPULARITY_INDEX.sort_key},
-            {":bucket": {"S": bucket}, ":minimum": {"N": str(minimum)}},
-            forward=False,
-        )
-        for bucket in popularity_buckets(shards)
+def more_popular_than(minimum: int) -> AccessPattern:
+    """The performances with a popularity above a minimum, most popular first."""
+    query = KeyQuery(
+        POPULARITY_INDEX.name,
+        "#bucket = :bucket AND #popularity > :minimum",
+        {"#bucket": POPULARITY_INDEX.partition_key, "#popularity": POPULARITY_INDEX.sort_key},
+        {":bucket": {"S": POPULARITY_BUCKET}, ":minimum": {"N": str(minimum)}},
+        forward=False,
     )
-    return AccessPattern(f"performances with a popularity above {minimum}", queries, _by_popularity)
+    question = f"performances with a popularity above {minimum}"
+    return AccessPattern(question, (query,), _by_popularity)
 
 
 def ask(client: Any, table: str, pattern: AccessPattern) -> Iterator[Page]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from zlib import crc32
 
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, Rejection, clock, wall_clock
@@ -28,9 +27,7 @@ _SHOWN_CHARACTERS = 100
 _SURELY_SMALL = 250
 
 
-def attributes(
-    performance: Performance, *, source: str | None = None, shards: int = 1
-) -> dict[str, str | int]:
+def attributes(performance: Performance, *, source: str | None = None) -> dict[str, str | int]:
     """The table's attributes of a performance, in the table's order.
 
     `StartTime` and `EndTime` are what a clock on the wall shows; the keys (`Performance`,
@@ -52,17 +49,17 @@ def attributes(
     }
     if popularity is not None:
         plain["Popularity"] = popularity
-        plain["PopularityBucket"] = popularity_bucket(performance, shards)
+        plain["PopularityBucket"] = POPULARITY_BUCKET
     if source is not None:
         plain["Source"] = source
     return plain
 
 
-def to_item(performance: Performance, *, source: str | None = None, shards: int = 1) -> Item:
+def to_item(performance: Performance, *, source: str | None = None) -> Item:
     """The performance as DynamoDB's typed attributes, `{"Stage": {"S": "Pyramid Stage"}, …}`."""
     return {
         name: {"N": str(value)} if isinstance(value, int) else {"S": value}
-        for name, value in attributes(performance, source=source, shards=shards).items()
+        for name, value in attributes(performance, source=source).items()
     }
 
 
@@ -87,24 +84,6 @@ def from_item(item: Mapping[str, Mapping[str, str]]) -> Performance:
         raise FestivalError(
             f"item {key}: no usable {cause}; expected a performance. Ingest its lineup again"
         ) from cause
-
-
-def popularity_bucket(performance: Performance, shards: int) -> str:
-    """The partition of PopularityIndex a performance is in: the constant, or one of its shards.
-
-    The shard is a hash of the key, so that writing a row again never moves it.
-    """
-    if shards <= 1:
-        return POPULARITY_BUCKET
-    text = f"{performance.performer}\0{performance.sort_key}"
-    return f"{POPULARITY_BUCKET}#{crc32(text.encode('utf-8', 'surrogatepass')) % shards}"
-
-
-def popularity_buckets(shards: int) -> tuple[str, ...]:
-    """Every partition of PopularityIndex when it has this many shards."""
-    if shards <= 1:
-        return (POPULARITY_BUCKET,)
-    return tuple(f"{POPULARITY_BUCKET}#{shard}" for shard in range(shards))
 
 
 def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
@@ -172,14 +151,13 @@ def rejection(performance: Performance, field: str, value: str, reason: str) -> 
     return Rejection(performance.line, field, shown, reason, original)
 
 
-def put_request_encoder(
-    *, source: str | None = None, shards: int = 1
-) -> Callable[[Performance], str]:
+def put_request_encoder(*, source: str | None = None) -> Callable[[Performance], str]:
     """A function from a performance to the ASCII JSON text of its PutRequest.
 
     Same content as `{"PutRequest": {"Item": to_item(…)}}`, built by hand because a function on a
     seventh of a CPU spends more time in json.dumps of nested dicts than in everything else.
     """
+    bucket = f',"PopularityBucket":{{"S":"{POPULARITY_BUCKET}"}}'
     tail = "}}}" if source is None else f',"Source":{{"S":{_quoted(source)}}}}}}}}}'
 
     def encode(performance: Performance) -> str:
@@ -189,8 +167,7 @@ def put_request_encoder(
         begins = _clock(start)
         rank = ""
         if popularity is not None:
-            bucket = POPULARITY_BUCKET if shards <= 1 else popularity_bucket(performance, shards)
-            rank = f',"Popularity":{{"N":"{popularity}"}},"PopularityBucket":{{"S":"{bucket}"}}'
+            rank = f',"Popularity":{{"N":"{popularity}"}}{bucket}'
         return (
             f'{{"PutRequest":{{"Item":{{"Performer":{{"S":{encode_basestring_ascii(performer)}}},'
             f'"Performance":{{"S":"{day_text}#{begins}#{stage_text[1:]}}},'

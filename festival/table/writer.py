@@ -67,7 +67,6 @@ class BulkWriter:
         table: str,
         *,
         source: str | None = None,
-        shards: int = 1,
         lanes: int = 16,
         deadline: float | None = None,
         patience: float = 60.0,
@@ -78,7 +77,7 @@ class BulkWriter:
         self._connection = connection
         self._table = table
         self._source = source
-        self._encode = put_request_encoder(source=source, shards=shards)
+        self._encode = put_request_encoder(source=source)
         self.deadline = float("inf") if deadline is None else deadline
         self._patience = patience
         self._clock = clock

@@ -45,12 +45,12 @@ def test_a_stack_lives_and_dies_and_lives_again(aws: EmbeddedAws):
     assert plan(session, WISHES).change_set is None, "deploying again finds nothing to change"
     assert read_outputs(session) == outputs
 
-    wider = Wishes(parameters={"PopularityShards": "4"})
-    planned = plan(session, wider)
+    planned = plan(session, Wishes(parameters={"LogLevel": "DEBUG"}))
     assert not planned.creates
     assert [change.resource for change in planned.changes] == ["IngestFunction"]
     assert list(execute(session, planned))[-1].status == "UPDATE_COMPLETE"
-    assert read_outputs(session).popularity_shards == 4
+    deployed = find_stack(session.client("cloudformation"), WISHES.stack)
+    assert deployed is not None and deployed.parameters["LogLevel"] == "DEBUG"
 
     assert not plan_teardown(session).holding_data
     assert list(teardown(session, plan_teardown(session)))[-1].status == "DELETE_COMPLETE"
@@ -68,7 +68,7 @@ def test_an_interrupted_or_refused_plan_is_no_obstacle(aws: EmbeddedAws):
     discard(session, plan(session, WISHES))
     assert stack_status(aws) is None
     aws.deploy()
-    changed = Wishes(parameters={"PopularityShards": "4"})
+    changed = Wishes(parameters={"LogLevel": "DEBUG"})
     plan(session, changed)
     assert list(execute(session, plan(session, changed)))[-1].status == "UPDATE_COMPLETE"
 

@@ -137,7 +137,7 @@ def test_the_wheels_are_for_the_python_that_the_build_asks_for(night: Night, tmp
 
 
 def test_what_is_scheduled_stays_scheduled_with_the_next_deployment(night: Night):
-    planned = plan(night.session, Wishes(parameters={"PopularityShards": "2"}))
+    planned = plan(night.session, Wishes(parameters={"LogLevel": "DEBUG"}))
     assert [change.resource for change in planned.changes] == ["IngestFunction"]
 
 

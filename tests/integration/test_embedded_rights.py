@@ -54,7 +54,7 @@ class Season:
 
     def deploy(self) -> None:
         self.record("festival deploy", "deploy", "--yes", "--email", "ops@festival.example")
-        self.record("festival deploy, once more", "deploy", "--yes", "-p", "PopularityShards", "2")
+        self.record("festival deploy, once more", "deploy", "--yes", "-p", "LogLevel", "DEBUG")
         self.outputs = read_outputs(self.aws.session())
         self.s3: Any = self.aws.session().client("s3")
         self.uploads = f"s3://{self.outputs.upload_bucket}/"

@@ -57,7 +57,6 @@ class Kit:
             table=outputs.table,
             ledger_table=outputs.ledger_table,
             reports_bucket=outputs.reports_bucket,
-            shards=1,
         )
         self.ledger = self.reconciler.ledger
 

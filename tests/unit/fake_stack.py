@@ -17,7 +17,7 @@ DECLARED = [
     {"ParameterKey": "DeploymentBucketName", "Description": "Holds the zip."},
     {"ParameterKey": "LambdaZipKey", "Description": "Key of the zip."},
     {"ParameterKey": "EmailAddress", "Description": "Who is told."},
-    {"ParameterKey": "PopularityShards", "Description": "Partitions.", "DefaultValue": "1"},
+    {"ParameterKey": "LogLevel", "Description": "The least line.", "DefaultValue": "INFO"},
 ]
 
 Event = tuple[str, str, str]  # resource, status, reason

@@ -6,7 +6,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,25 +109,24 @@ def test_nothing_is_refused_before_dynamodb_has_seen_it(tmp_path):
     assert (outcome.rejections, outcome.unwritten, writer.stopped) == ((), (), "")
 
 
-@pytest.mark.parametrize("shards", [1, 8])
-def test_an_object_has_the_items_that_every_other_way_in_writes(shards):
+def test_an_object_has_the_items_that_every_other_way_in_writes():
     lines = [Line(0, BJORK), Line(1, NOBODY, frozenset({0}))]
     items, index = io.BytesIO(), io.BytesIO()
-    write_part(lines, ["up/a.csv", "up/b.csv"], shards, items, index)
+    write_part(lines, ["up/a.csv", "up/b.csv"], items, index)
     text = gzip.decompress(items.getvalue()).decode()
     assert text.count("\n") == 2
     found = [json.loads(line)["Item"] for line in text.splitlines()]
     index.seek(0)
     places = list(read_lines(index))
     by_line = {places[n][1]: (found[n], places[n]) for n in range(2)}
-    assert by_line[2] == (to_item(BJORK, source="up/a.csv", shards=shards), [0, 2])
-    assert by_line[3] == (to_item(NOBODY, source="up/b.csv", shards=shards), [1, 3, 0])
+    assert by_line[2] == (to_item(BJORK, source="up/a.csv"), [0, 2])
+    assert by_line[3] == (to_item(NOBODY, source="up/b.csv"), [1, 3, 0])
 
 
 def test_neighbouring_keys_are_shuffled():
     lines = [Line(0, BJORK._replace(start=minute, line=minute)) for minute in range(1000)]
     items, index = io.BytesIO(), io.BytesIO()
-    write_part(lines, ["a.csv"], 1, items, index)
+    write_part(lines, ["a.csv"], items, index)
     index.seek(0)
     order = [line for _, line in read_lines(index)]
     assert sorted(order) == list(range(1000))

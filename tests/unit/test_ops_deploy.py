@@ -37,15 +37,15 @@ def test_a_first_deployment_names_its_buckets_after_stack_account_and_region():
     assert values["UploadBucketName"] == "o240-festival-uploads-123456789012-eu-north-1"
     assert values["DeploymentBucketName"] == "festival-deployment-123456789012-eu-north-1"
     assert values["EmailAddress"] == "ops@festival.example"
-    assert "PopularityShards" not in values, "the template's own default holds"
+    assert "LogLevel" not in values, "the template's own default holds"
     assert request["ChangeSetType"] == "CREATE"
 
 
 def test_an_update_keeps_every_value_that_is_not_said_anew():
     known = {p["ParameterKey"]: "old" for p in DECLARED}
-    given = {"PopularityShards": "4"}
+    given = {"LogLevel": "DEBUG"}
     by_name = {p["ParameterKey"]: p for p in change_set_parameters(DECLARED, given, known, {})}
-    assert by_name["PopularityShards"]["ParameterValue"] == "4"
+    assert by_name["LogLevel"]["ParameterValue"] == "DEBUG"
     assert by_name["EmailAddress"] == {"ParameterKey": "EmailAddress", "UsePreviousValue": True}
 
 
@@ -54,7 +54,13 @@ def test_a_parameter_that_a_newer_template_brings_takes_its_default():
     names = {
         p["ParameterKey"] for p in change_set_parameters(DECLARED, {"LambdaZipKey": "k"}, known, {})
     }
-    assert "PopularityShards" not in names
+    assert "LogLevel" not in names
+
+
+def test_a_parameter_that_a_newer_template_has_no_more_is_not_passed_on():
+    known = {p["ParameterKey"]: "old" for p in DECLARED} | {"PopularityShards": "4"}
+    names = [p["ParameterKey"] for p in change_set_parameters(DECLARED, {}, known, {})]
+    assert names == [p["ParameterKey"] for p in DECLARED]
 
 
 def test_an_unknown_parameter_is_named_beside_the_known_ones():

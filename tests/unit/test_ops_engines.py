@@ -54,7 +54,7 @@ def test_without_a_fleet_this_process_takes_them_and_says_so():
     assert "no function reads this bucket into this table" in why
 
 
-OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table", popularity_shards=1)
+OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table")
 KNOWS = SimpleNamespace(
     dynamodb=SimpleNamespace(
         meta=SimpleNamespace(service_model=SimpleNamespace(operation_names=["PutItem"]))

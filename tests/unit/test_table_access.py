@@ -29,10 +29,8 @@ AFTER_HOURS = Performance("Bonobo", "Woods", "2024-06-28", 25 * 60 + 30, 27 * 60
 class FakeTable:
     """Answers Queries from a list of performances, as the indexes would, two items a page."""
 
-    def __init__(self, *performances, shards=1):
-        self.rows = [
-            (attributes(row, shards=shards), to_item(row, shards=shards)) for row in performances
-        ]
+    def __init__(self, *performances):
+        self.rows = [(attributes(row), to_item(row)) for row in performances]
         self.asked = []
 
     def query(self, **request):
@@ -68,8 +66,8 @@ class FakeTable:
         return True
 
 
-def performers(*performances, pattern, shards=1):
-    found = answer(FakeTable(*performances, shards=shards), "lineup", pattern)
+def performers(*performances, pattern):
+    found = answer(FakeTable(*performances), "lineup", pattern)
     return [performance.performer for performance in found]
 
 
@@ -160,11 +158,8 @@ def test_popularity_is_above_the_minimum_and_most_popular_first():
     assert performers(*lineup, pattern=more_popular_than(70)) == ["Björk", "Four Tet"]
 
 
-@pytest.mark.parametrize("shards", [1, 2, 7])
-def test_popularity_shards_are_merged_in_one_order(shards):
-    lineup = [BJORK._replace(performer=f"Artist {n:03}", popularity=n) for n in range(1, 101)]
-    found = performers(*lineup, pattern=more_popular_than(80, shards), shards=shards)
-    assert found == [f"Artist {n:03}" for n in range(100, 80, -1)]
+def test_popularity_is_one_query():
+    assert keys(more_popular_than(80)) == [("PopularityIndex", "POPULARITY", "80")]
 
 
 def test_a_name_is_asked_for_as_the_lineup_stores_it():
@@ -302,7 +297,7 @@ def refused(code, message=""):
 )
 def test_a_question_that_fails_says_which_table_and_why(error, kind, said):
     with pytest.raises(FestivalError) as caught:
-        answer(BrokenTable(error), "lineup", more_popular_than(80, shards=2))
+        answer(BrokenTable(error), "lineup", on_date("2024-06-28"))
     assert type(caught.value) is kind
     assert str(caught.value).startswith(said)
     assert "\n" not in str(caught.value)

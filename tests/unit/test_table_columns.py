@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.table.access import by_performer, more_popular_than, on_stage_at
+from festival.table.access import by_performer, on_date, on_stage_at
 from festival.table.columns import COLUMNS, read_columns, scan_in_parallel
 from festival.table.connection import Answer
 from festival.table.item import attributes, to_item
@@ -37,8 +37,8 @@ class FakePages:
         if fault:
             return fault
         values = request.get("ExpressionAttributeValues", {})
-        shard = values.get(":bucket", {}).get("S", "#0").rpartition("#")[2]
-        chain = self.chains[request.get("Segment", int(shard) if shard.isdecimal() else 0)]
+        next_day = values.get(":partition") == {"S": "2024-06-29"}
+        chain = self.chains[request.get("Segment", int(next_day))]
         number = int(request.get("ExclusiveStartKey", {"Performer": {"S": "0"}})["Performer"]["S"])
         page = {"Items": chain[number], "Count": len(chain[number])}
         if number + 1 < len(chain):
@@ -72,11 +72,13 @@ def test_pages_follow_one_another_to_the_end():
 
 
 def test_the_rows_of_several_queries_are_in_the_patterns_order():
-    even, odd = (
-        [items(ELBOW._replace(popularity=n)) for n in range(90 + k, 80, -2)] for k in (0, 1)
-    )
-    columns = read_columns(FakePages(even, odd), "lineup", more_popular_than(80, shards=2))
-    assert columns["Popularity"] == list(range(91, 80, -1))
+    night = [items(ELBOW._replace(start=minute)) for minute in range(1440, 1560, 20)]
+    morning = [
+        items(ELBOW._replace(date="2024-06-29", start=minute)) for minute in range(10, 120, 20)
+    ]
+    pattern = on_date("2024-06-28", "22:00", "02:00")
+    columns = read_columns(FakePages(night, morning), "lineup", pattern)
+    assert [minute % 1440 for minute in columns["StartMinutes"]] == list(range(0, 120, 10))
 
 
 def test_what_the_key_condition_cannot_say_is_left_out():

@@ -12,7 +12,6 @@ from festival.table.item import (
     attributes,
     from_item,
     item_size,
-    popularity_buckets,
     put_request_encoder,
     to_item,
     too_large,
@@ -33,7 +32,6 @@ performances = st.builds(
     line=st.just(0),
 )
 sources = st.none() | names
-shards = st.integers(1, 16)
 
 
 def test_a_set_that_ends_after_midnight_keeps_its_date_and_shows_a_wall_clock():
@@ -84,15 +82,20 @@ def test_numbers_are_typed_as_numbers_and_text_as_text():
     assert item["StartTime"] == {"S": "23:30"}
 
 
-@given(performances, sources, shards)
-def test_what_is_stored_comes_back_as_it_was(performance, source, shards):
-    assert from_item(to_item(performance, source=source, shards=shards)) == performance
+@given(performances, sources)
+def test_what_is_stored_comes_back_as_it_was(performance, source):
+    assert from_item(to_item(performance, source=source)) == performance
 
 
-@given(performances, sources, shards)
-def test_the_hand_written_json_says_what_the_item_says(performance, source, shards):
-    text = put_request_encoder(source=source, shards=shards)(performance)
-    item = to_item(performance, source=source, shards=shards)
+def test_an_item_that_an_earlier_version_wrote_into_a_shard_is_the_same_performance():
+    item = to_item(NIGHT_SET) | {"PopularityBucket": {"S": "POPULARITY#3"}}
+    assert from_item(item) == NIGHT_SET._replace(line=0)
+
+
+@given(performances, sources)
+def test_the_hand_written_json_says_what_the_item_says(performance, source):
+    text = put_request_encoder(source=source)(performance)
+    item = to_item(performance, source=source)
     assert text.isascii()
     assert json.loads(text) == {"PutRequest": {"Item": item}}
 
@@ -100,21 +103,6 @@ def test_the_hand_written_json_says_what_the_item_says(performance, source, shar
 def test_an_item_of_another_program_is_named_in_one_line():
     with pytest.raises(FestivalError, match=r"'Elbow'.*no usable 'Stage'"):
         from_item({"Performer": {"S": "Elbow"}, "Performance": {"S": "2024-06-28#21:00#Park"}})
-
-
-@given(performances, shards)
-def test_a_row_written_again_stays_in_its_popularity_shard(performance, shards):
-    popular = performance._replace(popularity=50)
-    bucket = attributes(popular, shards=shards)["PopularityBucket"]
-    assert bucket in popularity_buckets(shards)
-    assert attributes(popular._replace(popularity=99), shards=shards)["PopularityBucket"] == bucket
-
-
-def test_shards_share_a_busy_lineup_evenly():
-    rows = [NIGHT_SET._replace(performer=f"Artist {number}") for number in range(4000)]
-    found = [attributes(row, shards=4)["PopularityBucket"] for row in rows]
-    assert sorted(set(found)) == [f"POPULARITY#{shard}" for shard in range(4)]
-    assert max(map(found.count, set(found))) < 1200
 
 
 @pytest.mark.parametrize(

@@ -144,10 +144,10 @@ def test_sixty_rows_take_a_handful_of_requests():
     assert len(dynamo.calls) <= 4
 
 
-def test_source_and_shards_are_in_the_items():
+def test_the_source_is_in_the_items():
     dynamo = FakeDynamo()
-    write(dynamo, [ELBOW], source="friday.csv", shards=4)
-    assert list(dynamo.table.values()) == [to_item(ELBOW, source="friday.csv", shards=4)]
+    write(dynamo, [ELBOW], source="friday.csv")
+    assert list(dynamo.table.values()) == [to_item(ELBOW, source="friday.csv")]
 
 
 FAULTS = ["none", "throttled", "500", "unprocessed", "dropped before", "dropped after"]
