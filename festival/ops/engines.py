@@ -1,32 +1,23 @@
 """The engines of a backfill: what each is given, and which of them suits a run."""
 
-import shutil
-import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 from festival.analysis.ingest_time import NEW_TABLE_LIMIT
 from festival.errors import FestivalError
-from festival.ingest.direct import silent
 from festival.ingest.events import FileEvent
 from festival.ingest.service import Ingestor
 from festival.ops.backfill_plan import Plan
-from festival.ops.bulk_engine import BulkEngine
-from festival.ops.bulk_operation import can_load_in_bulk, require_bulk
 from festival.ops.direct_engine import FILES_AT_ONCE, DirectEngine
 from festival.ops.outcome import Outcome
 from festival.ops.queue_engine import QueueEngine, Queues
 from festival.ops.stack import StackOutputs, find_stack
 
-DIRECT, QUEUE, BULK, AUTO = "direct", "queue", "bulk", "auto"
+DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 
 # A file costs this process some ten calls to S3 and the ledger, one after the other.
 SECONDS_A_FILE = 0.3
 DIRECT_SECONDS = 600
-# More than an hour even at the full pace of a new table, whoever writes.
-BULK_ROWS = 20_000_000
-# A bulk load deals the rows out on this machine's disk: about twice what a CSV takes.
-DISK_GROWTH = 2
 # The template's default, for a stack whose parameters do not say.
 WORKERS = 10
 
@@ -46,26 +37,16 @@ class Engine(Protocol):
 
 
 def choose_engine(
-    files: int,
-    bytes: int,  # noqa: A002 - what it is
-    rows: int,
-    *,
-    workers: int,
-    can_bulk: bool,
-    free_disk: int,
-    files_at_once: int = FILES_AT_ONCE,
+    files: int, rows: int, *, workers: int, files_at_once: int = FILES_AT_ONCE
 ) -> tuple[str, str]:
-    """The engine for so many files, bytes and rows, and why, in one sentence. Pure.
+    """The engine for so many files and rows, and why, in one sentence. Pure.
 
-    `workers` is the fleet's size (0: the function does not read this bucket or write this table),
-    `can_bulk` whether botocore knows StartBulkPutItems, `free_disk` this machine's free bytes.
+    `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
     """
     seconds = files * SECONDS_A_FILE / files_at_once + rows / NEW_TABLE_LIMIT
     size = f"{files:,} files with about {rows:,} rows"
     if seconds <= DIRECT_SECONDS:
         return DIRECT, f"{size} take this process about {seconds / 60:,.1f} minutes"
-    if rows >= BULK_ROWS and can_bulk and bytes * DISK_GROWTH <= free_disk:
-        return BULK, f"{size} are what DynamoDB's own bulk load is made for"
     fleet = f"{size} would take this process about {seconds / 60:,.0f} minutes"
     if workers:
         return QUEUE, f"{fleet}; {workers:,} workers of the function share them"
@@ -82,7 +63,6 @@ def pick_engine(
     table: str | None = None,
     files_at_once: int = FILES_AT_ONCE,
     stop_at_failure: bool = False,
-    say: Callable[[str], None] = silent,
 ) -> tuple[Engine, str]:
     """The engine that was asked for by name, or with `auto` the one that suits; and why.
 
@@ -97,11 +77,8 @@ def pick_engine(
     elif wanted == AUTO:
         wanted, why = choose_engine(
             len(plan.to_ingest),
-            sum(file.listed.bytes for file in plan.to_ingest),
             sum(file.rows for file in plan.to_ingest),
             workers=workers_of(clients, outputs) if fleet else 0,
-            can_bulk=can_load_in_bulk(clients.dynamodb),
-            free_disk=shutil.disk_usage(tempfile.gettempdir()).free,
             files_at_once=files_at_once,
         )
     if wanted == QUEUE and not fleet:
@@ -112,12 +89,9 @@ def pick_engine(
     if wanted == QUEUE:
         queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
         return QueueEngine(queues, ingestor.means, workers_of(clients, outputs)), why
-    if wanted == BULK:
-        require_bulk(clients.dynamodb)
-        return BulkEngine(ingestor, clients.dynamodb, table, say=say), why
     if wanted == DIRECT:
         return DirectEngine(ingestor, files_at_once), why
-    raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT}, {QUEUE} or {BULK}")
+    raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT} or {QUEUE}")
 
 
 def workers_of(clients: Any, outputs: StackOutputs) -> int:

@@ -91,9 +91,6 @@ BESIDES = {
     "s3:PutObject": "aws s3 cp of a lineup into the upload bucket",
     "logs:FilterLogEvents": "aws logs tail, as the alarms have it",
     "dynamodb:PutItem": "reconcile gives back an item that another file has, too",
-    "s3:DeleteObject": "notebook backfill, bulk: the note of an unfinished load",
-    "dynamodb:StartBulkPutItems": "notebook backfill, bulk",
-    "dynamodb:DescribeBulkOperation": "notebook backfill, bulk",
     "kms:GenerateDataKey": "publishing to a topic under a key of one's own",
     "kms:Decrypt": "publishing to a topic under a key of one's own",
 }

@@ -1,10 +1,9 @@
-"""Forty files by each of the three engines: the same table, the same ledger, one summary."""
+"""Forty files by each of the two engines: the same table, the same ledger, one summary."""
 
 import gzip
 import json
 
 import pytest
-from bulk_stand_in import BulkStandIn
 
 from festival.ingest.clients import Clients
 from festival.ingest.mail import Mailer
@@ -48,8 +47,6 @@ class Festival:
         self.outputs = aws.deploy()
         self.clients = Clients.of_environment()
         self.ingestor = ingestor_for(self.clients, self.outputs)
-        self.stand_in = BulkStandIn(self.clients.s3, aws.session().client("dynamodb"))
-        self.stand_in.attach(self.clients.dynamodb)
         for number in range(FILES):
             self.clients.s3.put_object(
                 Bucket=self.outputs.upload_bucket, Key=f"{number:02d}", Body=lineup(number)
@@ -103,7 +100,7 @@ def festival():
 def by_engine(festival):
     """Outcomes, items, e-mails and ledger records of the same forty files by each engine."""
     found = {}
-    for name in ("direct", "queue", "bulk"):
+    for name in ("direct", "queue"):
         before = len(festival.aws.emails())
         outcomes = festival.backfill(name)
         records = list(festival.ingestor.means.ledger.of_run(f"by {name}"))
@@ -111,9 +108,8 @@ def by_engine(festival):
     return found
 
 
-@pytest.mark.parametrize("name", ["queue", "bulk"])
-def test_the_table_is_the_same_to_the_last_attribute(by_engine, name):
-    items = by_engine[name][1]
+def test_the_table_is_the_same_to_the_last_attribute(by_engine):
+    items = by_engine["queue"][1]
     assert items == by_engine["direct"][1]
     (bjork,) = [item for item in items if item["Performer"]["S"] == "Björk"]
     assert bjork["EndTime"]["S"] == f"23:{FILES - 1:02d}"
@@ -121,24 +117,23 @@ def test_the_table_is_the_same_to_the_last_attribute(by_engine, name):
     assert len(items) == 3 * (FILES - len(BAD)) + 2  # and Björk, and Air of the file that breaks
 
 
-@pytest.mark.parametrize("name", ["queue", "bulk"])
-def test_every_file_has_the_same_outcome_and_counts(by_engine, name):
+def test_every_file_has_the_same_outcome_and_counts(by_engine):
     expected = {
         file: (one.status, one.counts, one.error) for file, one in by_engine["direct"][0].items()
     }
-    outcomes = by_engine[name][0]
+    outcomes = by_engine["queue"][0]
     assert {file: (o.status, o.counts, o.error) for file, o in outcomes.items()} == expected
     assert {file for file, one in outcomes.items() if one.failed} == {f"{n:02d}" for n in BAD}
 
 
-@pytest.mark.parametrize("name", ["direct", "queue", "bulk"])
+@pytest.mark.parametrize("name", ["direct", "queue"])
 def test_one_e_mail_tells_of_the_run_and_no_other_is_sent(by_engine, name):
     (email,) = by_engine[name][2]
     assert email.subject == f"FAILURE: backfill of 40 files - {36 * 4 + 1} rows written, 4 failed"
     assert f"Run: by {name}" in email.body
 
 
-@pytest.mark.parametrize("name", ["direct", "queue", "bulk"])
+@pytest.mark.parametrize("name", ["direct", "queue"])
 def test_the_ledger_has_every_file_as_told_by_the_run(by_engine, name):
     records = by_engine[name][3]
     assert len(records) == FILES
@@ -146,14 +141,8 @@ def test_the_ledger_has_every_file_as_told_by_the_run(by_engine, name):
     assert all(record.is_done for record in records)
 
 
-@pytest.mark.parametrize("name", ["direct", "queue", "bulk"])
+@pytest.mark.parametrize("name", ["direct", "queue"])
 def test_each_engine_keeps_the_rejected_rows(festival, by_engine, name):
     kept = [record.rejected_rows_at for record in by_engine[name][3] if record.counts.rejected]
     assert len(kept) == FILES - len(BAD) + 1
     assert all(place.startswith(f"s3://{festival.outputs.reports_bucket}/") for place in kept)
-
-
-@pytest.mark.usefixtures("by_engine")
-def test_dynamodb_was_given_one_load_by_the_published_format(festival):
-    assert festival.stand_in.faults == []
-    assert len(festival.stand_in.operations) == 1

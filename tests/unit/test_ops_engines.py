@@ -9,13 +9,9 @@ from festival.ops.backfill_plan import Plan
 from festival.ops.direct_engine import DirectEngine
 from festival.ops.engines import choose_engine, pick_engine
 
-ROOMY = 10**12
 
-
-def choice(files=1, rows=1_000, workers=10, can_bulk=True, free_disk=ROOMY):
-    return choose_engine(
-        files, rows * 60, rows, workers=workers, can_bulk=can_bulk, free_disk=free_disk
-    )
+def choice(files=1, rows=1_000, workers=10):
+    return choose_engine(files, rows, workers=workers)
 
 
 def test_a_weekend_of_files_is_for_this_process():
@@ -34,18 +30,8 @@ def test_many_small_files_are_for_the_fleet():
     )
 
 
-def test_tens_of_millions_of_rows_are_for_dynamodb_itself():
-    engine, why = choice(files=500, rows=30_000_000)
-    assert engine == "bulk"
-    assert "500 files with about 30,000,000 rows" in why
-
-
-def test_without_a_botocore_that_can_the_fleet_takes_them():
-    assert choice(files=500, rows=30_000_000, can_bulk=False)[0] == "queue"
-
-
-def test_without_room_on_the_disk_the_fleet_takes_them():
-    assert choice(files=500, rows=30_000_000, free_disk=3_000_000_000)[0] == "queue"
+def test_tens_of_millions_of_rows_are_for_the_fleet():
+    assert choice(files=500, rows=30_000_000)[0] == "queue"
 
 
 def test_without_a_fleet_this_process_takes_them_and_says_so():
@@ -55,16 +41,11 @@ def test_without_a_fleet_this_process_takes_them_and_says_so():
 
 
 OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table")
-KNOWS = SimpleNamespace(
-    dynamodb=SimpleNamespace(
-        meta=SimpleNamespace(service_model=SimpleNamespace(operation_names=["PutItem"]))
-    )
-)
 
 
 def pick(wanted, bucket="uploads", **more):
     plan = Plan(bucket, (), None, 0.0)
-    return pick_engine(wanted, plan, None, KNOWS, OUTPUTS, **more)
+    return pick_engine(wanted, plan, None, None, OUTPUTS, **more)
 
 
 def test_a_run_that_stops_at_the_first_failure_stays_in_this_process():
@@ -80,12 +61,7 @@ def test_the_fleet_is_refused_for_a_bucket_that_the_function_does_not_read():
         pick("queue", bucket="archive")
 
 
-def test_an_old_botocore_is_told_in_one_line_with_what_to_do():
-    with pytest.raises(FestivalError, match=r"1\.44\.5 or later: pip install -U boto3") as told:
-        pick("bulk")
-    assert "\n" not in str(told.value)
-
-
-def test_another_name_is_refused_with_those_there_are():
-    with pytest.raises(FestivalError, match="expected auto, direct, queue or bulk"):
-        pick("fast")
+@pytest.mark.parametrize("name", ["fast", "bulk"])
+def test_another_name_is_refused_with_those_there_are(name):
+    with pytest.raises(FestivalError, match=f"engine is '{name}': expected auto, direct or queue"):
+        pick(name)
