@@ -92,7 +92,7 @@ class LoadReader:
             record = ledger.find(event.file, version)
             if record and not again and (record.is_done or record.awaits_notice):
                 return None
-            ledger.begin(lease, version, run=event.run, again=again)
+            ledger.begin(lease, version, again=again)
             ledger.make_current(lease, version)
         except RetryableError:
             return None

@@ -64,7 +64,7 @@ class Settler:
         lease = self.leases.of(file.file)
         if file.overtaken or lease.attempt != file.attempt + 1:
             return replace(file, attempt=lease.attempt, overtaken=True)
-        self.means.ledger.begin(lease, file.ingest, run=run)
+        self.means.ledger.begin(lease, file.ingest)
         self.means.ledger.make_current(lease, file.ingest)
         return replace(file, attempt=lease.attempt)
 
