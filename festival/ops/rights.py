@@ -74,8 +74,8 @@ DEPLOYER = {
     | {
         *("cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet"),
         *("cloudformation:DescribeStackEvents", "cloudformation:ExecuteChangeSet"),
-        *("cloudformation:GetTemplate", "cloudformation:GetTemplateSummary"),
-        *("cloudformation:ListChangeSets", "s3:ListBucket", "sts:GetCallerIdentity"),
+        *("cloudformation:GetTemplateSummary", "cloudformation:ListChangeSets"),
+        *("s3:ListBucket", "sts:GetCallerIdentity"),
     },
     "festival teardown --delete-data": FIND_STACK
     | {
