@@ -163,16 +163,11 @@ def plan_lines(planned: Plan) -> Iterator[str]:
     verb = "create" if planned.creates else "update"
     yield f"To {verb} the stack {planned.stack}: {counted(len(planned.changes), 'change')}"
     rows = [
-        (
-            change.action,
-            change.resource,
-            change.type,
-            "" if change.replacement == "False" else change.replacement,
-        )
+        (change.action, change.resource, change.type, change.replacement)
         for change in planned.changes
     ]
-    yield from (f"  {line}" for line in table(("Action", "Resource", "Type", "Replaced"), rows))
-    yield from (f"Careful: {warning}" for warning in planned.warnings)
+    yield from (f"  {line}" for line in table(("Action", "Resource", "Type", "Replacement"), rows))
+    yield from (f"Careful: {change.warning}" for change in planned.changes if change.warning)
 
 
 def step_line(event: Step) -> str:

@@ -95,9 +95,7 @@ class Attempt:
         progress = self._progress_of(record)
         if event.nudge and (progress is None or progress.nudge != event.nudge):
             return Result(STALE, event.file, version)
-        self._ledger.begin(
-            self._lease, version, run=event.run, sequencer=event.sequencer, again=self._again
-        )
+        self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
             return self._settle_unread(version, self._applied.problem)
@@ -128,7 +126,7 @@ class Attempt:
         progress = self._progress_of(record)
         if event.nudge != (progress.nudge if progress else 0):
             return False
-        self._ledger.begin(self._lease, version, run=event.run, sequencer=event.sequencer)
+        self._ledger.begin(self._lease, version, sequencer=event.sequencer)
         if isinstance(error, TryFailedError):
             report = replace(error.report, error=str(error))
         else:
@@ -257,13 +255,7 @@ class Attempt:
         return at if tally.counts.rejected else ""
 
     def _fail(self, version: str, error: str) -> Result:
-        self._ledger.begin(
-            self._lease,
-            version,
-            run=self._event.run,
-            sequencer=self._event.sequencer,
-            again=self._again,
-        )
+        self._ledger.begin(self._lease, version, sequencer=self._event.sequencer, again=self._again)
         return self._settle_unread(version, error)
 
     def _settle_unread(self, version: str, error: str) -> Result:

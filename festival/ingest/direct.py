@@ -64,18 +64,10 @@ def ingest_object(
             sleep(random.uniform(0.5, 1) * 2**tries)
 
 
-def ingest_blocks_directly(
-    blocks: Iterable[Block], file: str, writer: Writer, tell: Callable[[int], None] | None = None
-) -> IngestReport:
-    """A local file straight into the table, without the ledger; `tell` is given the rows read."""
+def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -> IngestReport:
+    """A local file straight into the table, without the ledger."""
     tally = Tally(source=file)
-
-    def look(block: Block) -> bool:
-        if tell is not None:
-            tell(tally.counts.read)
-        return False
-
-    ended = ingest_blocks(blocks, tally, writer, look)
+    ended = ingest_blocks(blocks, tally, writer)
     return tally.report(file, error=ended.error or ended.unwritten_because)
 
 

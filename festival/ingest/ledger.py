@@ -48,7 +48,7 @@ class Ledger:
         return to_record(item) if item else None
 
     def begin(
-        self, lease: Lease, version: str, *, run: str = "", sequencer: str = "", again: bool = False
+        self, lease: Lease, version: str, *, sequencer: str = "", again: bool = False
     ) -> None:
         """Open the version's record for this attempt: a new one, or one to go on with.
 
@@ -83,9 +83,6 @@ class Ledger:
                 "#d = if_not_exists(#d, :day)",
                 "StartedAt = if_not_exists(StartedAt, :start)",
             ]
-        if run:
-            changes.append("RunId = :run")
-            values[":run"] = run
         expression = "SET " + ", ".join(changes)
         if again:
             expression += " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e"
@@ -255,7 +252,7 @@ class Ledger:
         """The ingests of the last days over all files, newest first. One Query for each day."""
         today = datetime.fromtimestamp(self.now(), UTC)
         for back in range(days):
-            yield from self._records(
+            found = self._table.query(
                 IndexName="RecentIndex",
                 KeyConditionExpression="#d = :day",
                 ExpressionAttributeNames={"#d": "Day"},
@@ -264,17 +261,7 @@ class Ledger:
                 ),
                 ScanIndexForward=False,
             )
-
-    def of_run(self, run: str) -> Iterator[VersionRecord]:
-        """The ingests that one run (a backfill) began."""
-        yield from self._records(
-            IndexName="RunIndex",
-            KeyConditionExpression="RunId = :run",
-            ExpressionAttributeValues=pack({":run": run}),
-        )
-
-    def _records(self, **request: Any) -> Iterator[VersionRecord]:
-        return (to_record(item) for item in self._table.query(**request))
+            yield from map(to_record, found)
 
     def _expiry(self) -> int:
         return int(self.now()) + KEEP_DAYS * 24 * 3600

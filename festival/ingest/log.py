@@ -35,9 +35,6 @@ class Log:
         """The same log, silent below this level."""
         return Log(self._context, level, self._out)
 
-    def debug(self, message: str, **fields: Any) -> None:
-        self._write("DEBUG", message, fields)
-
     def info(self, message: str, **fields: Any) -> None:
         self._write("INFO", message, fields)
 

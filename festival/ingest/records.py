@@ -59,7 +59,6 @@ class VersionRecord:
     finished_at: str = ""
     notified_at: str = ""
     notified_by: str = ""
-    run: str = ""
     sequencer: str = ""
     rejected_rows_at: str = ""
     milliseconds: int = 0
@@ -118,7 +117,6 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         finished_at=item.get("FinishedAt", ""),
         notified_at=item.get("NotifiedAt", ""),
         notified_by=item.get("NotifiedBy", ""),
-        run=item.get("RunId", ""),
         sequencer=item.get("Sequencer", ""),
         rejected_rows_at=item.get("RejectedRowsAt", ""),
         milliseconds=item.get("Milliseconds", 0),

@@ -7,7 +7,6 @@ that begins with an apostrophe, so that the reader of such a file can take it of
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
@@ -53,13 +52,6 @@ def write_rejected_rows(rows: Iterable[Mapping[str, Any]], file: str, out: IO[st
         cells = _cells(row)
         mine = [guard(_text(cells.get(name))) for name in columns]
         writer.writerow([*mine, guard(file), row["line"], guard(row["reason"])])
-
-
-def rejected_csv(rows: Iterable[Mapping[str, Any]], file: str) -> bytes:
-    """The CSV as bytes, in UTF-8 with a byte-order mark, which spreadsheets want to see."""
-    text = io.StringIO(newline="")
-    write_rejected_rows(rows, file, text)
-    return text.getvalue().encode("utf-8-sig", "replace")
 
 
 def _cells(row: Mapping[str, Any]) -> Mapping[str, Any]:

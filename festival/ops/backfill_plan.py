@@ -150,17 +150,16 @@ def make_plan(
     *,
     force: bool = False,
     region: str = "",
-    spread: Spread | None = None,
 ) -> Plan:
     """Decide what to ingest, and estimate what it takes. Pure.
 
     What the ledger shows as done for the same version is skipped, unless `force`. Dollars are the
     write units of new rows; minutes are the longer of this process's processor time and the hottest
-    partition's, with rows spread as `spread` says.
+    partition's, with rows of an ordinary spread.
     """
     planned = tuple(_planned(listed, record, force) for listed, record in files)
     rows = sum(file.rows for file in planned if file.ingest)
-    _, share = (spread or Spread()).hottest()
+    _, share = Spread().hottest()
     seconds = max(rows / ROWS_PER_CPU_SECOND, rows * share / PARTITION_LIMIT)
     dollars = None
     if region in known_regions():

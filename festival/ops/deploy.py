@@ -5,8 +5,7 @@ Source: the CloudFormation guide, "Update CloudFormation stacks using change set
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,11 +31,11 @@ from festival.ops.stack import (
     read_template,
     why_it_failed,
 )
-from festival.ops.upgrade import upgrade_problems
 
 CHANGE_SET_PREFIX = "festival-"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 AT_REST_AND_WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+HOLDS_DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
 NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 
 
@@ -56,27 +55,37 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change set would do to one resource. `replacement` is True, False or Conditional."""
+    """What a change set would do to one resource, in CloudFormation's own words.
+
+    `action` is Add, Modify, Remove and the like; `replacement` is True, False or Conditional, and
+    nothing where the action is not Modify.
+    """
 
     action: str
     resource: str
     type: str
-    replacement: str = "False"
+    replacement: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What would become of a table, bucket or queue with its data; nothing where it stays."""
+        if self.type not in HOLDS_DATA:
+            return ""
+        if self.action == "Remove":
+            return f"{self.resource} ({self.type}) would be removed"
+        would = {"True": "would", "Conditional": "may"}.get(self.replacement)
+        return f"{self.resource} ({self.type}) {would} be replaced by an empty one" if would else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change set that waits for a yes. Without a change set there is nothing to do.
-
-    `warnings` are what of an update would lose data or fail, a sentence each.
-    """
+    """A change set that waits for a yes. Without a change set there is nothing to do."""
 
     stack: str
     stack_id: str
     creates: bool
     change_set: str | None
     changes: tuple[Change, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def deploy(session: Any, wishes: Wishes) -> StackOutputs:
@@ -117,8 +126,7 @@ def plan(session: Any, wishes: Wishes) -> Plan:
         given |= {"KitArchiveKey": kit, "KitPython": PYTHON}
     declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
-    planned = _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
-    return replace(planned, warnings=_warnings(cloudformation, planned, body))
+    return _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
 
 
 def execute(session: Any, plan: Plan) -> Iterator[Step]:
@@ -255,16 +263,6 @@ def _create_change_set(
     return Plan(name, answer["StackId"], creates, change_set, changes)
 
 
-def _warnings(cloudformation: Any, planned: Plan, body: str) -> tuple[str, ...]:
-    """Without PyYAML, of the extra `local`, there is only CloudFormation's word on replacements."""
-    if planned.creates or planned.change_set is None or find_spec("yaml") is None:
-        return ()
-    from festival.ops.template import parse_template
-
-    deployed = cloudformation.get_template(StackName=planned.stack_id)["TemplateBody"]
-    return tuple(upgrade_problems(parse_template(deployed), parse_template(body)))
-
-
 def _forget_former_plans(cloudformation: Any, name: str) -> None:
     """Change sets of the kit's that an interrupt left behind; a stack has room for so many."""
     for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
@@ -287,5 +285,5 @@ def _change(change: Mapping[str, Any]) -> Change:
         action=change["Action"],
         resource=change["LogicalResourceId"],
         type=change["ResourceType"],
-        replacement=change.get("Replacement", "False"),
+        replacement=change.get("Replacement", ""),
     )

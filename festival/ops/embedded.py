@@ -36,9 +36,7 @@ SERVICE_MODELS = botocore.loaders.create_loader()
 DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
 
 
-def isolated(
-    environ: Mapping[str, str], endpoint_url: str, folder: Path, region: str = REGION
-) -> dict[str, str]:
+def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dict[str, str]:
     """`environ` with which nothing but `endpoint_url` can be reached, and no real account known.
 
     No profile, no service's own endpoint, no role to assume, no metadata service survives; the
@@ -55,8 +53,8 @@ def isolated(
         **kept,
         "AWS_ACCESS_KEY_ID": PERSON,
         "AWS_SECRET_ACCESS_KEY": "embedded",
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_CONFIG_FILE": str(folder / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),

@@ -2,8 +2,7 @@
 
 Each file is one message in the form in which S3 itself announces it, with the run's name at the
 top, by which the function knows to send no e-mail of its own. What is finished is read from the
-ledger: from the version's own item, consistently, and not from RunIndex, since a file may have been
-finished in the meantime by its upload or by another run, under whose name it then stands.
+ledger, each version's own item, consistently: whoever finished it, this run, another or an upload.
 """
 
 import json
@@ -233,7 +232,7 @@ class QueueEngine:
             lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
         except LeaseHeldError:
             return
-        ledger.begin(lease, asked.ingest, run=event.run, again=True)
+        ledger.begin(lease, asked.ingest, again=True)
         ledger.leases.release(lease)
 
     def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""Many items at once, straight into columns: for DataFrames and exports.
+"""Many items at once, straight into columns, for DataFrames.
 
 `access.answer` makes an object of each item, which is right for a screen of results. Here a page's
 values go into lists at once, while the next page is already on its way.
@@ -56,30 +56,10 @@ def read_columns(connection: Connection, table: str, pattern: AccessPattern) -> 
     lack is None. Throttles are waited out; raises FestivalError for a table that is not there or
     may not be read, RetryableError where a later try may succeed.
     """
-    columns = _empty()
-    for body in _bodies(connection, "Query", [query.request(table) for query in pattern.queries]):
+    columns: Columns = {name: [] for name in COLUMNS}
+    for body in _bodies(connection, [query.request(table) for query in pattern.queries]):
         _append(columns, body)
     return _select(columns, pattern)
-
-
-def scan_in_parallel(connection: Connection, table: str, *, segments: int = 4) -> Iterator[Columns]:
-    """Every item of a table, a page of columns at a time, in no order: an export by Scan.
-
-    Reads the whole table, and costs an RRU for every 8 KB of it. Segments are read at once
-    ("Parallel scan" in the docs of Scan); at most one page of each is in memory.
-    """
-    requests = [
-        {"TableName": table, "Segment": segment, "TotalSegments": segments}
-        for segment in range(segments)
-    ]
-    for body in _bodies(connection, "Scan", requests):
-        page = _empty()
-        _append(page, body)
-        yield page
-
-
-def _empty() -> Columns:
-    return {name: [] for name in COLUMNS}
 
 
 def _append(columns: Columns, body: bytes) -> None:
@@ -113,14 +93,12 @@ def _select(columns: Columns, pattern: AccessPattern) -> Columns:
     return {name: [values[place] for place in chosen] for name, values in columns.items()}
 
 
-def _bodies(
-    connection: Connection, operation: str, requests: Sequence[dict[str, Any]]
-) -> Iterator[bytes]:
-    """The pages of several requests as they come; the pages of one request in their order."""
+def _bodies(connection: Connection, requests: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    """The pages of several Queries as they come; the pages of one Query in their order."""
     with ThreadPoolExecutor(max_workers=len(requests)) as threads:
 
         def fetch(request: dict[str, Any]) -> Future[bytes]:
-            return threads.submit(_fetch, connection, operation, request)
+            return threads.submit(_fetch, connection, request)
 
         coming = {fetch(request): request for request in requests}
         while coming:
@@ -132,7 +110,7 @@ def _bodies(
                 yield body
 
 
-def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> bytes:
+def _fetch(connection: Connection, request: dict[str, Any]) -> bytes:
     """One page, asked for again while DynamoDB asks for patience."""
     body = dumps(request).encode()
     attempt = 0
@@ -140,7 +118,7 @@ def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> b
         attempt += 1
         trouble: FestivalError
         try:
-            answer = connection.call(operation, body)
+            answer = connection.call("Query", body)
             if answer.status == 200:
                 return answer.body
             trouble = failure(request["TableName"], answer.status, *answer.error())

@@ -88,7 +88,7 @@ class Connection:
         }
 
     @classmethod
-    def from_client(cls, client: Any, *, pool_size: int = 16) -> "Connection":
+    def from_client(cls, client: Any) -> "Connection":
         """The same endpoint, credentials, TLS, proxies and time-outs as a boto3 client's.
 
         botocore resolves these from arguments, environment and files while it makes a client, and
@@ -103,7 +103,7 @@ class Connection:
             proxies=theirs._proxy_config._proxies,
             proxies_config=theirs._proxy_config.settings,
             client_cert=(theirs._cert_file, theirs._key_file),
-            max_pool_connections=pool_size,
+            max_pool_connections=16,
             socket_options=[no_delay],
         )
         return cls(

@@ -272,10 +272,10 @@ def test_the_table_has_the_keys_and_indexes_of_the_schema():
         assert (types[index.partition_key], types[index.sort_key]) == ("S", index.sort_type)
 
 
-def test_the_ledger_finds_an_entry_by_file_by_day_and_by_run():
+def test_the_ledger_finds_an_entry_by_file_and_by_day():
     ledger = properties("LedgerTable")
     assert key(ledger["KeySchema"]) == ("File", "Entry")
-    assert indexes(ledger) == {"RecentIndex": ("Day", "StartedAt"), "RunIndex": ("RunId", "File")}
+    assert indexes(ledger) == {"RecentIndex": ("Day", "StartedAt")}
     assert ledger["TimeToLiveSpecification"] == {"AttributeName": "ExpiresAt", "Enabled": True}
     assert {a["AttributeType"] for a in ledger["AttributeDefinitions"]} == {"S"}
 

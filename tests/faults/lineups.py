@@ -63,10 +63,6 @@ class Lineup:
         """Of each key the last row."""
         return {each[:4]: each for each in self.accepted}
 
-    @property
-    def refused_lines(self) -> set[int]:
-        return {row.line for row in self.rows if row.performance is None}
-
 
 def make_lineup(random: Random, owner: str, former: Lineup | None = None) -> Lineup:
     """A file of 3 to 40 rows. Most performers are `owner`'s own, a few are shared between files.

@@ -72,7 +72,7 @@ class ReconcilingStore(Store):
 
 def reconciling_store() -> ReconcilingStore:
     """An empty store."""
-    return ReconcilingStore("performances", ("Performer", "Performance"), "ledger")
+    return ReconcilingStore("performances", "ledger")
 
 
 class Line:

@@ -49,7 +49,7 @@ class Total:
 
 def stand_in() -> Backend:
     """An empty store."""
-    return Store("performances", ("Performer", "Performance"), "ledger")
+    return Store("performances", "ledger")
 
 
 def run_schedule(

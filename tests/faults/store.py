@@ -55,7 +55,6 @@ class Store:
     """Two tables, two buckets and a topic; all there is."""
 
     table: str
-    table_keys: tuple[str, ...]
     ledger: str
     items: dict[tuple[str, ...], Item] = field(default_factory=dict)
     entries: dict[tuple[str, ...], Item] = field(default_factory=dict)

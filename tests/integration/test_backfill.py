@@ -66,19 +66,19 @@ def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
     first = subprocess.Popen(
         [sys.executable, "-c", KILLED], env=dict(os.environ), stdout=subprocess.DEVNULL
     )
-    while len(list(ingestor.means.ledger.of_run("first"))) < FILES // 3:
+    while len(list(ingestor.means.ledger.recent())) < FILES // 3:
         assert first.poll() is None, "the first run ended before it could be killed"
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
     first.wait()
 
+    begun = list(ingestor.means.ledger.recent())
     plan = plan_now(clients, outputs, ingestor)
     done_before = len(plan.files) - len(plan.to_ingest)
     outcomes = run_backfill(plan, ingestor, "second", files_at_once=FILES_AT_ONCE)
 
     assert 0 < done_before < FILES
     assert len(outcomes) == FILES - done_before
-    begun = {record.file for record in ingestor.means.ledger.of_run("first")}
     assert len(begun) <= done_before + FILES_AT_ONCE
     assert plan_now(clients, outputs, ingestor).to_ingest == ()
     dynamodb = aws.session().client("dynamodb")
@@ -92,11 +92,7 @@ def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
 def test_the_bad_files_are_told_and_the_others_are_in(stack):
     _, outputs = stack
     clients = Clients.of_environment()
-    ingestor = ingestor_for(clients, outputs)
-    records = [
-        *ingestor.means.ledger.of_run("first"),
-        *ingestor.means.ledger.of_run("second"),
-    ]
+    records = ingestor_for(clients, outputs).means.ledger.recent()
     failed = {record.file.rpartition("/")[2]: record.error for record in records if record.error}
     assert set(failed) == {"07.csv", "23.csv"}
     assert "empty" in failed["07.csv"]

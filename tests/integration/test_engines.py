@@ -103,7 +103,7 @@ def by_engine(festival):
     for name in ("direct", "queue"):
         before = len(festival.aws.emails())
         outcomes = festival.backfill(name)
-        records = list(festival.ingestor.means.ledger.of_run(f"by {name}"))
+        records = list(festival.ingestor.means.ledger.recent())
         found[name] = outcomes, festival.items(), festival.aws.emails()[before:], records
     return found
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from festival.ops.stack import read_template
-
 ACCOUNT = "123456789012"
 STACK_ID = "arn:aws:cloudformation:eu-north-1:123456789012:stack/o240-festival/1"
 
@@ -37,7 +35,11 @@ class FakeCloudFormation:
     outcomes: list[tuple[list[Event], str | None]] = field(default_factory=list)
     change_set_status: str = "CREATE_COMPLETE"
     change_set_reason: str = ""
-    template: str = field(default_factory=read_template)
+    changes: list[tuple[str, str, str, str]] = field(
+        default_factory=lambda: [
+            ("Modify", "IngestFunction", "AWS::Lambda::Function", "False"),
+        ]
+    )
     former_change_sets: list[str] = field(default_factory=list)
     resources: list[tuple[str, str, str]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
@@ -82,25 +84,24 @@ class FakeCloudFormation:
     def get_template_summary(self, TemplateBody: str) -> dict[str, Any]:  # noqa: N803
         return {"Parameters": DECLARED}
 
-    def get_template(self, StackName: str) -> dict[str, Any]:  # noqa: N803
-        return {"TemplateBody": self.template}
-
     def create_change_set(self, **request: Any) -> dict[str, str]:
         self.calls.append(f"create change set to {request['ChangeSetType']}")
         self.requests.append(request)
         return {"Id": "change-set", "StackId": STACK_ID}
 
     def describe_change_set(self, ChangeSetName: str) -> dict[str, Any]:  # noqa: N803
-        change = {
-            "Action": "Modify",
-            "LogicalResourceId": "IngestFunction",
-            "ResourceType": "AWS::Lambda::Function",
-            "Replacement": "False",
-        }
+        names = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
         return {
             "Status": self.change_set_status,
             "StatusReason": self.change_set_reason,
-            "Changes": [{"ResourceChange": change}],
+            "Changes": [
+                {
+                    "ResourceChange": {
+                        name: said for name, said in zip(names, change, strict=True) if said
+                    }
+                }
+                for change in self.changes
+            ],
         }
 
     def list_change_sets(self, StackName: str) -> dict[str, Any]:  # noqa: N803

@@ -36,12 +36,11 @@ def ledger(clock):
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[
                 {"AttributeName": name, "AttributeType": "S"}
-                for name in ("File", "Entry", "Day", "StartedAt", "RunId")
+                for name in ("File", "Entry", "Day", "StartedAt")
             ],
             KeySchema=keys("File", "Entry"),
             GlobalSecondaryIndexes=[
                 {"IndexName": "RecentIndex", "KeySchema": keys("Day", "StartedAt"), **index},
-                {"IndexName": "RunIndex", "KeySchema": keys("RunId", "File"), **index},
             ],
         )
         yield Ledger(client, "ledger", clock)
@@ -206,9 +205,9 @@ def test_only_a_failed_version_is_reopened(ledger):
     assert ledger.find(FILE, "v2").status == "running"
 
 
-def test_history_is_by_file_recent_ones_by_day_and_runs_by_name(ledger, clock):
+def test_history_is_by_file_and_recent_ones_by_day(ledger, clock):
     lease = ledger.leases.acquire(FILE, "first", 60)
-    ledger.begin(lease, "v1", run="nightly")
+    ledger.begin(lease, "v1")
     clock.now += 24 * 3600
     lease = ledger.leases.acquire("upload/other.csv", "first", 60)
     ledger.begin(lease, "w1")
@@ -218,7 +217,6 @@ def test_history_is_by_file_recent_ones_by_day_and_runs_by_name(ledger, clock):
     assert [record.version for record in ledger.history(FILE)] == ["v1", "v2"]
     assert [record.version for record in ledger.recent(days=1)] == ["v2", "w1"]
     assert [record.version for record in ledger.recent(days=3)] == ["v2", "w1", "v1"]
-    assert [record.version for record in ledger.of_run("nightly")] == ["v1"]
 
 
 def test_the_lease_of_a_dead_owner_is_broken_and_no_other(ledger):

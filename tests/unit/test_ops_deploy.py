@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from fake_stack import ACCOUNT, DECLARED, FakeCloudFormation, FakeS3, FakeSession
 
+from festival.cli.stack import plan_lines
 from festival.errors import FestivalError
 from festival.ops.deploy import Wishes, change_set_parameters, discard, execute, plan, watch
 from festival.ops.deployment_bucket import default_bucket_name, ensure_bucket
-from festival.ops.stack import StackOutputs, Step, read_template
+from festival.ops.stack import StackOutputs, Step
 
 
 @pytest.fixture(autouse=True)
@@ -99,13 +100,41 @@ def test_a_change_that_cloudformation_refuses_is_told_in_its_words():
         plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
 
 
-def test_a_plan_warns_of_what_the_update_would_lose():
-    deployed = (
-        read_template().replace("  LedgerTable:", "  Ledger:").replace("LedgerTable.", "Ledger.")
-    )
-    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", template=deployed))
-    (warning,) = plan(session, wishes(UploadBucketName="u")).warnings
-    assert warning.startswith("Ledger (AWS::DynamoDB::Table) is gone")
+def plan_of(*changes: tuple[str, str, str, str]) -> list[str]:
+    """The lines about each change, and the warnings under them."""
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", changes=list(changes)))
+    return [" ".join(line.split()) for line in plan_lines(plan(session, wishes()))][3:]
+
+
+def test_a_plan_says_of_each_resource_what_cloudformation_says_of_its_replacement():
+    assert plan_of(
+        ("Add", "IngestDashboard", "AWS::CloudWatch::Dashboard", ""),
+        ("Modify", "LedgerTable", "AWS::DynamoDB::Table", "False"),
+        ("Modify", "IngestRole", "AWS::IAM::Role", "True"),
+        ("Modify", "IngestFunction", "AWS::Lambda::Function", "Conditional"),
+    ) == [
+        "Add IngestDashboard AWS::CloudWatch::Dashboard",
+        "Modify LedgerTable AWS::DynamoDB::Table False",
+        "Modify IngestRole AWS::IAM::Role True",
+        "Modify IngestFunction AWS::Lambda::Function Conditional",
+    ]
+
+
+@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"])
+@pytest.mark.parametrize(
+    ("action", "replacement", "told"),
+    [
+        ("Modify", "True", "would be replaced by an empty one"),
+        ("Modify", "Conditional", "may be replaced by an empty one"),
+        ("Remove", "", "would be removed"),
+    ],
+)
+def test_a_plan_warns_of_data_that_the_update_would_lose(
+    type_: str, action: str, replacement: str, told: str
+):
+    assert plan_of((action, "Summer", type_, replacement))[1:] == [
+        f"Careful: Summer ({type_}) {told}"
+    ]
 
 
 def test_plans_that_an_interrupt_left_behind_are_forgotten_and_others_kept():

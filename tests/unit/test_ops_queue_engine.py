@@ -50,7 +50,7 @@ class FakeLedger:
             raise LeaseHeldError(file, "the function", 0)
         return Lease(file, owner, 0, 1)
 
-    def begin(self, lease, version, *, run, again):
+    def begin(self, lease, version, *, again):
         assert again
         self.begun.append(lease.file)
         self.set(lease.file, RUNNING)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table.access import by_performer, on_date, on_stage_at
-from festival.table.columns import COLUMNS, read_columns, scan_in_parallel
+from festival.table.columns import COLUMNS, read_columns
 from festival.table.connection import Answer
 from festival.table.item import attributes, to_item
 
@@ -19,7 +19,7 @@ PULP = Performance("Pulp", "Pyramid", "2024-06-28", 1350, 1470, None, 0)
 
 
 class FakePages:
-    """Answers each Query or segment from a list of pages, each page a list of items."""
+    """Answers each Query from a list of pages, each page a list of items."""
 
     def __init__(self, *chains, faults=()):
         self.chains = chains
@@ -38,7 +38,7 @@ class FakePages:
             return fault
         values = request.get("ExpressionAttributeValues", {})
         next_day = values.get(":partition") == {"S": "2024-06-29"}
-        chain = self.chains[request.get("Segment", int(next_day))]
+        chain = self.chains[int(next_day)]
         number = int(request.get("ExclusiveStartKey", {"Performer": {"S": "0"}})["Performer"]["S"])
         page = {"Items": chain[number], "Count": len(chain[number])}
         if number + 1 < len(chain):
@@ -103,30 +103,6 @@ def test_no_text_in_an_item_is_taken_for_the_next_page(head, tail):
 def test_a_stage_named_like_the_next_page_is_no_next_page():
     odd = ELBOW._replace(stage="LastEvaluatedKey")
     assert read_columns(FakePages([items(odd)]), "lineup", by_performer("Elbow"))["Stage"]
-
-
-def test_a_scan_reads_every_segment_to_its_end():
-    chains = [
-        [items(ELBOW._replace(performer=f"{segment} {page}")) for page in range(3)]
-        for segment in range(4)
-    ]
-    pages = FakePages(*chains)
-    found = [
-        name
-        for columns in scan_in_parallel(pages, "lineup", segments=4)
-        for name in columns["Performer"]
-    ]
-    assert sorted(found) == sorted(f"{segment} {page}" for segment in range(4) for page in range(3))
-    assert {operation for operation, _ in pages.asked} == {"Scan"}
-
-
-def test_a_scan_that_is_left_early_leaves_no_thread():
-    before = threading.active_count()
-    pages = FakePages(*([items(ELBOW)] * 50 for _ in range(4)))
-    next(scan := scan_in_parallel(pages, "lineup"))
-    scan.close()
-    assert threading.active_count() == before
-    assert len(pages.asked) < 20
 
 
 def test_throttles_and_lost_answers_are_waited_out():
