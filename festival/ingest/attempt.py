@@ -93,7 +93,7 @@ class Attempt:
             self._ledger.supersede(event.file, version, event.sequencer)
             return Result(SUPERSEDED, event.file, version)
         progress = self._progress_of(record)
-        if event.nudge and (progress is None or progress.nudge != event.nudge):
+        if event.continues and (progress is None or progress.continues != event.continues):
             return Result(STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
         self._ledger.make_current(self._lease, version)
@@ -124,7 +124,7 @@ class Attempt:
             self._tell(record)
             return record.status == FAILED
         progress = self._progress_of(record)
-        if event.nudge != (progress.nudge if progress else 0):
+        if event.continues != (progress.continues if progress else 0):
             return False
         self._ledger.begin(self._lease, version, sequencer=event.sequencer)
         if isinstance(error, TryFailedError):
@@ -206,8 +206,8 @@ class Attempt:
     def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
         """Record that everything before `end` is settled."""
         self._keep_rows(stored, tally)
-        nudge = self._saved.nudge if self._saved else 0
-        self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, nudge))
+        continues = self._saved.continues if self._saved else 0
+        self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, continues))
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
         name = f"{stored.ingest}/{self._lease.attempt}"
@@ -218,13 +218,15 @@ class Attempt:
     def _continue_later(self, stored: StoredObject, tally: Tally) -> Result:
         """Send the message that carries on from the saved place.
 
-        It goes out before its number is saved: a process that dies in between leaves a stale nudge,
+        It goes out before its number is saved: a process that dies in between leaves a stale continuation,
         and its own message, which comes back.
         """
-        if self._means.nudge is None or self._saved is None:
+        if self._means.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        self._means.nudge(replace(self._event, version=stored.version), self._lease.attempt)
-        self._record(stored, replace(self._saved, nudge=self._lease.attempt))
+        self._means.send_continuation(
+            replace(self._event, version=stored.version), self._lease.attempt
+        )
+        self._record(stored, replace(self._saved, continues=self._lease.attempt))
         return self._result(PAUSED, stored, tally, None)
 
     def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:

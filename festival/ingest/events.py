@@ -17,7 +17,7 @@ from festival.errors import FestivalError
 class FileEvent:
     """A file version to ingest. `version` is '' where the event names none.
 
-    `run` is the run (a backfill) that asked for it, and `nudge` the attempt that a continuation
+    `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation
     message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
     that came, and that the file itself may not be there yet.
     """
@@ -27,7 +27,7 @@ class FileEvent:
     version: str = ""
     sequencer: str = ""
     run: str = ""
-    nudge: int = 0
+    continues: int = 0
     by_sidecar: bool = False
 
     @property
@@ -89,7 +89,7 @@ def _continued(message: Mapping[str, Any]) -> FileEvent:
         version=_text(message["version"]),
         sequencer=str(message.get("sequencer", "")),
         run=str(message.get("run", "")),
-        nudge=int(message["attempt"]),
+        continues=int(message["attempt"]),
     )
 
 

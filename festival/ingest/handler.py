@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 quiet_start.over()
 
-NUDGE_DELAY_SECONDS = 2
+CONTINUATION_DELAY_SECONDS = 2
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def _function() -> tuple[Settings, Ingestor, Clients]:
 def means_of(settings: Settings, clients: Clients) -> Means:
     """What the function works with."""
 
-    def nudge(event: FileEvent, attempt: int) -> None:
+    def send_continuation(event: FileEvent, attempt: int) -> None:
         clients.sqs.send_message(
             QueueUrl=settings.queue_url,
             MessageBody=continuation(event, attempt),
-            DelaySeconds=NUDGE_DELAY_SECONDS,
+            DelaySeconds=CONTINUATION_DELAY_SECONDS,
         )
 
     return Means(
@@ -81,7 +81,7 @@ def means_of(settings: Settings, clients: Clients) -> Means:
         reports=Reports(clients.s3, settings.reports_bucket),
         mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
         on_upload=_on_upload(settings, clients) if settings.reconcile_on_upload else None,
-        nudge=nudge,
+        send_continuation=send_continuation,
         mapping=mapping_of(settings.default_mapping),
     )
 

@@ -54,7 +54,7 @@ class Means:
     """What an ingest works with.
 
     `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
-    seconds). `nudge` sends the continuation of a paused file; None where work is never paused.
+    seconds). `send_continuation` sends the continuation of a paused file; None where work is never paused.
     `mailer` None tells nobody, `on_upload` None leaves what older versions had in the table.
     `mapping` is for files without a sidecar of their own.
     """
@@ -65,7 +65,7 @@ class Means:
     reports: Reports
     mailer: Mailer | None = None
     on_upload: "OnUpload | None" = None
-    nudge: Callable[[FileEvent, int], None] | None = None
+    send_continuation: Callable[[FileEvent, int], None] | None = None
     monotonic: Callable[[], float] = time.monotonic
     mapping: Mapping = DEFAULT_MAPPING
     limits: Limits = DEFAULT_LIMITS

@@ -16,13 +16,13 @@ FAILED, SUPERSEDED = "failed", "superseded"
 class Progress:
     """How far a large file is: where to read on, the counts so far, the first rows for the e-mail.
 
-    `nudge` is the attempt whose continuation message may carry on; any other is stale.
+    `continues` is the attempt whose continuation message may carry on; any other is stale.
     """
 
     position: Mapping[str, Any]
     counts: Counts
     shown: Mapping[str, Any] = field(default_factory=dict)
-    nudge: int = 0
+    continues: int = 0
 
     def to_json(self) -> str:
         return json.dumps(
@@ -30,14 +30,15 @@ class Progress:
                 "position": dict(self.position),
                 "counts": asdict(self.counts),
                 "shown": dict(self.shown),
-                "nudge": self.nudge,
+                "continues": self.continues,
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> "Progress":
         kept = json.loads(text)
-        return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], kept["nudge"])
+        continues = kept.get("continues", kept.get("nudge", 0))  # as earlier versions called it
+        return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], continues)
 
 
 @dataclass(frozen=True, slots=True)

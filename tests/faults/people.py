@@ -81,7 +81,7 @@ def event_body(named: Iterable[tuple[str, str]], sequencer: int, run: str) -> st
 
 def ingest_by_hand(key: str, invocation: Invocation) -> None:
     """`festival ingest s3://…`: no queue to go on by, no e-mail, a lease that is renewed."""
-    means = replace(invocation.means(), nudge=None, mailer=None)
+    means = replace(invocation.means(), send_continuation=None, mailer=None)
     with suppress(FestivalError):
         ingest_object(Ingestor(means), FileEvent(UPLOADS, key), sleep=invocation.sleep)
 

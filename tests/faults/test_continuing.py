@@ -57,12 +57,12 @@ class Post:
 
 
 class Work:
-    """One file, and the nudges that its passes send."""
+    """One file, and the continuations that its passes send."""
 
     def __init__(self, line):
         line.store = self.store = reconciling_store()
         line.tick = lambda: None
-        self.nudges, self.post, seconds = [], Post(), itertools.count()
+        self.sent, self.post, seconds = [], Post(), itertools.count()
         self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: 1_752_300_000.0)
         self.ingestor = Ingestor(
             Means(
@@ -71,21 +71,21 @@ class Work:
                 open_writer=lambda source, deadline: Writer(self.store, source),
                 reports=Reports(line.clients.s3, REPORTS),
                 mailer=self.post,
-                nudge=lambda event, attempt: self.nudges.append(attempt),
+                send_continuation=lambda event, attempt: self.sent.append(attempt),
                 monotonic=lambda: float(next(seconds)),
                 limits=Limits(block_rows=2, block_bytes=60),
             )
         )
         self.version = self.store.put(UPLOADS, "large.csv", LINEUP)
 
-    def event(self, nudge=0):
-        return FileEvent(UPLOADS, "large.csv", self.version, nudge=nudge)
+    def event(self, continues=0):
+        return FileEvent(UPLOADS, "large.csv", self.version, continues=continues)
 
-    def go_on(self, nudge=0):
-        return self.ingestor.ingest(self.event(nudge), f"try {nudge}", FEW_BLOCKS).action
+    def go_on(self, continues=0):
+        return self.ingestor.ingest(self.event(continues), f"try {continues}", FEW_BLOCKS).action
 
-    def give_up(self, nudge=0):
-        return self.ingestor.give_up(self.event(nudge), "the last try", FEW_BLOCKS, THROTTLED)
+    def give_up(self, continues=0):
+        return self.ingestor.give_up(self.event(continues), "the last try", FEW_BLOCKS, THROTTLED)
 
     @property
     def status(self):
@@ -102,41 +102,41 @@ def work(line):
     return Work(line)
 
 
-def test_each_pass_nudges_the_next_until_the_file_is_done(work):
+def test_each_pass_asks_for_the_next_until_the_file_is_done(work):
     actions = [work.go_on()]
     while actions[-1] == PAUSED:
-        actions.append(work.go_on(work.nudges[-1]))
+        actions.append(work.go_on(work.sent[-1]))
     assert actions[-1] == INGESTED
     assert len(actions) > 2
     assert len(work.store.items) == 12
     assert (work.status, work.post.subjects) == (NOTIFIED, ["success"])
 
 
-def test_a_nudge_that_another_pass_has_overtaken_is_stale(work):
+def test_a_continuation_that_another_pass_has_overtaken_is_stale(work):
     work.go_on()
-    work.go_on(work.nudges[0])
-    assert work.go_on(work.nudges[0]) == STALE
+    work.go_on(work.sent[0])
+    assert work.go_on(work.sent[0]) == STALE
 
 
-def test_a_stale_nudge_cannot_give_up_what_another_one_goes_on_with(work):
+def test_a_stale_continuation_cannot_give_up_what_another_one_goes_on_with(work):
     work.go_on()
-    work.go_on(work.nudges[0])
-    assert work.give_up(work.nudges[0]) is False
+    work.go_on(work.sent[0])
+    assert work.give_up(work.sent[0]) is False
     assert (work.status, work.post.subjects) == (RUNNING, [])
 
 
-def test_the_event_that_began_a_file_cannot_give_up_what_a_nudge_goes_on_with(work):
+def test_the_event_that_began_a_file_cannot_give_up_what_a_continuation_goes_on_with(work):
     work.go_on()
     assert work.give_up() is False
     assert work.status == RUNNING
 
 
-def test_the_nudge_whose_turn_it_is_gives_up_and_may_go_on_after_a_redrive(work):
+def test_the_continuation_whose_turn_it_is_gives_up_and_may_go_on_after_a_redrive(work):
     work.go_on()
-    assert work.give_up(work.nudges[-1]) is True
+    assert work.give_up(work.sent[-1]) is True
     assert (work.status, work.post.subjects) == (FAILED, ["failure"])
     assert work.ledger.reopen(f"{UPLOADS}/large.csv", work.version)
-    while work.go_on(work.nudges[-1]) == PAUSED:
+    while work.go_on(work.sent[-1]) == PAUSED:
         pass
     assert (work.status, work.post.subjects) == (NOTIFIED, ["failure", "success"])
     assert len(work.store.items) == 12
@@ -148,7 +148,7 @@ def test_a_file_that_was_never_read_is_given_up_by_its_event(work):
 
 
 def test_what_is_done_cannot_be_given_up(work):
-    while work.go_on(work.nudges[-1] if work.nudges else 0) == PAUSED:
+    while work.go_on(work.sent[-1] if work.sent else 0) == PAUSED:
         pass
     assert work.give_up() is False
     assert work.status == NOTIFIED

@@ -42,7 +42,7 @@ def test_the_test_event_and_folder_markers_ask_for_nothing():
 def test_a_continuation_comes_back_as_the_file_it_was_sent_for():
     event = FileEvent("upload", "big.csv", "v1", "0A", "nightly")
     (carried_on,) = files_of_message(continuation(event, 12))
-    assert carried_on == FileEvent("upload", "big.csv", "v1", "0A", "nightly", nudge=12)
+    assert carried_on == FileEvent("upload", "big.csv", "v1", "0A", "nightly", continues=12)
 
 
 def test_a_message_of_a_run_names_the_run():
