@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.analysis.capacity import READ_BLOCK, page_units
+from festival.analysis.cost.capacity import READ_BLOCK, page_units
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
-from festival.table.access import AccessPattern, Page, ask, on_date
+from festival.query.patterns import AccessPattern, Page, ask, on_date
 from festival.table.item import item_size
 
 

@@ -9,15 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
 from festival.analysis.drawing import FILL, INK, drawable, picture
-from festival.ingest.reconcile import (
-    CANCELLED,
-    KINDS,
-    MOVED,
-    Change,
-    place_and_time,
-)
-from festival.ingest.reconcile_files import Review
-from festival.ingest.reconcile_record import Removal
+from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.reconcile.compare import CANCELLED, KINDS, MOVED, Change, place_and_time
+from festival.ingest.reconcile.reconciler import Review
 from festival.lineup.model import Performance, wall_clock
 
 MOST_DRAWN = 40

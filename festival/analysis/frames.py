@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from festival.analysis.checks import Finding
-from festival.analysis.cost import Line
-from festival.analysis.original import Compared, Difference
-from festival.analysis.partitions import PartitionRun
-from festival.analysis.prices import PriceList
-from festival.analysis.workload import RowProfile
-from festival.lineup.inspection import ColumnUse, Inspection
+from festival.analysis.cost.bill import Line
+from festival.analysis.cost.forecast import PartitionRun
+from festival.analysis.cost.original import Compared, Difference
+from festival.analysis.cost.prices import PriceList
+from festival.analysis.cost.workload import RowProfile
+from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
 
 

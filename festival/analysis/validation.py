@@ -6,12 +6,12 @@ from math import inf
 from typing import Any
 
 from festival.analysis.checks import Finding
-from festival.analysis.sources import Lineup, lineups_in
 from festival.errors import FestivalError
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.report import FAILURE, Counts, IngestReport
 from festival.ingest.tally import Tally
-from festival.lineup.inspection import Inspection
+from festival.inspection.result import Inspection
+from festival.inspection.sources import Lineup, lineups_in
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from festival.cli.text import counted, table
 from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
-from festival.table.access import AccessPattern, Page
+from festival.query.patterns import AccessPattern, Page
 
 HEADS = ("Date", "Start", "End", "Stage", "Performer", "Popularity")
 

@@ -11,10 +11,10 @@ import click
 from festival.cli import answers as printed
 from festival.cli.steps import email_lines, step
 from festival.cli.text import counted
-from festival.ops.demo import FILES, SAMPLES, Answer, answers, drop, item_count
-from festival.ops.embedded import EMAIL, EmbeddedAws
-from festival.ops.notebooks import find_notebook, run_notebook
-from festival.ops.stack import StackOutputs
+from festival.embedded.aws import EMAIL, EmbeddedAws
+from festival.embedded.demo import FILES, SAMPLES, Answer, answers, drop, item_count
+from festival.notebook.run import find_notebook, run_notebook
+from festival.stack.stack import StackOutputs
 
 ROOT = SAMPLES.parent
 NOTEBOOKS = {

@@ -9,22 +9,20 @@ import click
 
 from festival.cli import report as printed
 from festival.cli.mapping import mapped
-from festival.cli.settings import Settings
 from festival.cli.source import blocks_of
 from festival.errors import FestivalError
-from festival.ingest.direct import ingest_blocks_directly, ingest_object
 from festival.ingest.events import FileEvent
-from festival.ingest.kept import Reports
-from festival.ingest.ledger import Ledger
+from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.mail import Mailer
-from festival.ingest.mappings import SIDECAR, mapping_of
-from festival.ingest.means import DONE, Means, TryFailedError
 from festival.ingest.report import IngestReport
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import DONE, Means, TryFailedError, writer_opener
 from festival.ingest.service import Ingestor
-from festival.ingest.writers import writer_opener
+from festival.ingest.sidecar import SIDECAR, mapping_of
+from festival.kit import Settings, ingest_blocks_directly, ingest_object
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import Block
-from festival.ops.stack import find_stack
+from festival.stack.stack import find_stack
 
 S3 = "s3://"
 

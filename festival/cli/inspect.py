@@ -8,9 +8,9 @@ from festival.cli.mapping import mapped
 from festival.cli.source import opened, refuse_same_file, written_whole
 from festival.cli.text import printable
 from festival.errors import LineupError
-from festival.lineup.inspect import inspect_lineup
+from festival.inspection.inspect import inspect_lineup
+from festival.inspection.workbook import inspect_rows
 from festival.lineup.mapping import Mapping
-from festival.lineup.sheets import inspect_rows
 
 
 @click.command()

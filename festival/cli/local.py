@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from festival.cli.steps import email_lines, step
+from festival.embedded.aws import EMAIL, EmbeddedAws
+from festival.embedded.demo import FILES, SAMPLES, drop
 from festival.errors import FestivalError
-from festival.ops.demo import FILES, SAMPLES, drop
-from festival.ops.embedded import EMAIL, EmbeddedAws
-from festival.ops.stack import StackOutputs
+from festival.stack.stack import StackOutputs
 
 ENVIRONMENT_FILE = Path(".festival", "env")
 LOOK_SECONDS = 0.3

@@ -10,7 +10,7 @@ import click
 
 from festival.cli.source import STANDARD
 from festival.errors import LineupError
-from festival.ingest.mappings import SIDECAR
+from festival.ingest.sidecar import SIDECAR
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 
 Command = Callable[..., Any]

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from festival.cli.settings import Settings
 from festival.cli.text import counted, printable, table
-from festival.ingest.ledger import Ledger
-from festival.ingest.records import VersionRecord
-from festival.ops.dlq import DeadLetter, dead_letters, put_back_unread, redrive
-from festival.ops.status import Status, read_status
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import VersionRecord
+from festival.kit import Settings
+from festival.stack.dead_letters import DeadLetter, dead_letters, put_back_unread, redrive
+from festival.stack.status import Status, read_status
 
 HEADS = ("Started (UTC)", "File", "Version", "Status", "Outcome", "Written", "Rejected", "Seconds")
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import click
 
 from festival.cli import answers
-from festival.cli.settings import Settings
-from festival.table import access
+from festival.kit import Settings
+from festival.query import patterns
 from festival.table.item import attributes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,7 +33,7 @@ def query() -> None:
 @question
 def performer(name: str, table: str | None, as_json: bool) -> None:
     """All performances of a performer."""
-    show(access.by_performer(name), table, as_json)
+    show(patterns.by_performer(name), table, as_json)
 
 
 @query.command()
@@ -46,7 +46,7 @@ def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bo
 
     A range over midnight (--from 22:00 --to 02:00) goes on into the next day.
     """
-    show(access.on_date(date, time_from, time_to), table, as_json)
+    show(patterns.on_date(date, time_from, time_to), table, as_json)
 
 
 @query.command()
@@ -57,7 +57,7 @@ def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bo
 @question
 def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_json: bool) -> None:
     """Who is on STAGE at a moment: DATE (YYYY-MM-DD) and TIME (HH:MM)."""
-    pattern = access.stage_at_exactly if exact else access.on_stage_at
+    pattern = patterns.stage_at_exactly if exact else patterns.on_stage_at
     show(pattern(stage, date, time), table, as_json)
 
 
@@ -66,12 +66,12 @@ def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_j
 @question
 def popular(above: int, table: str | None, as_json: bool) -> None:
     """The performances with a popularity above N, most popular first."""
-    show(access.more_popular_than(above), table, as_json)
+    show(patterns.more_popular_than(above), table, as_json)
 
 
-def show(pattern: access.AccessPattern, table: str | None, as_json: bool) -> None:
+def show(pattern: patterns.AccessPattern, table: str | None, as_json: bool) -> None:
     settings = Settings.from_environment()
-    pages = list(access.ask(settings.clients.dynamodb, settings.table_name(table), pattern))
+    pages = list(patterns.ask(settings.clients.dynamodb, settings.table_name(table), pattern))
     found = pattern.select([found for page in pages for found in page.performances])
     if as_json:
         click.echo(json.dumps([attributes(one) for one in found], ensure_ascii=False, indent=1))

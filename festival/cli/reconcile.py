@@ -9,14 +9,13 @@ import click
 
 from festival.cli.answers import time_of
 from festival.cli.ingest import event_of, say
-from festival.cli.settings import Settings
 from festival.cli.text import counted, printable, table
 from festival.errors import RetryableError
-from festival.ingest.direct import is_dead, new_owner
-from festival.ingest.leases import LeaseHeldError
-from festival.ingest.reconcile import KINDS, Change
-from festival.ingest.reconcile_files import NotReconcilableError, Reconciler, Review
-from festival.ingest.reconcile_record import Removal
+from festival.ingest.ledger.leases import LeaseHeldError
+from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.reconcile.compare import KINDS, Change
+from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
+from festival.kit import Settings, is_dead, new_owner
 from festival.lineup.model import Performance
 from festival.table.item import attributes
 

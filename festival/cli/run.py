@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from festival.cli.text import table
-from festival.ops.notebooks import find_notebook, run_notebook
-from festival.ops.parameters import read_parameters
+from festival.notebook.parameters import read_parameters
+from festival.notebook.run import find_notebook, run_notebook
 
 
 @click.command(context_settings={"help_option_names": []})

@@ -53,7 +53,7 @@ def blocks_of(file: str, mapping: Mapping, sheet: str | None = None) -> Iterator
     if rows is None:
         yield from read_lineup(chunks, mapping=mapping)
     else:
-        from festival.lineup.sheets import read_rows  # not loaded where there is no workbook
+        from festival.inspection.workbook import read_rows  # not loaded where there is no workbook
 
         yield from read_rows(rows, mapping=mapping)
 
@@ -68,7 +68,7 @@ def opened(
     chunks = chunks_of(file)
     first = next(chunks, b"")
     if first.startswith(ZIP):
-        from festival.analysis.workbook import rows_of_workbook  # needs the extra `analysis`
+        from festival.inspection.workbook import rows_of_workbook  # needs the extra `analysis`
 
         book = BytesIO(first + b"".join(chunks)) if file == STANDARD else Path(file)
         return chunks, rows_of_workbook(book, sheet)

@@ -8,16 +8,16 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from festival.cli.settings import Settings
 from festival.cli.steps import step
 from festival.cli.text import counted, table
 from festival.errors import FestivalError
-from festival.ops.build import build_zip
-from festival.ops.deploy import Plan, Wishes, discard, execute, plan, watch
-from festival.ops.kit_archive import make_archive
-from festival.ops.stack import Resource, StackOutputs, Step, read_outputs
-from festival.ops.teardown import TeardownPlan, plan_teardown
-from festival.ops.teardown import teardown as removal
+from festival.kit import Settings
+from festival.stack.build import build_zip
+from festival.stack.deploy import Plan, Wishes, discard, execute, plan, watch
+from festival.stack.kit_archive import make_archive
+from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
+from festival.stack.teardown import TeardownPlan, plan_teardown
+from festival.stack.teardown import teardown as removal
 
 stack_option = click.option(
     "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."

@@ -10,7 +10,7 @@ import click
 from festival.cli.text import printable
 
 if TYPE_CHECKING:
-    from festival.ops.embedded import Email
+    from festival.embedded.aws import Email
 
 
 @contextmanager

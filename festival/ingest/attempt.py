@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from festival.errors import RetryableError
-from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
-from festival.ingest.key_lists import ListedWriter
-from festival.ingest.leases import Lease
-from festival.ingest.mappings import Applied
-from festival.ingest.means import (
+from festival.ingest.ledger.leases import Lease
+from festival.ingest.ledger.records import FAILED, WRITTEN, Progress, VersionRecord
+from festival.ingest.pipeline import ListedWriter, Writer, ingest_blocks, settle
+from festival.ingest.report import IngestReport
+from festival.ingest.resources import (
     AWAITED,
     DONE,
     INGESTED,
@@ -23,20 +23,19 @@ from festival.ingest.means import (
     STALE,
     SUPERSEDED,
     TOLD,
+    Budget,
     Means,
     Result,
     TryFailedError,
 )
-from festival.ingest.pipeline import Writer, ingest_blocks, settle
-from festival.ingest.records import FAILED, WRITTEN, Progress, VersionRecord
-from festival.ingest.report import IngestReport
-from festival.ingest.source import (
+from festival.ingest.s3_object import (
     StoredObject,
     SupersededError,
     current_object,
     gone,
     object_chunks,
 )
+from festival.ingest.sidecar import Applied
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
@@ -218,8 +217,8 @@ class Attempt:
     def _continue_later(self, stored: StoredObject, tally: Tally) -> Result:
         """Send the message that carries on from the saved place.
 
-        It goes out before its number is saved: a process that dies in between leaves a stale continuation,
-        and its own message, which comes back.
+        It goes out before its number is saved: a process that dies in between leaves a stale
+        continuation and its own message, which comes back.
         """
         if self._means.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")

@@ -1,5 +1,8 @@
 """The AWS clients of an ingest, made once a process, by botocore alone: faster than boto3."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +11,19 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
 
-from festival.ingest.collector import paused
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """No collection within the block, and none of what is there at its end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
 
 CONFIG = Config(
     connect_timeout=3,

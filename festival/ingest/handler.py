@@ -6,24 +6,23 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from festival.ingest import quiet_start  # first: the others load faster behind it
+from festival.ingest import startup  # first: the others load faster behind it
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
-from festival.ingest.kept import Reports
-from festival.ingest.ledger import Ledger
+from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
-from festival.ingest.mappings import mapping_of
-from festival.ingest.means import Means
 from festival.ingest.messages import Desk, Message
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import Means, writer_opener
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import Settings
-from festival.ingest.writers import writer_opener
+from festival.ingest.sidecar import mapping_of
 
 if TYPE_CHECKING:
-    from festival.ingest.reconcile_upload import OnUpload
+    from festival.ingest.reconcile.on_upload import OnUpload
 
-quiet_start.over()
+startup.over()
 
 CONTINUATION_DELAY_SECONDS = 2
 
@@ -88,8 +87,8 @@ def means_of(settings: Settings, clients: Clients) -> Means:
 
 def _on_upload(settings: Settings, clients: Clients) -> "OnUpload":
     # Off by default: a cold start without it does not pay for loading it.
-    from festival.ingest.reconcile_files import Reconciler
-    from festival.ingest.reconcile_upload import OnUpload
+    from festival.ingest.reconcile.on_upload import OnUpload
+    from festival.ingest.reconcile.reconciler import Reconciler
 
     reconciler = Reconciler.of(
         clients,

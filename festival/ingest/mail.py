@@ -7,10 +7,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.ingest.mappings import MARK, SIDECAR
-from festival.ingest.rejected import corrected_name
 from festival.ingest.report import FAILURE, IngestReport
-from festival.ingest.source import unanswered
+from festival.ingest.reports_bucket import corrected_name
+from festival.ingest.s3_object import unanswered
+from festival.ingest.sidecar import MARK, SIDECAR
 
 SUBJECT_LIMIT = 99  # SNS: "must be fewer than 100 characters", ASCII, no control characters
 REJECTIONS_SHOWN = 20

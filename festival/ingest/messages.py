@@ -8,11 +8,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, RetryableError
-from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent, files_of_message
-from festival.ingest.leases import LeaseHeldError
+from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
-from festival.ingest.means import Result
+from festival.ingest.resources import Budget, Result
 from festival.ingest.service import Ingestor
 
 LEAST_SECONDS = 4.0

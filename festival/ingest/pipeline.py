@@ -6,6 +6,7 @@ from typing import Protocol
 
 from festival.errors import LineupError
 from festival.ingest.report import IngestReport
+from festival.ingest.reports_bucket import KeyLists
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Performance, Position
 from festival.table.writer import WriteOutcome
@@ -90,3 +91,33 @@ def check_blocks(blocks: Iterable[Block], file: str) -> IngestReport:
     tally = Tally(source=file)
     result = ingest_blocks(blocks, tally)
     return tally.report(file, error=result.error)
+
+
+class ListedWriter:
+    """A writer that lists rows before it hands them on."""
+
+    def __init__(self, writer: Writer, lists: KeyLists, file: str, version: str) -> None:
+        self._writer = writer
+        self._lists = lists
+        self._file = file
+        self._version = version
+
+    @property
+    def deadline(self) -> float:
+        return self._writer.deadline
+
+    @deadline.setter
+    def deadline(self, moment: float) -> None:
+        self._writer.deadline = moment
+
+    @property
+    def stopped(self) -> str:
+        return self._writer.stopped
+
+    def put(self, performances: list[Performance]) -> None:
+        if performances:
+            self._lists.keep(self._file, self._version, performances)
+        self._writer.put(performances)
+
+    def flush(self) -> WriteOutcome:
+        return self._writer.flush()

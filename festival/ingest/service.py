@@ -9,11 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import RetryableError
 from festival.ingest.attempt import Attempt
-from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
-from festival.ingest.mappings import Applied, applied_mapping, file_of_sidecar
-from festival.ingest.means import DONE, Means, Result
-from festival.ingest.source import unanswered
+from festival.ingest.resources import DONE, Budget, Means, Result
+from festival.ingest.s3_object import unanswered
+from festival.ingest.sidecar import Applied, applied_mapping, file_of_sidecar
 
 Answer = TypeVar("Answer")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from festival.lineup.clocks import as_range
+from festival.lineup.fields.text import fold, shown
+from festival.lineup.fields.times import as_range
 from festival.lineup.mapping import Mapping
 from festival.lineup.model import FIELDS, TIME
-from festival.lineup.values import fold, shown
 
 REQUIRED = FIELDS[:5]
 

@@ -64,7 +64,7 @@ class Mapping:
     def from_dict(cls, options: AnyMapping[str, Any]) -> "Mapping":
         """The mapping of some options. Raises LineupError for a wrong or contradictory one."""
         # Only a mapping needs its checks: the function starts faster without them.
-        from festival.lineup.options import checked
+        from festival.lineup.mapped.options import checked
 
         return cls(**checked(options))
 

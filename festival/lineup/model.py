@@ -1,8 +1,8 @@
 """The words of a lineup file: Performance, Rejection, RowWarning, and the Block they arrive in."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 MINUTES_PER_DAY = 1440
@@ -120,3 +120,19 @@ class Block:
     warnings: list[RowWarning]
     read: int
     end: Position | None
+
+
+@dataclass(slots=True)
+class Rows:
+    """Consecutive rows: their lines, themselves (cells, or an object), their six cells.
+
+    `rejections` are those that could not be divided into cells at all, `warnings` what was assumed
+    while reading. `end` is the place behind them.
+    """
+
+    lines: Sequence[int]
+    rows: Sequence[Any]
+    cells: Iterable[tuple[Any, ...]]
+    end: Position | None
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[RowWarning] = field(default_factory=list)

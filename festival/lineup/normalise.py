@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from festival.lineup.fields.text import Memo, RuleError
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, Settled, rules_of
-from festival.lineup.values import Memo, RuleError
+from festival.lineup.rules import LONG_MINUTES, RowRules, Settled
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
@@ -118,3 +118,13 @@ def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return otherwise
 
     return attempt
+
+
+def rules_of(mapping: Mapping) -> RowRules:
+    """The rules as a mapping has them; the kit's own for the default."""
+    if mapping == DEFAULT_MAPPING:
+        return RowRules()
+    # Calendars and time zones are for mappings: the function starts faster without them.
+    from festival.lineup.mapped.rules import MappedRules
+
+    return MappedRules(mapping)

@@ -1,22 +1,76 @@
 """A lineup file, as it comes, to blocks of performances and rejections: the room's front door."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from festival.errors import LineupError
-from festival.lineup import csvrows, jsonarray, jsonlines, shapes
 from festival.lineup.columns import match
-from festival.lineup.header import Header, read_header
-from festival.lineup.limits import DEFAULT_LIMITS, Limits
-from festival.lineup.lines import LineReader
+from festival.lineup.decode import (
+    DEFAULT_LIMITS,
+    EXPECTED,
+    Feed,
+    Limits,
+    LineReader,
+    Origin,
+    open_source,
+)
+from festival.lineup.formats import csv_rows, json_document, json_stream
+from festival.lineup.formats.header import Header, read_header
+from festival.lineup.formats.json_objects import ObjectRows, original
+from festival.lineup.formats.json_text import TooDeepError, whole_value
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
-from festival.lineup.model import Block, Position, RowWarning
+from festival.lineup.model import Block, Position, Rows, RowWarning
 from festival.lineup.normalise import Normaliser
-from festival.lineup.objects import ObjectRows, original
-from festival.lineup.rows import Rows
-from festival.lineup.sniff import sniff
-from festival.lineup.source import EXPECTED, Feed, Origin, open_source
+
+_MARK = b"\xef\xbb\xbf"
+_WHITE = b" \t\r\n"
+_LINES_TRIED = 20
+
+
+def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
+    """The shape of the text at the beginning of a feed; takes its byte order mark away.
+
+    What begins with `[` is a JSON array. What begins with `{` is JSON Lines where one of the first
+    lines is an object of its own and looks like a row, else one JSON document. Where a mapping says
+    where the rows are, both are a document.
+    """
+    feed.fill()
+    if feed.data.startswith(_MARK):
+        feed.take(len(_MARK))
+        feed.marked = True
+    while not (head := feed.data.lstrip(_WHITE)):
+        if feed.ended or len(feed.data) > limits.record_bytes:
+            break
+        feed.fill()
+    if head[:1] in (b"[", b"{") and mapping.rows:
+        return json_document.SHAPE
+    if head.startswith(b"["):
+        return json_stream.ARRAY
+    if head.startswith(b"{"):
+        return json_stream.LINES if _has_object_line(feed, mapping, limits) else json_document.SHAPE
+    return csv_rows.SHAPE
+
+
+def _has_object_line(feed: Feed, mapping: Mapping, limits: Limits) -> bool:
+    while not feed.ended and len(feed.data) < limits.record_bytes:
+        feed.fill()
+    lines = feed.data[: limits.record_bytes].lstrip(_WHITE).splitlines()[:_LINES_TRIED]
+    return any(_is_row(line, mapping) for line in lines)
+
+
+def _is_row(line: bytes, mapping: Mapping) -> bool:
+    """Whether a line is an object that is no wrapper: one that holds others and no field."""
+    try:
+        value = whole_value(line.decode("utf-8", "replace"))
+    except (json.JSONDecodeError, TooDeepError):
+        return False
+    if not isinstance(value, dict):
+        return False
+    wraps = any(isinstance(item, dict | list) for item in value.values())
+    return not wraps or any(place is not None for place in match(tuple(value), mapping).places)
+
 
 _LEAST_ROWS = 1_000
 
@@ -112,16 +166,16 @@ def open_rows(
     """
     origin, feed = open_source(chunks, start, limits)
     shape = start.shape if start else sniff(feed, mapping, limits)
-    if shape == csvrows.SHAPE:
+    if shape == csv_rows.SHAPE:
         return _open_csv(origin, feed, is_row, mapping, start, limits)
     objects = ObjectRows(mapping, tell_ignored=start is None)
-    if shape == jsonarray.SHAPE:
-        array = jsonarray.ArrayRows(origin, feed, objects, limits, start)
+    if shape == json_stream.ARRAY:
+        array = json_stream.ArrayRows(origin, feed, objects, limits, start)
         return Opened(origin, shape, iter(array), original)
-    if shape == jsonlines.SHAPE:
-        lines = jsonlines.line_rows(_line_reader(origin, feed, start, limits), objects)
+    if shape == json_stream.LINES:
+        lines = json_stream.line_rows(_line_reader(origin, feed, start, limits), objects)
         return Opened(origin, shape, lines, original)
-    document = shapes.document_rows(origin, feed, objects, mapping.rows, limits)
+    document = json_document.document_rows(origin, feed, objects, mapping.rows, limits)
     return Opened(origin, shape, document, original)
 
 
@@ -139,8 +193,8 @@ def _open_csv(
         header = Header(start.header, start.delimiter, match(start.header, mapping))
     else:
         header, warnings = read_header(reader, mapping)
-    rows = iter(csvrows.CsvRows(reader, header, is_row, limits))
-    return Opened(origin, csvrows.SHAPE, _warned(rows, warnings), header.original, header)
+    rows = iter(csv_rows.CsvRows(reader, header, is_row, limits))
+    return Opened(origin, csv_rows.SHAPE, _warned(rows, warnings), header.original, header)
 
 
 def _line_reader(origin: Origin, feed: Feed, start: Position | None, limits: Limits) -> LineReader:

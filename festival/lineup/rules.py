@@ -5,11 +5,10 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from festival.lineup.clocks import Moment, moment, parts
-from festival.lineup.fields import iso_date, popularity
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.fields.popularity import iso_date, popularity
+from festival.lineup.fields.text import RangeEnd, RangeStart, RuleError, name, shown
+from festival.lineup.fields.times import Moment, moment, parts
 from festival.lineup.model import FIELDS, MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.values import RangeEnd, RangeStart, RuleError, name, shown
 
 LONG_MINUTES = 12 * 60
 _REMEMBERED = 8_192
@@ -107,16 +106,6 @@ class RowRules:
         if length > LONG_MINUTES and not (start.date and end.date):
             hours, minutes = divmod(length, 60)
             yield "End", f"is taken as after midnight, which makes {hours} h {minutes:02d} min"
-
-
-def rules_of(mapping: Mapping) -> RowRules:
-    """The rules as a mapping has them; the kit's own for the default."""
-    if mapping == DEFAULT_MAPPING:
-        return RowRules()
-    # Calendars and time zones are for mappings: the function starts faster without them.
-    from festival.lineup.mapped import MappedRules
-
-    return MappedRules(mapping)
 
 
 def end_minutes(start: Moment, end: Moment) -> int:

@@ -37,3 +37,14 @@ def is_throttle(status: int, code: str) -> bool:
 def in_one_line(table: str, code: str, message: str) -> str:
     """What went wrong with a table, `table lineup: ResourceNotFoundException: …`."""
     return f"table {table}: {code}: {' '.join(message.split())}".rstrip(": ")
+
+
+FIRST_PAUSE = 0.05
+
+
+LONGEST_PAUSE = 5.0
+
+
+def pause(attempt: int, chance: float) -> float:
+    """Seconds to wait after the nth failed try (from 1); `chance` is random, 0 to 1."""
+    return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 16))

@@ -28,3 +28,11 @@ DATE_INDEX = Index("DateIndex", "Date", "StartSort")
 STAGE_INDEX = Index("StageIndex", "Stage", "DateStart")
 POPULARITY_INDEX = Index("PopularityIndex", "PopularityBucket", "Popularity", "N")
 INDEXES = (DATE_INDEX, STAGE_INDEX, POPULARITY_INDEX)
+
+
+# "Burst and adaptive capacity": no partition takes more than 1,000 WRU a second; "On-demand
+# capacity mode": a new table, and each new index, takes 4,000.
+PARTITION_LIMIT = 1000
+
+
+NEW_TABLE_LIMIT = 4000

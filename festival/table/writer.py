@@ -2,21 +2,108 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Condition, Event
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, Rejection
 from festival.table import batch
 from festival.table.connection import Answer, Connection
+from festival.table.faults import pause
 from festival.table.item import put_request_encoder, rejection, too_large
-from festival.table.lanes import Lanes, Load
-from festival.table.pace import Pace, pause
 from festival.table.schema import MAX_BATCH_ITEMS
+
+
+class Pace(NamedTuple):
+    """How many requests may be on their way at once: from 1 to `most`."""
+
+    most: int
+    allowed: float = 2.0
+    cut_at: float = float("-inf")
+
+    def after_success(self) -> "Pace":
+        """One more for each whole window of requests that succeeded."""
+        if self.allowed >= self.most:
+            return self
+        return self._replace(allowed=min(self.most, self.allowed + 1 / self.allowed))
+
+    def after_throttle(self, sent: float, now: float) -> "Pace":
+        """Half, once for all the requests that were on their way together."""
+        if sent < self.cut_at:
+            return self
+        return self._replace(allowed=max(1.0, self.allowed / 2), cut_at=now)
+
+
+class Load(NamedTuple):
+    """At most 25 rows to be sent together, and the lanes that are held until they are settled."""
+
+    rows: list[Performance]
+    lanes: list[int]
+
+
+class Lanes:
+    """The waiting rows of a writer."""
+
+    def __init__(self, count: int) -> None:
+        self.waiting = 0
+        self._rows: list[deque[Performance]] = [deque() for _ in range(count)]
+        self._held = [False] * count
+        self._full: deque[int] = deque()
+
+    def add(self, rows: Iterable[Performance]) -> None:
+        """Queue rows behind those of the same key."""
+        lanes, count = self._rows, len(self._rows)
+        for row in rows:
+            number = hash(row[0]) % count
+            lane = lanes[number]
+            lane.append(row)
+            self.waiting += 1
+            if len(lane) == MAX_BATCH_ITEMS and not self._held[number]:
+                self._full.append(number)
+
+    def take(self, *, partial: bool) -> Load | None:
+        """A full batch of one lane; where `partial`, also what several lanes have left."""
+        if self._full:
+            return self._load([self._full.popleft()])
+        if not partial:
+            return None
+        chosen, room = [], MAX_BATCH_ITEMS
+        for number, lane in enumerate(self._rows):
+            if lane and not self._held[number] and len(lane) <= room:
+                chosen.append(number)
+                room -= len(lane)
+        return self._load(chosen) if chosen else None
+
+    def give_back(self, load: Load) -> None:
+        """Open the lanes of a load again: its rows are stored, refused or given up."""
+        for number in load.lanes:
+            self._held[number] = False
+            if len(self._rows[number]) >= MAX_BATCH_ITEMS:
+                self._full.append(number)
+
+    def drain(self) -> list[Performance]:
+        """All rows that still wait, taken out."""
+        rows = [row for lane in self._rows for row in lane]
+        for lane in self._rows:
+            lane.clear()
+        self._full.clear()
+        self.waiting = 0
+        return rows
+
+    def _load(self, numbers: list[int]) -> Load:
+        rows: list[Performance] = []
+        for number in numbers:
+            lane = self._rows[number]
+            self._held[number] = True
+            rows += [lane.popleft() for _ in range(min(len(lane), MAX_BATCH_ITEMS))]
+        self.waiting -= len(rows)
+        return Load(rows, numbers)
+
 
 # DynamoDB answers in milliseconds; what has not come by then was lost on the way.
 _LONGEST_REQUEST = 10.0

@@ -136,8 +136,8 @@ def read_festival(endpoint: str, _: str) -> int:
     """This project's way: pages straight into columns."""
     import pandas as pd
 
-    from festival.table.access import more_popular_than
-    from festival.table.columns import read_columns
+    from festival.query.columns import read_columns
+    from festival.query.patterns import more_popular_than
 
     return len(pd.DataFrame(read_columns(connection(endpoint), TABLE, more_popular_than(0))))
 
@@ -238,7 +238,7 @@ def start_festival(_: str, __: str) -> int:
 
 def notebook_papermill(_: str, notebook: str) -> int:
     """A notebook as `festival run` runs it: a kernel, an executed copy, an HTML report."""
-    from festival.ops.notebooks import run_notebook
+    from festival.notebook.run import run_notebook
 
     with TemporaryDirectory() as folder:
         run_notebook(Path(notebook), out=f"{folder}/", progress=False)

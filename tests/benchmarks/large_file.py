@@ -17,9 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from festival.ingest.ledger import Ledger
-from festival.ingest.records import Progress
-from festival.ops.embedded import EmbeddedAws
+from festival.embedded.aws import EmbeddedAws
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import Progress
 from tests.benchmarks.lineups import lineup_file
 from tests.benchmarks.run import stand_in
 

@@ -145,7 +145,7 @@ def memory(plan: Plan) -> Iterator[Result]:
 def handler_memory(plan: Plan, few: int, many: int) -> Iterator[Result]:
     """The same for the function's handler, on the embedded AWS but for the table's writes."""
     try:
-        from festival.ops.embedded import EmbeddedAws
+        from festival.embedded.aws import EmbeddedAws
     except ImportError as missing:
         print(f"  left out: memory of the handler ({missing})")
         return

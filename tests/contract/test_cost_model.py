@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from festival.analysis.workload import Stack
-from festival.ops.template import parse_template
+from festival.analysis.cost.workload import Stack
+from festival.stack.template import parse_template
 
 TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
 

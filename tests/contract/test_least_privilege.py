@@ -23,10 +23,10 @@ from moto.core.authorization import ActionAuthenticatorMixin
 from moto.dynamodb.responses import DynamoHandler
 from moto.sns.responses import SNSResponse
 
-from festival.ingest import handler, kept
-from festival.ops.embedded import EmbeddedAws
-from festival.ops.stack import read_template
-from festival.ops.template import parse_template
+from festival.embedded.aws import EmbeddedAws
+from festival.ingest import handler, reports_bucket
+from festival.stack.stack import read_template
+from festival.stack.template import parse_template
 
 MOST_SCHEDULES = 40
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
@@ -133,7 +133,7 @@ def rights_used(condition, *backend):
 def used() -> Iterator[dict[str, set[tuple[str, str]]]]:
     """The rights that the function used: by condition of the template, '' for always."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kept, "LEDGER_BYTES", 100)  # so that state goes to the bucket
+        patch.setattr(reports_bucket, "LEDGER_BYTES", 100)  # so that state goes to the bucket
         always = rights_used("")
         let_the_function_reconcile(patch)
         yield {"": always, "Reconciles": rights_used("Reconciles", reconciling_store)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from festival.ops.parameters import read_parameters
+from festival.notebook.parameters import read_parameters
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 ALLOWED_IMPORTS = {"festival", "pandas", "matplotlib", "itertools"}

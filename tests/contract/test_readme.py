@@ -12,8 +12,7 @@ import pytest
 from festival.cli import main as command
 from festival.lineup.columns import ALIASES
 from festival.lineup.mapping import Mapping
-from festival.ops.template import parse_template
-from festival.table.access import (
+from festival.query.patterns import (
     AccessPattern,
     KeyQuery,
     by_performer,
@@ -21,6 +20,7 @@ from festival.table.access import (
     on_date,
     stage_at_exactly,
 )
+from festival.stack.template import parse_template
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from festival.ingest.settings import Settings
-from festival.ops.stack import TEMPLATE, StackOutputs, read_template
-from festival.ops.template import parse_template
+from festival.stack.stack import TEMPLATE, StackOutputs, read_template
+from festival.stack.template import parse_template
 from festival.table import schema
 
 LARGEST_BODY = 51_200  # bytes that CloudFormation takes as --template-body

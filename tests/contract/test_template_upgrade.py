@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from festival.ops.deploy import HOLDS_DATA, Wishes, deploy, execute, plan
-from festival.ops.embedded import EMAIL, EmbeddedAws
-from festival.ops.stack import list_resources, read_template
-from festival.ops.template import parse_template
+from festival.embedded.aws import EMAIL, EmbeddedAws
+from festival.stack.deploy import HOLDS_DATA, Wishes, deploy, execute, plan
+from festival.stack.stack import list_resources, read_template
+from festival.stack.template import parse_template
 
 NOW = parse_template(read_template())
 

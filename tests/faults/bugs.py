@@ -12,7 +12,7 @@ import pytest
 
 from festival.ingest import attempt
 from festival.ingest.attempt import Attempt
-from festival.ingest.ledger_table import LedgerTable
+from festival.ingest.ledger.table import LedgerTable
 from festival.ingest.service import Ingestor
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position

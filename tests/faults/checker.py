@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from festival.ingest.attributes import unpack
 from festival.ingest.events import files_of_message
-from festival.ingest.records import FAILED, NOTIFIED, SUPERSEDED, VersionRecord, to_record
-from festival.ingest.rejected import name_hash
+from festival.ingest.ledger.records import FAILED, NOTIFIED, SUPERSEDED, VersionRecord, to_record
+from festival.ingest.ledger.table import unpack
+from festival.ingest.reports_bucket import name_hash
 from festival.lineup.model import Performance
 from festival.table.item import to_item
 

@@ -16,16 +16,16 @@ import botocore.session
 import pytest
 from botocore.config import Config
 
-from festival.ingest import direct, handler, kept, messages
-from festival.ingest.budget import Budget
+from festival import kit
+from festival.ingest import handler, messages, reports_bucket
 from festival.ingest.clients import Clients
-from festival.ingest.ledger import Ledger
+from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
-from festival.ingest.means import Means
+from festival.ingest.resources import Budget, Means
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import Settings
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
 from festival.table.connection import Connection
 from festival.table.writer import BulkWriter
 
@@ -308,8 +308,8 @@ def functions_in_threads(conditions: Conditions) -> Iterator[None]:
         patch.setattr(handler, "_function", function)
         patch.setattr(handler, "Log", log)
         patch.setattr(messages, "random", SimpleNamespace(uniform=uniform))
-        patch.setattr(direct, "random", SimpleNamespace(uniform=uniform))
+        patch.setattr(kit, "random", SimpleNamespace(uniform=uniform))
         patch.setattr(messages, "Budget", SimpleNamespace(of_invocation=budget))
-        patch.setattr(kept, "LEDGER_BYTES", conditions.ledger_bytes)
+        patch.setattr(reports_bucket, "LEDGER_BYTES", conditions.ledger_bytes)
         patch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda seconds: None))
         yield

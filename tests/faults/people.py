@@ -8,11 +8,11 @@ from random import Random
 from urllib.parse import quote_plus
 
 from festival.errors import FestivalError
-from festival.ingest.direct import ingest_object
 from festival.ingest.events import FileEvent
 from festival.ingest.service import Ingestor
+from festival.kit import ingest_object
 from festival.lineup.mapping import Mapping
-from festival.ops.dlq import dead_letters, redrive
+from festival.stack.dead_letters import dead_letters, redrive
 
 from .invocation import Invocation
 from .lineups import Lineup, make_lineup

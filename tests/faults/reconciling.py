@@ -12,10 +12,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
-from festival.ingest import reconcile_others
 from festival.ingest.clients import Clients
-from festival.ingest.reconcile_files import Reconciler
-from festival.ingest.records import NOTIFIED
+from festival.ingest.ledger.records import NOTIFIED
+from festival.ingest.reconcile import reconciler
+from festival.ingest.reconcile.reconciler import Reconciler
 from festival.table.item import to_item
 
 from . import world as worlds
@@ -144,7 +144,7 @@ def let_the_function_reconcile(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(worlds, "_conditions", reconciling)
     patch.setattr(Invocation, "means", in_the_time_of_the_schedule)
-    patch.setattr(reconcile_others, "LOOKS_AT_ONCE", 1)  # a seed has to give the same run again
+    patch.setattr(reconciler, "LOOKS_AT_ONCE", 1)  # a seed has to give the same run again
 
 
 def stale_items(world: worlds.World) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 from zlib import crc32
 
-from festival.ingest.source import unversioned
+from festival.ingest.s3_object import unversioned
 
 from .expressions import Expression, Item, RefusedExpressionError, check_all_used
 from .wire import Answer, Request

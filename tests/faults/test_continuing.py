@@ -6,13 +6,13 @@ import pytest
 
 from festival.errors import RetryableError
 from festival.ingest.attempt import INGESTED, PAUSED, STALE, Means
-from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
-from festival.ingest.kept import Reports
-from festival.ingest.ledger import Ledger
-from festival.ingest.records import FAILED, NOTIFIED, RUNNING
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import Budget
 from festival.ingest.service import Ingestor
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 

@@ -7,18 +7,16 @@ from types import SimpleNamespace
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest import reconcile_files
 from festival.ingest.attempt import Means
-from festival.ingest.budget import Budget
 from festival.ingest.events import FileEvent
-from festival.ingest.kept import Reports
-from festival.ingest.key_lists import KeyLists
-from festival.ingest.leases import LeaseHeldError
-from festival.ingest.ledger import Ledger
-from festival.ingest.reconcile_files import NotReconcilableError, Reconciler
-from festival.ingest.reconcile_items import Items
-from festival.ingest.reconcile_upload import OnUpload
-from festival.ingest.rejected import corrected_name
+from festival.ingest.ledger.leases import LeaseHeldError
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.reconcile import reconciler
+from festival.ingest.reconcile.items import Items
+from festival.ingest.reconcile.on_upload import OnUpload
+from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler
+from festival.ingest.reports_bucket import KeyLists, Reports, corrected_name
+from festival.ingest.resources import Budget
 from festival.ingest.service import Ingestor
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
@@ -162,8 +160,8 @@ def town(line):
 
 @pytest.fixture
 def one_item_a_step(monkeypatch):
-    monkeypatch.setattr(reconcile_files, "ITEMS_A_STEP", 1)
-    monkeypatch.setattr("festival.ingest.reconcile_others.LOOKS_AT_ONCE", 1)
+    monkeypatch.setattr(reconciler, "ITEMS_A_STEP", 1)
+    monkeypatch.setattr("festival.ingest.reconcile.reconciler.LOOKS_AT_ONCE", 1)
 
 
 class TestVersions:
@@ -330,7 +328,7 @@ class TestTries:
 
         began, line.tick = town.now, seconds_pass
         assert town.reconcile()[1].removed == 3
-        assert town.now - began > reconcile_files.LEASE_SECONDS
+        assert town.now - began > reconciler.LEASE_SECONDS
 
     def test_a_mail_that_could_not_be_sent_says_the_same_at_the_next_try(self, town):
         post = Post(fails=1)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from festival.ingest.ledger import Ledger
+from festival.embedded.aws import EmbeddedAws
+from festival.ingest.ledger.ledger import Ledger
 from festival.lineup.model import Performance
-from festival.ops.embedded import EmbeddedAws
 from festival.table.item import from_item
 
 from .moto_store import forward

@@ -12,8 +12,8 @@ from botocore.exceptions import (
 
 from festival.errors import RetryableError
 from festival.ingest.mail import Mailer
-from festival.ingest.mappings import applied_mapping
 from festival.ingest.report import Counts, IngestReport
+from festival.ingest.sidecar import applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING
 
 from .invocation import Port

@@ -15,9 +15,9 @@ from random import Random
 from typing import Any, Protocol
 
 from festival.ingest.events import files_of_message
-from festival.ingest.mappings import SIDECAR
 from festival.ingest.settings import Settings
-from festival.lineup.limits import Limits
+from festival.ingest.sidecar import SIDECAR
+from festival.lineup.decode import Limits
 
 from . import plan as faults
 from .expressions import Item

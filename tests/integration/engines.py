@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 
-from festival.ops.moto_server import serving
+from festival.embedded.server import serving
 from festival.table.schema import INDEXES, PARTITION_KEY, SORT_KEY
 
 DYNALITE = "dynalite@4.0.0"

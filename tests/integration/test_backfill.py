@@ -8,10 +8,10 @@ import time
 
 import pytest
 
+from festival.backfill.plan import Selection, list_files, look_up, make_plan
+from festival.backfill.run import ingestor_for, run_backfill
+from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
-from festival.ops.backfill import ingestor_for, run_backfill
-from festival.ops.backfill_plan import Selection, list_files, look_up, make_plan
-from festival.ops.embedded import EmbeddedAws
 
 FILES = 40
 BAD = {7: b"", 23: b"Performer,Stage\nno,time\n"}
@@ -20,9 +20,9 @@ HEAD = "Performer,Stage,Date,Start,End,Popularity\n"
 KILLED = """
 import sys
 from festival.ingest.clients import Clients
-from festival.ops.backfill import ingestor_for, run_backfill
-from festival.ops.backfill_plan import Selection, list_files, look_up, make_plan
-from festival.ops.stack import read_outputs
+from festival.backfill.run import (ingestor_for, run_backfill)
+from festival.backfill.plan import (Selection, list_files, look_up, make_plan)
+from festival.stack.stack import read_outputs
 import boto3
 
 clients, outputs = Clients.of_environment(), read_outputs(boto3.Session())

@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from festival.cli import main as command
-from festival.ops.embedded import EmbeddedAws
-from festival.ops.stack import StackOutputs
+from festival.embedded.aws import EmbeddedAws
+from festival.stack.stack import StackOutputs
 
 
 @pytest.fixture(scope="module")

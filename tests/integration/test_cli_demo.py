@@ -7,9 +7,9 @@ import pytest
 
 from festival.cli import demo as told
 from festival.cli import main as command
-from festival.ops import demo as work
-from festival.ops.deploy import deploy
-from festival.table.access import by_performer
+from festival.embedded import demo as work
+from festival.query.patterns import by_performer
+from festival.stack.deploy import deploy
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def test_the_demo_fails_where_the_template_names_another_handler(festival, monke
     assert "festival.ingest.handler.lambda_handler" in text
     wrong.write_text(text.replace("handler.lambda_handler", "handler.handle"), encoding="utf-8")
     monkeypatch.setattr(
-        "festival.ops.embedded.deploy",
+        "festival.embedded.aws.deploy",
         lambda session, wishes: deploy(
             session, type(wishes)(wishes.stack, wishes.parameters, template=wrong)
         ),

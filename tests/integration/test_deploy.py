@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.errors import FestivalError
-from festival.ops.build import build_zip
-from festival.ops.deploy import Wishes, discard, execute, plan
-from festival.ops.embedded import EMAIL, EmbeddedAws
-from festival.ops.stack import find_stack, read_outputs, read_template
-from festival.ops.status import CONFIRMED, read_status
-from festival.ops.teardown import plan_teardown, teardown
+from festival.stack.build import build_zip
+from festival.stack.deploy import Wishes, discard, execute, plan
+from festival.stack.stack import find_stack, read_outputs, read_template
+from festival.stack.status import CONFIRMED, read_status
+from festival.stack.teardown import plan_teardown, teardown
 
 LINEUP = b"Performer,Stage,Date,Start,End\nSigur R\xc3\xb3s,Sk\xc3\xb3gur,2025-07-12,23:30,1:00\n"
 WISHES = Wishes(parameters={"EmailAddress": EMAIL})

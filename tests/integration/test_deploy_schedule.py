@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from festival.ops.deploy import Wishes, deploy, plan
-from festival.ops.embedded import EMAIL, EmbeddedAws
-from festival.ops.kit_archive import build_archive, pip_commands
-from festival.ops.stack import StackOutputs, find_stack, read_template
-from festival.ops.template import parse_template
+from festival.embedded.aws import EMAIL, EmbeddedAws
+from festival.stack.deploy import Wishes, deploy, plan
+from festival.stack.kit_archive import build_archive, pip_commands
+from festival.stack.stack import StackOutputs, find_stack, read_template
+from festival.stack.template import parse_template
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = parse_template(read_template())["Resources"]

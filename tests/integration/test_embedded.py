@@ -13,11 +13,11 @@ from typing import Any
 import boto3
 import pytest
 
+from festival.embedded.aws import EmbeddedAws, isolated
+from festival.embedded.runtime import BrokenFunctionError
 from festival.errors import FestivalError
-from festival.ops import deploy as deploy_module
-from festival.ops.embedded import EmbeddedAws, isolated
-from festival.ops.runtime import BrokenFunctionError
-from festival.ops.stack import StackOutputs
+from festival.stack import deploy as deploy_module
+from festival.stack.stack import StackOutputs
 
 REAL_ENDPOINT = "http://203.0.113.1:9"  # an address of documentation: nobody answers there
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from festival.ops.build import build_zip
-from festival.ops.embedded import EmbeddedAws
-from festival.ops.poller import Drained
-from festival.ops.stack import StackOutputs, read_template
-from festival.ops.template import parse_template
+from festival.embedded.aws import EmbeddedAws
+from festival.embedded.poller import Drained
+from festival.stack.build import build_zip
+from festival.stack.stack import StackOutputs, read_template
+from festival.stack.template import parse_template
 
 LINEUP = """Performer,Stage,Date,Start,End,Popularity
 Sigur Rós,Skógur,2025-07-12,11:30pm,1:00am,97

@@ -9,9 +9,9 @@ import pytest
 from recording import Recorder
 
 from festival.cli.main import run
-from festival.ops.embedded import FUNCTION, LAMBDA, PERSON, EmbeddedAws
-from festival.ops.stack import read_outputs, read_template
-from festival.ops.template import parse_template
+from festival.embedded.aws import FUNCTION, LAMBDA, PERSON, EmbeddedAws
+from festival.stack.stack import read_outputs, read_template
+from festival.stack.template import parse_template
 
 pytestmark = pytest.mark.timeout(600)  # one long season, before the first question
 

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
+from festival.backfill.engines import pick_engine
+from festival.backfill.plan import Selection, list_files, look_up, make_plan
+from festival.backfill.queue import QueueEngine
+from festival.backfill.run import ingestor_for, run_backfill, tell
+from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
 from festival.ingest.mail import Mailer
-from festival.ops.backfill import ingestor_for, run_backfill, tell
-from festival.ops.backfill_plan import Selection, list_files, look_up, make_plan
-from festival.ops.embedded import EmbeddedAws
-from festival.ops.engines import pick_engine
-from festival.ops.queue_engine import QueueEngine
 
 FILES = 40
 HEAD = "Performer,Stage,Date,Start,End,Popularity\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from festival.embedded.aws import EmbeddedAws
 from festival.errors import FestivalError
-from festival.ops.embedded import EmbeddedAws
-from festival.ops.notebooks import find_notebook, run_notebook
+from festival.notebook.run import find_notebook, run_notebook
 
 ROOT = Path(__file__).parents[2]
 # What a browser would fetch from elsewhere; a link that a reader may follow is none of these.

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import pytest
 
-from festival.analysis.partitions import (
+from festival.analysis.cost.forecast import (
     NEW_PARTITIONS,
     PARTITION_LIMIT,
     repeated,

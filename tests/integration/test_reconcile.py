@@ -10,21 +10,18 @@ from datetime import date, timedelta
 import pytest
 
 from festival.cli.main import run
+from festival.embedded.aws import REGION, EmbeddedAws
 from festival.errors import RetryableError
-from festival.ingest.budget import Budget
 from festival.ingest.clients import Clients
-from festival.ingest.direct import ingest_object, new_owner
 from festival.ingest.events import FileEvent
-from festival.ingest.kept import Reports
-from festival.ingest.means import Means
-from festival.ingest.reconcile import CANCELLED, MOVED
-from festival.ingest.reconcile_files import Reconciler
-from festival.ingest.reconcile_record import Removal
-from festival.ingest.reconcile_upload import OnUpload
-from festival.ingest.rejected import corrected_name
+from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.reconcile.compare import CANCELLED, MOVED
+from festival.ingest.reconcile.on_upload import OnUpload
+from festival.ingest.reconcile.reconciler import Reconciler
+from festival.ingest.reports_bucket import Reports, corrected_name
+from festival.ingest.resources import Budget, Means, writer_opener
 from festival.ingest.service import Ingestor
-from festival.ingest.writers import writer_opener
-from festival.ops.embedded import REGION, EmbeddedAws
+from festival.kit import ingest_object, new_owner
 
 QUIET = "a-bucket-that-tells-no-queue"
 DAYS = ((date(2025, 6, 1) + timedelta(days=n)).isoformat() for n in itertools.count())

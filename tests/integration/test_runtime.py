@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from festival.ops import runtime as runtime_module
-from festival.ops.runtime import BrokenFunctionError, Function, FunctionError, Runtime
+from festival.embedded import runtime as runtime_module
+from festival.embedded.runtime import BrokenFunctionError, Function, FunctionError, Runtime
 
 ARN = "arn:aws:lambda:us-east-2:123456789012:function:processFestivalData"
 

@@ -7,9 +7,8 @@ import pytest
 
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
-from festival.ops.stack import TEMPLATE
-from festival.ops.template import parse_template
-from festival.table.access import (
+from festival.query.columns import COLUMNS, read_columns
+from festival.query.patterns import (
     answer,
     ask,
     by_performer,
@@ -18,7 +17,8 @@ from festival.table.access import (
     on_stage_at,
     stage_at_exactly,
 )
-from festival.table.columns import COLUMNS, read_columns
+from festival.stack.stack import TEMPLATE
+from festival.stack.template import parse_template
 from festival.table.connection import Connection
 from festival.table.item import attributes, to_item
 from festival.table.writer import BulkWriter

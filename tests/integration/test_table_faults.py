@@ -94,7 +94,7 @@ def unreliable(request):
 @pytest.mark.parametrize("unreliable", [2024, 2025], indirect=True)
 def test_every_row_arrives_and_the_last_of_each_key_stands(unreliable, monkeypatch):
     monkeypatch.setattr("festival.table.writer._LONGEST_REQUEST", 0.3)
-    monkeypatch.setattr("festival.table.pace.LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr("festival.table.faults.LONGEST_PAUSE", 0.02)
     rows = [
         Performance(f"Artist {n % 70}", "Park", "2024-06-28", n % 9, 60, 1 + n % 100, n)
         for n in range(2000)

@@ -3,10 +3,10 @@
 import csv
 
 import pytest
-from lineup_reading import HEADER, csv_of, read, row
 
-from festival.lineup.limits import Limits
-from festival.lineup.quotes import Untangler
+from festival.lineup.decode import Limits
+from festival.lineup.formats.csv_quotes import Untangler
+from tests.lineup_reading import HEADER, csv_of, read, row
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -2,10 +2,9 @@
 
 import pytest
 
-from festival.lineup.calendar_names import months, weekdays
-from festival.lineup.dates import day_of, written
+from festival.lineup.fields.text import RuleError
+from festival.lineup.mapped.dates import day_of, months, weekdays, written
 from festival.lineup.mapping import Mapping
-from festival.lineup.values import RuleError
 
 
 def day(text: str, **options) -> str:
@@ -109,7 +108,7 @@ def test_what_is_no_date_has_no_reading(text):
 
 
 def test_no_name_of_a_month_or_weekday_is_another_ones():
-    from festival.lineup import calendar_names as names
+    from festival.lineup.mapped import dates as names
 
     for at, group in enumerate(names._MONTHS):
         assert all(months(name) == {at + 1} for name in group.split())

@@ -6,9 +6,9 @@ import json
 import zipfile
 
 import pytest
-from lineup_reading import HEADER, csv_of, read, row
 
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
+from tests.lineup_reading import HEADER, csv_of, read, row
 
 TEXT = csv_of(row("Sigur Rós"), row("Молчат Дома"), row("👩‍🎤"))
 NAMES = ["Sigur Rós", "Молчат Дома", "👩‍🎤"]
@@ -147,7 +147,7 @@ def workbook() -> bytes:
         (b"\xff\xd8\xff\xe0" + bytes(100), "JPEG picture"),
         (b"%PDF-1.7\n%", "PDF"),
         (workbook(), "Excel workbook"),
-        (gzip.compress(workbook()), "Excel workbook"),
+        pytest.param(gzip.compress(workbook()), "Excel workbook", id="gzipped workbook"),
         (TEXT.encode("utf-32"), "UTF-32"),
         (TEXT.encode("utf-16-le"), "NUL byte"),
         (bytes(1_000), "NUL byte"),

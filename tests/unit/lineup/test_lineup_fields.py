@@ -1,12 +1,12 @@
 """The rules of the fields, cell by cell."""
 
 import pytest
-from lineup_reading import csv_of, read, row
 
-from festival.lineup.clocks import moment
-from festival.lineup.fields import iso_date, popularity
+from festival.lineup.fields.popularity import iso_date, popularity
+from festival.lineup.fields.text import Number, RuleError, name, shown
+from festival.lineup.fields.times import moment
 from festival.lineup.model import clock
-from festival.lineup.values import Number, RuleError, name, shown
+from tests.lineup_reading import csv_of, read, row
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from lineup_reading import read
 
-from festival.lineup.jsontext import Extent
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
+from festival.lineup.formats.json_text import Extent
+from tests.lineup_reading import read
 
 ABBA = {"Performer": "Abba", "Stage": "Main", "Date": "2025-06-12", "Start": "8pm", "End": "9pm"}
 BLUR = {**ABBA, "Performer": "Blur"}

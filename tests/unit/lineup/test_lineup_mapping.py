@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from lineup_reading import csv_of, read, row
 
 from festival.errors import LineupError
 from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
 from festival.lineup.model import clock
+from tests.lineup_reading import csv_of, read, row
 
 
 def by(**options):
@@ -344,7 +344,7 @@ def test_a_cell_in_an_object_is_named_by_its_path():
 
 @pytest.mark.parametrize("shape", ["csv", "json"])
 def test_reading_on_by_a_mapping_gives_the_rest_by_the_mapping(shape):
-    from festival.lineup.limits import Limits
+    from festival.lineup.decode import Limits
 
     mapping = by(day_starts_at="06:00", date_is="festival_day", placeholders=["TBA"])
     names = ["Abba", "TBA", "Blur", "Pulp", "Air"]

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from lineup_reading import csv_of, read, row
 
 from festival.lineup.normalise import Normaliser
 from festival.lineup.rules import RowRules, Settled
+from tests.lineup_reading import csv_of, read, row
 
 
 def one(**cells: str):

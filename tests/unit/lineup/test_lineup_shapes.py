@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from lineup_reading import read
 
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
 from festival.lineup.mapping import Mapping
+from tests.lineup_reading import read
 
 
 def act(name, **more):

@@ -6,11 +6,11 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lineup_reading import HEADER, Reading, csv_of, read, row
 
-from festival.lineup.limits import Limits
+from festival.lineup.decode import Limits
+from festival.lineup.fields.text import Memo
 from festival.lineup.model import Position
-from festival.lineup.values import Memo
+from tests.lineup_reading import HEADER, Reading, csv_of, read, row
 
 SMALL = Limits(record_bytes=150, record_lines=6, block_bytes=40, block_rows=3)
 

@@ -1,0 +1,1 @@
+"""What the stack costs, and how long an ingest takes."""

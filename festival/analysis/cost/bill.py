@@ -1,0 +1,311 @@
+"""What the stack costs in a month: the bill line by line, each amount times its price.
+
+Amounts follow the services' own rules; what had to be assumed is a field of `Workload` or `Stack`
+with a default that says so. A month has 30 days, a GB 2^30 bytes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from festival.analysis.cost.ingest_time import Spread
+from festival.analysis.cost.prices import Price, PriceList
+from festival.analysis.cost.workload import RowProfile, Stack, Workload
+
+DAYS = 30
+HOURS = 24 * DAYS
+GB = 1024**3
+# "Using Lambda with Amazon SQS": an event source mapping starts with five long pollers, and "Amazon
+# SQS short and long polling": each waits up to 20 s. 5 × 30 days / 20 s = 648,000 receives a month.
+POLLERS = 5
+POLL_SECONDS = 20
+IDLE_RECEIVES = POLLERS * DAYS * 24 * 3600 // POLL_SECONDS
+# One ingest in the ledger: three writes of the head, three of the version's item and of the index
+# it is in, two consistent reads.
+LEDGER_WRITE_UNITS = 3 + 3 * 2
+LEDGER_READ_UNITS = 2
+LEDGER_ENTRY_BYTES = 2 * (1000 + 100)
+LEDGER_DAYS = 120
+# Lambda's START, END and REPORT lines and the function's own JSON line with its metrics.
+LOG_BYTES_PER_INVOCATION = 2500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill: so much of something, at its price; `how` is the arithmetic."""
+
+    component: str
+    item: str
+    amount: float
+    price: Price
+    how: str
+    dollars: float = 0.0
+
+
+def bill(
+    workload: Workload,
+    profile: RowProfile,
+    prices: PriceList,
+    *,
+    stack: Stack | None = None,
+    month: int = 1,
+    free_tier: bool = False,
+) -> tuple[Line, ...]:
+    """The bill of the `month`-th month (1 is the first), line by line.
+
+    Stored data grows every day, so that storage is billed at the month's mean. With `free_tier`,
+    the allowances that an account keeps for ever are taken off, as if this were its only stack.
+    """
+    stack = stack or Stack()
+    lines = [
+        *_writes(workload, profile, prices),
+        *_reads(workload, prices),
+        *_storage(workload, profile, prices, stack, month),
+        *_function(workload, profile, prices, stack),
+        *_queue(workload, prices),
+        *_files(workload, profile, prices, stack, month),
+        *_emails(workload, prices, stack),
+        *_watching(workload, prices, stack),
+    ]
+    return _priced(lines, free_tier)
+
+
+def idle_bill(
+    prices: PriceList, *, stack: Stack | None = None, free_tier: bool = False
+) -> tuple[Line, ...]:
+    """What the stack costs in a month in which nobody uploads or asks anything."""
+    nothing = Workload(rows_per_day=0, files_per_day=0, reads_per_day=0)
+    empty = RowProfile(0, 0, {}, 0, 0, 0, Spread())
+    lines = bill(nothing, empty, prices, stack=stack, free_tier=free_tier)
+    return tuple(line for line in lines if line.amount)
+
+
+def total(lines: Iterable[Line]) -> float:
+    """Dollars of all lines together."""
+    return sum(line.dollars for line in lines)
+
+
+def sentence(lines: Iterable[Line], idle: Iterable[Line], month: int) -> str:
+    """The bill in one sentence."""
+    whole, standing = total(lines), total(idle)
+    return (
+        f"Month {month} costs ${whole:,.2f}: ${standing:,.2f} because the stack stands there, "
+        f"${whole - standing:,.2f} because of what it does."
+    )
+
+
+def bills(
+    workload: Workload,
+    rows_per_day: Iterable[int],
+    profile: RowProfile,
+    prices: PriceList,
+    *,
+    stack: Stack | None = None,
+    month: int = 1,
+) -> dict[int, tuple[Line, ...]]:
+    """The bill of the same workload at each of several numbers of rows a day."""
+    return {
+        rows: bill(replace(workload, rows_per_day=rows), profile, prices, stack=stack, month=month)
+        for rows in rows_per_day
+    }
+
+
+def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[Line]:
+    new = workload.rows_per_day * DAYS
+    again = new * workload.repeated
+    price = prices["dynamodb_write"]
+    lines = [
+        Line(
+            "DynamoDB writes",
+            "table",
+            (new + again) * profile.table_units,
+            price,
+            f"{new + again:,.0f} rows × {profile.table_units:.2f} WRU",
+        )
+    ]
+    lines += [
+        Line("DynamoDB writes", name, new * units, price, f"{new:,.0f} rows × {units:.2f} WRU")
+        for name, units in profile.index_units.items()
+    ]
+    files = _files_a_month(workload)
+    how = f"{files:,.0f} ingests × {LEDGER_WRITE_UNITS} WRU"
+    return [*lines, Line("DynamoDB writes", "ledger", files * LEDGER_WRITE_UNITS, price, how)]
+
+
+def _reads(workload: Workload, prices: PriceList) -> list[Line]:
+    asked, files = workload.reads_per_day * DAYS, _files_a_month(workload)
+    price = prices["dynamodb_read"]
+    return [
+        Line(
+            "DynamoDB reads",
+            "questions",
+            asked * workload.read_units,
+            price,
+            f"{asked:,.0f} questions × {workload.read_units:g} RRU",
+        ),
+        Line(
+            "DynamoDB reads",
+            "ledger",
+            files * LEDGER_READ_UNITS,
+            price,
+            f"{files:,.0f} ingests × {LEDGER_READ_UNITS} RRU",
+        ),
+    ]
+
+
+def _storage(
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack, month: int
+) -> list[Line]:
+    rows = workload.rows_per_day * _days_so_far(month)
+    entries = workload.files_per_day * min(_days_so_far(month), LEDGER_DAYS)
+    lines = [
+        Line(
+            "DynamoDB storage",
+            "table and indexes",
+            rows * profile.stored / GB,
+            prices["dynamodb_storage"],
+            f"{rows:,.0f} rows × {profile.stored:,.0f} B, 100 B of it for each entry",
+        ),
+        Line(
+            "DynamoDB storage",
+            "ledger",
+            entries * LEDGER_ENTRY_BYTES / GB,
+            prices["dynamodb_storage"],
+            f"{entries:,.0f} ingests × {LEDGER_ENTRY_BYTES:,} B, kept {LEDGER_DAYS} days",
+        ),
+    ]
+    if stack.point_in_time_recovery:
+        kept = (rows * profile.in_table + entries * LEDGER_ENTRY_BYTES / 2) / GB
+        how = f"{rows:,.0f} rows × {profile.in_table:,.0f} B and the ledger, without indexes"
+        lines.append(
+            Line("DynamoDB storage", "point-in-time recovery", kept, prices["dynamodb_pitr"], how)
+        )
+    return lines
+
+
+def _function(
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack
+) -> list[Line]:
+    files = _files_a_month(workload)
+    took = stack.ingest_time(workload.rows_per_file, profile.spread)
+    seconds = files * took.seconds
+    how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
+    return [
+        Line("Lambda", "requests", files, prices["lambda_requests"], f"{files:,.0f} files"),
+        Line(
+            "Lambda", "duration", seconds * stack.memory_mb / 1024, prices["lambda_duration"], how
+        ),
+    ]
+
+
+def _queue(workload: Workload, prices: PriceList) -> list[Line]:
+    files = _files_a_month(workload)
+    polling = f"{POLLERS} pollers × {DAYS} days / {POLL_SECONDS} s"
+    price = prices["sqs_requests"]
+    return [
+        Line("SQS", "polling", IDLE_RECEIVES, price, polling),
+        Line("SQS", "messages", 3 * files, price, f"{files:,.0f} files, send, receive, delete"),
+    ]
+
+
+def _files(
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack, month: int
+) -> list[Line]:
+    files = _files_a_month(workload)
+    a_day = workload.rows_per_day * profile.in_file / GB
+    kept = a_day * _days_so_far(month)
+    old = a_day * workload.repeated * min(_days_so_far(month), stack.old_version_days)
+    row = f"{profile.in_file:.0f} B a row"
+    return [
+        Line("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
+        Line("S3", "key lists", files, prices["s3_put"], f"{files:,.0f} files, one list each"),
+        Line("S3", "reads", 2 * files, prices["s3_get"], f"{files:,.0f} files, HEAD and GET"),
+        Line("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
+        Line(
+            "S3",
+            "old versions",
+            old,
+            prices["s3_storage"],
+            f"{workload.repeated:.0%} of the files, {stack.old_version_days} days",
+        ),
+    ]
+
+
+def _emails(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]:
+    files = _files_a_month(workload)
+    lines = [
+        Line("SNS", "publishes", files, prices["sns_publish"], f"{files:,.0f} files"),
+        Line("SNS", "e-mails", files, prices["sns_email"], f"{files:,.0f} files, one reader"),
+    ]
+    if stack.topic_key:
+        lines += [
+            Line("SNS", "topic's key", 1, prices["kms_keys"], "one key"),
+            Line("SNS", "topic's key, use", files, prices["kms_requests"], f"{files:,.0f} e-mails"),
+        ]
+    return lines
+
+
+def _watching(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]:
+    files = _files_a_month(workload)
+    logged = files * LOG_BYTES_PER_INVOCATION / GB
+    hours = min(24.0, workload.files_per_day) * DAYS
+    return [
+        Line(
+            "CloudWatch",
+            "logs, ingestion",
+            logged,
+            prices["logs_ingest"],
+            f"{files:,.0f} invocations × {LOG_BYTES_PER_INVOCATION:,} B",
+        ),
+        Line(
+            "CloudWatch",
+            "logs, storage",
+            logged * stack.log_days / DAYS,
+            prices["logs_storage"],
+            f"kept {stack.log_days} days",
+        ),
+        Line(
+            "CloudWatch",
+            "custom metrics",
+            stack.metrics * hours / HOURS,
+            prices["metrics"],
+            f"{stack.metrics} metrics, billed in the {hours:,.0f} hours that report",
+        ),
+        Line(
+            "CloudWatch",
+            "alarms",
+            stack.alarms,
+            prices["alarms"],
+            f"{stack.alarms} metrics that alarms watch",
+        ),
+        Line(
+            "CloudWatch",
+            "dashboard",
+            stack.dashboards,
+            prices["dashboards"],
+            f"{stack.dashboards} dashboard",
+        ),
+    ]
+
+
+def _priced(lines: Sequence[Line], free_tier: bool) -> tuple[Line, ...]:
+    """The lines with their dollars; an allowance is shared by the lines it is for."""
+    used: dict[str, float] = {}
+    for line in lines:
+        used[line.price.name] = used.get(line.price.name, 0.0) + line.amount
+    return tuple(
+        replace(
+            line,
+            dollars=line.price.cost(used[line.price.name], free_tier=free_tier)
+            * (line.amount / used[line.price.name] if line.amount else 0.0),
+        )
+        for line in lines
+    )
+
+
+def _files_a_month(workload: Workload) -> float:
+    return workload.files_per_day * DAYS * (1 + workload.repeated)
+
+
+def _days_so_far(month: int) -> float:
+    """The mean number of days whose data is stored during the month."""
+    return DAYS * (month - 0.5)

@@ -1,0 +1,137 @@
+"""Pictures of the cost model: dollars by component, the time of an ingest, partition limits."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from festival.analysis.cost.bill import DAYS, Line
+from festival.analysis.cost.forecast import PartitionRun
+from festival.analysis.cost.ingest_time import COLD_START_SECONDS, Spread
+from festival.analysis.cost.original import ORIGINAL
+from festival.analysis.cost.workload import Stack
+from festival.analysis.drawing import COLOURS, DASHES, FILL, INK, QUIET, picture, spread_out
+
+LAMBDA_TIMEOUT = 300
+_LEAST_DOLLARS = 1e-4
+
+
+def cost_by_component(bills: Mapping[int, Sequence[Line]], *, month: int) -> Figure:
+    """Dollars a month by component against rows a day, both by powers of ten.
+
+    `bills` has the bill of the `month`-th month for each number of rows a day. The original
+    README's ranges stand beside it.
+    """
+    rows = sorted(bills)
+    components = list(dict.fromkeys(line.component for line in bills[rows[0]]))
+    with picture(9.5, 5.2) as (figure, axes):
+        ends: list[tuple[str, float]] = []
+        for number, name in enumerate(components):
+            costs = [_of(bills[count], name) for count in rows]
+            if max(costs) > _LEAST_DOLLARS:
+                _line(axes, rows, costs, number)
+                ends.append((name, costs[-1]))
+        totals = [sum(line.dollars for line in bills[count]) for count in rows]
+        axes.plot(rows, totals, color=INK, linewidth=3)
+        ends.append((f"together: ${totals[-1]:,.2f}", totals[-1]))
+        for count, low, high in ORIGINAL:
+            axes.plot([count] * 2, [max(low, 0.01) * DAYS, high * DAYS], color=QUIET, linewidth=7)
+        axes.annotate(
+            "grey: the original README",
+            (ORIGINAL[1][0], ORIGINAL[1][2] * DAYS),
+            xytext=(-6, 8),
+            textcoords="offset points",
+            ha="right",
+            color=QUIET,
+        )
+        _log_axes(axes, "Rows a day", "US dollars a month")
+        axes.yaxis.set_major_formatter(FuncFormatter(_dollars))
+        axes.set_ylim(bottom=_LEAST_DOLLARS)
+        _end_labels(axes, rows[-1], ends)
+        axes.set_title(f"What the stack costs in month {month}, by component")
+    return figure
+
+
+def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread) -> Figure:
+    """Seconds of one ingest against the rows of the file, by what they are spent on.
+
+    One line for each of processor, requests and hottest partition; the time-out across.
+    """
+    times = [stack.ingest_time(count, spread) for count in rows]
+    lines = [
+        (f"hottest partition: {times[0].hottest}", [time.partitions for time in times]),
+        (f"processor at {stack.memory_mb} MB", [time.processor for time in times]),
+        ("requests to DynamoDB", [time.requests for time in times]),
+    ]
+    with picture(9.5, 4.6) as (figure, axes):
+        for number, (_, seconds) in enumerate(lines):
+            _line(axes, rows, seconds, number)
+        axes.plot(rows, [time.seconds for time in times], color=INK, linewidth=3)
+        axes.axhline(LAMBDA_TIMEOUT, color=QUIET, linewidth=1)
+        axes.text(rows[0], LAMBDA_TIMEOUT * 1.15, "the function's time-out, 300 s", color=QUIET)
+        _log_axes(axes, "Rows in the file", "Seconds")
+        axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+        axes.set_ylim(bottom=COLD_START_SECONDS / 10)
+        ends = [(name, seconds[-1]) for name, seconds in lines]
+        _end_labels(axes, rows[-1], [*ends, ("ingest (black)", times[-1].seconds)])
+        axes.set_title("How long an ingest takes, and what decides it")
+    return figure
+
+
+def partition_runs(runs: Mapping[str, PartitionRun]) -> Figure:
+    """Seconds that one file takes in each simulated run, and the key that kept it waiting."""
+    with picture(9.5, 1.1 + 0.55 * max(len(runs), 1)) as (figure, axes):
+        for place, run in enumerate(runs.values()):
+            axes.barh(place, run.seconds, height=0.6, color=FILL, edgecolor=INK, linewidth=0.8)
+            busiest = "".join(f"; busiest: {load.where} {load.key}" for load in run.loads[:1])
+            text = f"{run.seconds:,.1f} s, {run.rows_per_second:,.0f} rows/s{busiest}"
+            axes.text(run.seconds, place, f"  {text}", va="center")
+        axes.set_yticks(range(len(runs)), list(runs))
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1.9 * max((run.seconds for run in runs.values()), default=1))
+        axes.set_xlabel("Seconds to write the file (simulated, worst case)")
+        axes.grid(axis="x")
+        axes.set_title("One file against partitions of 1,000 WRU/s each")
+    return figure
+
+
+def _of(lines: Sequence[Line], component: str) -> float:
+    return sum(line.dollars for line in lines if line.component == component)
+
+
+def _line(axes: Axes, x: Sequence[float], y: Sequence[float], number: int) -> None:
+    axes.plot(x, y, color=COLOURS[number], linestyle=DASHES[number], linewidth=1.8)
+
+
+def _log_axes(axes: Axes, x: str, y: str) -> None:
+    axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.grid(which="major")
+    axes.minorticks_off()
+
+
+def _end_labels(axes: Axes, x: float, ends: Sequence[tuple[str, float]]) -> None:
+    """A label at the right end of each line, moved apart where they would touch."""
+    low, high = np.log10(axes.get_ylim())
+    logs = [float(np.log10(max(value, 10**low))) for _, value in ends]
+    for (name, value), place in zip(ends, spread_out(logs, (high - low) / 22), strict=True):
+        axes.annotate(
+            name,
+            (x, max(value, 10**low)),
+            xytext=(1.02, (place - low) / (high - low)),
+            textcoords=("axes fraction", "axes fraction"),
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": QUIET, "linewidth": 0.6},
+        )
+    axes.set_xlim(right=x)
+
+
+def _plain(value: float, _: int | None = None) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
+def _dollars(value: float, _: int | None = None) -> str:
+    return f"${value:,.0f}" if value >= 1 else f"${value:g}"

@@ -1,0 +1,125 @@
+"""What the cost model is asked about: the rows, what people do with them, the stack they meet."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from festival.analysis.cost.capacity import put_units, query_units, stored_bytes
+from festival.analysis.cost.ingest_time import (
+    ROWS_PER_CPU_SECOND,
+    IngestTime,
+    Spread,
+    ingest_time,
+    spread,
+)
+from festival.errors import FestivalError
+from festival.lineup.model import Performance
+from festival.table.item import item_size, to_item
+from festival.table.schema import INDEXES
+
+
+@dataclass(frozen=True, slots=True)
+class RowProfile:
+    """What an average row weighs: means over real items.
+
+    `table_units` and `index_units` (by index) are WRU of a new row, `stored` the bytes billed in
+    the table and all indexes, `in_table` those of the table alone, `in_file` those of its line.
+    """
+
+    item_bytes: float
+    table_units: float
+    index_units: dict[str, float]
+    stored: float
+    in_table: float
+    in_file: float
+    spread: Spread
+
+    @property
+    def write_units(self) -> float:
+        return self.table_units + sum(self.index_units.values())
+
+
+def row_profile(performances: Iterable[Performance]) -> RowProfile:
+    """The average row of a real lineup. Raises FestivalError where there is no performance."""
+    rows = list(performances)
+    if not rows:
+        raise FestivalError("a cost per row needs at least one performance; the lineup has none")
+    items = [to_item(row) for row in rows]
+    units = [put_units(item) for item in items]
+    return RowProfile(
+        item_bytes=_mean(item_size(item) for item in items),
+        table_units=_mean(unit.table for unit in units),
+        index_units={
+            index.name: _mean(unit.indexes.get(index.name, 0) for unit in units)
+            for index in INDEXES
+        },
+        stored=_mean(stored_bytes(item) for item in items),
+        in_table=_mean(stored_bytes(item, indexes=()) for item in items),
+        in_file=_mean(_line_bytes(row) for row in rows),
+        spread=spread(rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What people do with the stack. `read_units` is the RRU of an average question.
+
+    `repeated` is the share of files that are uploaded a second time unchanged: their rows cost the
+    table's write alone, and S3 keeps the old version for 30 days.
+    """
+
+    rows_per_day: float
+    files_per_day: float = 1
+    reads_per_day: float = 100
+    read_units: float = 0.5
+    repeated: float = 0.0
+
+    @property
+    def rows_per_file(self) -> float:
+        return self.rows_per_day / self.files_per_day if self.files_per_day else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What stands in the template whether anyone uploads or not.
+
+    `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.
+    `metrics` are the function's own, in the embedded metric format. `rows_per_cpu_second` is what
+    the function's code ingests on one whole vCPU.
+    """
+
+    memory_mb: int = 256
+    rows_per_cpu_second: float = ROWS_PER_CPU_SECOND
+    metrics: int = 5
+    alarms: int = 7
+    dashboards: int = 1
+    topic_key: bool = False
+    point_in_time_recovery: bool = True
+    log_days: int = 30
+    old_version_days: int = 30
+
+    def ingest_time(self, rows: float, spread: Spread) -> IngestTime:
+        """How long a file of so many rows takes here."""
+        return ingest_time(
+            rows,
+            memory_mb=self.memory_mb,
+            spread=spread,
+            rows_per_cpu_second=self.rows_per_cpu_second,
+        )
+
+
+def read_units_of(rows: Sequence[Performance], *, found: float) -> float:
+    """RRU of a question that finds so many average rows of these, eventually consistent."""
+    size = _mean(item_size(to_item(row)) for row in rows)
+    return query_units([round(size)] * round(found))
+
+
+def _line_bytes(row: Performance) -> int:
+    """The row as a line of CSV: six cells, five commas, a line end."""
+    popularity = "" if row.popularity is None else str(row.popularity)
+    names = len(row.performer.encode()) + len(row.stage.encode())
+    return names + len(row.date) + 2 * len("HH:MM") + len(popularity) + 6
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)

@@ -1,0 +1,276 @@
+"""The engine that is the stack's own fleet: files go to the ingest queue, the function takes them.
+
+Each file is one message in the form in which S3 itself announces it, with the run's name at the
+top, by which the function knows to send no e-mail of its own. What is finished is read from the
+ledger, each version's own item, consistently: whoever finished it, this run, another or an upload.
+"""
+
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote_plus
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.backfill.outcome import Outcome, outcome_of_record, unfinished
+from festival.ingest.events import FileEvent
+from festival.ingest.ledger.leases import LeaseHeldError
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.report import Counts
+from festival.ingest.resources import DONE, Means
+from festival.ingest.s3_object import unanswered
+from festival.ingest.sidecar import applied_mapping
+from festival.kit import new_owner
+from festival.stack.dead_letters import dead_letters, put_back_unread
+
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+Asked = tuple[str, str, str]  # file, version, run
+
+MESSAGES_A_CALL = 10  # SQS: SendMessageBatch
+SENDINGS = 6
+# Enough that no worker waits, and few enough that a file uploaded meanwhile does not wait long.
+MESSAGES_A_WORKER = 10
+LOOK_UPS_AT_ONCE = 8
+POLL_SECONDS = 2.0
+# SQS: a queue's approximate numbers are right "within a minute" of the last change.
+QUIET_SECONDS = 60.0
+# A message may be tried five times, and stay hidden for half an hour after each.
+PATIENCE_SECONDS = 3 * 3600.0
+REOPEN_SECONDS = 30.0
+
+IN_FLIGHT = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+DEAD = "its message is in the dead-letter queue (`festival dlq --redrive` puts it back): "
+VANISHED = (
+    "its message is no longer in the queue, and the ledger does not show the file as done; "
+    "run the backfill again"
+)
+STANDSTILL = (
+    "not one file of the run was finished for three hours; look at the function's log and whether "
+    "its event source mapping is enabled, then run the backfill again"
+)
+
+
+def message_of(event: FileEvent) -> str:
+    """The body that asks the function for a file ("Event message structure" in the S3 guide)."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": "backfill",
+            "bucket": {"name": event.bucket, "arn": f"arn:aws:s3:::{event.bucket}"},
+            "object": {"key": quote_plus(event.key, safe="/"), "versionId": event.version},
+        },
+    }
+    return json.dumps({"festivalRun": event.run, "Records": [record]})
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The ingest queue and its dead-letter queue. `sqs` is a low-level client."""
+
+    sqs: Any
+    url: str
+    dead_letter_url: str
+    sleep: Callable[[float], object] = time.sleep
+
+    def send(self, events: Sequence[FileEvent]) -> dict[FileEvent, str]:
+        """Send a message for each file; those that SQS refuses, with its reason.
+
+        What SQS failed to take is sent again, with growing pauses.
+        """
+        refused: dict[FileEvent, str] = {}
+        for first in range(0, len(events), MESSAGES_A_CALL):
+            left = dict(enumerate(events[first : first + MESSAGES_A_CALL]))
+            for sending in range(SENDINGS):
+                failures = self._send_batch(left)
+                refused |= {left[n]: why for n, (why, final) in failures.items() if final}
+                left = {n: left[n] for n, (_, final) in failures.items() if not final}
+                if not left:
+                    break
+                self.sleep(random.uniform(0.1, 0.2) * 2**sending)
+            refused |= {event: failures[n][0] for n, event in left.items()}
+        return refused
+
+    def _send_batch(self, events: Mapping[int, FileEvent]) -> dict[int, tuple[str, bool]]:
+        """The messages that were not taken, by number: why, and whether that is final."""
+        answer = self.sqs.send_message_batch(
+            QueueUrl=self.url,
+            Entries=[
+                {"Id": str(number), "MessageBody": message_of(event)}
+                for number, event in events.items()
+            ],
+        )
+        return {
+            int(failure["Id"]): (
+                f"SQS did not take its message: {failure['Code']} {failure.get('Message', '')}",
+                failure["SenderFault"],
+            )
+            for failure in answer.get("Failed", [])
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the ingest queue holds no message, hidden and delayed ones included."""
+        return not self._count(self.url, IN_FLIGHT)
+
+    def dead(self, ledger: Ledger) -> dict[Asked, str]:
+        """What the dead-letter queue asks for, with the ledger's reasons."""
+        if not self._count(self.dead_letter_url, IN_FLIGHT[:1]):
+            return {}
+        letters = dead_letters(self.sqs, self.dead_letter_url, ledger)
+        put_back_unread(self.sqs, self.dead_letter_url, letters)
+        return {
+            _asked(event): "; ".join(letter.reasons) for letter in letters for event in letter.files
+        }
+
+    def _count(self, url: str, names: Sequence[str]) -> int:
+        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A file that was asked for, and the ledger's name of its version."""
+
+    event: FileEvent
+    ingest: str
+
+
+@dataclass(frozen=True)
+class QueueEngine:
+    """Lets the function's fleet of `workers` (the stack's MaximumConcurrency) ingest the files."""
+
+    queues: Queues
+    means: Means
+    workers: int
+    sleep: Callable[[float], object] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+    def run(
+        self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
+    ) -> Generator[Outcome, None, None]:
+        """The outcome of each file that was sent (see Engine).
+
+        No more than some ten messages a worker are on their way at once. Closed before its end, the
+        messages that were sent are still worked on; a later run sends only what is not done then.
+        Raises RetryableError where AWS does not answer.
+        """
+        try:
+            yield from self._run(deque(files), again, stop_at_failure)
+        except (ClientError, BotoCoreError) as error:
+            raise unanswered(
+                "the backfill by the queue stopped; run it again to go on", error
+            ) from error
+
+    def _run(
+        self, waiting: deque[FileEvent], again: bool, stop_at_failure: bool
+    ) -> Generator[Outcome, None, None]:
+        watch, failed = Watch(self), False
+        sent: dict[str, Sent] = {}
+        while waiting or sent:
+            outcomes = self._finished(sent.values()) or watch.given_up(sent)
+            for outcome in outcomes:
+                del sent[outcome.file]
+            failed = failed or any(outcome.failed for outcome in outcomes)
+            if failed and stop_at_failure:
+                waiting.clear()
+            room = MESSAGES_A_WORKER * self.workers - len(sent)
+            batch = [waiting.popleft() for _ in range(min(room, len(waiting)))]
+            unsent = self._send(batch, sent, again)
+            failed = failed or any(outcome.failed for outcome in unsent)
+            yield from outcomes + unsent
+            if outcomes or batch:
+                watch.note_progress()
+            else:
+                self.sleep(POLL_SECONDS)
+
+    def _send(
+        self, batch: Sequence[FileEvent], sent: dict[str, Sent], again: bool
+    ) -> list[Outcome]:
+        """Send what is not done yet; the outcomes of what is, and of what could not be sent."""
+        if not batch:
+            return []
+        asked = self._each(self._named, batch)
+        if again:
+            self._each(self._reopen, asked)
+        done = set() if again else {outcome.file for outcome in self._finished(asked)}
+        left = {each.event: each for each in asked if each.event.file not in done}
+        refused = self.queues.send(list(left))
+        sent.update({event.file: left[event] for event in left if event not in refused})
+        return [Outcome(file, DONE, Counts()) for file in sorted(done)] + [
+            unfinished(event.file, why) for event, why in refused.items()
+        ]
+
+    def _finished(self, sent: Iterable[Sent]) -> list[Outcome]:
+        records = self._each(
+            lambda each: self.means.ledger.find(each.event.file, each.ingest), sent
+        )
+        return [outcome_of_record(record) for record in records if record and record.is_done]
+
+    def _named(self, event: FileEvent) -> Sent:
+        applied = applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)
+        return Sent(event, applied.version(event.version))
+
+    def _reopen(self, asked: Sent) -> None:
+        """Forget that the version was ingested, unless somebody is at it this very moment."""
+        ledger, event = self.means.ledger, asked.event
+        try:
+            lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
+        except LeaseHeldError:
+            return
+        ledger.begin(lease, asked.ingest, again=True)
+        ledger.leases.release(lease)
+
+    def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
+        threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="queue")
+        try:
+            return list(threads.map(act, given))
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+class Watch:
+    """Notices files that the ledger will never show as done."""
+
+    def __init__(self, engine: QueueEngine) -> None:
+        self._engine = engine
+        self._looked = self._progress = engine.monotonic()
+        self._was_empty = False
+
+    def note_progress(self) -> None:
+        self._looked = self._progress = self._engine.monotonic()
+        self._was_empty = False
+
+    def given_up(self, sent: Mapping[str, Sent]) -> list[Outcome]:
+        """After a quiet minute: the files whose message is dead, or gone; all, after hours."""
+        queues, now = self._engine.queues, self._engine.monotonic()
+        if not sent or now - self._looked < QUIET_SECONDS:
+            return []
+        self._looked = now
+        dead = queues.dead(self._engine.means.ledger)
+        if found := [each.event for each in sent.values() if _asked(each.event) in dead]:
+            return [unfinished(event.file, DEAD + dead[_asked(event)]) for event in found]
+        was_empty, self._was_empty = self._was_empty, queues.is_empty
+        if was_empty and self._was_empty:
+            return [unfinished(file, VANISHED) for file in sent]
+        if now - self._progress >= PATIENCE_SECONDS:
+            return [unfinished(file, STANDSTILL) for file in sent]
+        return []
+
+
+def _asked(event: FileEvent) -> Asked:
+    return event.file, event.version, event.run

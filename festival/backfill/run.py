@@ -1,0 +1,164 @@
+"""Running a backfill: several files at once through the ledger, a table of reports, one e-mail."""
+
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+from tqdm import tqdm
+
+from festival.backfill.direct import FILES_AT_ONCE, DirectEngine
+from festival.backfill.engines import Engine
+from festival.backfill.outcome import Outcome
+from festival.backfill.plan import Plan
+from festival.errors import FestivalError
+from festival.ingest.events import FileEvent
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.mail import Mailer, one_line
+from festival.ingest.report import FAILURE, Counts
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import Means, writer_opener
+from festival.ingest.service import Ingestor
+from festival.ingest.sidecar import mapping_of
+from festival.stack.stack import StackOutputs, find_stack
+
+CONTINUE, STOP = "continue", "stop"
+NOT_STARTED = "not started"
+LISTED_IN_EMAIL = 20
+
+
+def new_run_id() -> str:
+    """A name for one run, in the order of time: it stands in the ledger beside each file."""
+    return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
+
+
+def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) -> Ingestor:
+    """What ingests files of the stack from this process, telling nobody file by file.
+
+    `clients` are `ingest.clients.Clients`. Files without a mapping of their own are read with the
+    stack's, as the function reads them.
+    """
+    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
+    default = stack.parameters.get("DefaultMapping", "") if stack else ""
+    return Ingestor(
+        Means(
+            s3=clients.s3,
+            ledger=Ledger(clients.dynamodb, outputs.ledger_table),
+            open_writer=writer_opener(clients.dynamodb, table or outputs.table),
+            reports=Reports(clients.s3, outputs.reports_bucket),
+            mapping=mapping_of(default),
+        )
+    )
+
+
+def run_backfill(
+    plan: Plan,
+    ingestor: Ingestor,
+    run: str,
+    *,
+    engine: Engine | None = None,
+    force: bool = False,
+    on_error: str = CONTINUE,
+    files_at_once: int = FILES_AT_ONCE,
+) -> list[Outcome]:
+    """Ingest what the plan says, oldest file first, with a progress bar; the outcome of each file.
+
+    `engine` does the work; without one this process does, `files_at_once` files at a time. A file
+    that fails does not stop the others, unless `on_error` is `stop`: then no further file begins.
+    Interrupted at any moment, a later run goes on: finished files are skipped, and a large one
+    continues from its last saved place. Raises FestivalError for another `on_error`.
+    """
+    if on_error not in (CONTINUE, STOP):
+        raise FestivalError(f"on_error is {on_error!r}: expected {CONTINUE!r} or {STOP!r}")
+    events = [
+        FileEvent(plan.bucket, file.listed.key, file.listed.version, run=run)
+        for file in plan.to_ingest
+    ]
+    engine = engine or DirectEngine(ingestor, files_at_once)
+    working = engine.run(events, again=force, stop_at_failure=on_error == STOP)
+    outcomes: dict[str, Outcome] = {}
+    bar = tqdm(total=len(events), unit="file", file=sys.stdout, mininterval=0.5)
+    with bar, closing(working):
+        for outcome in working:
+            outcomes[outcome.file] = outcome
+            bar.update()
+    return [
+        outcomes.get(event.file) or Outcome(event.file, NOT_STARTED, Counts()) for event in events
+    ]
+
+
+def outcome_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """One row of a table for each file: status, the five counts, seconds, and why it failed."""
+    return [
+        {
+            "file": one.file,
+            "status": one.status,
+            **one.counts.to_dict(),
+            "seconds": round(one.seconds, 2),
+            "error": one.error,
+        }
+        for one in outcomes
+    ]
+
+
+def summary(plan: Plan, outcomes: Sequence[Outcome], run: str) -> tuple[str, str]:
+    """Subject and body of the one e-mail about a run."""
+    by_status = Counter(one.status for one in outcomes)
+    counts = sum((one.counts for one in outcomes), Counts())
+    worst = "FAILURE" if by_status[FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
+    subject = f"{worst}: backfill of {len(outcomes)} files - {counts.written} rows written"
+    if by_status[FAILURE]:
+        subject += f", {by_status[FAILURE]} failed"
+    lines = [f"Run: {run}", f"Bucket: {plan.bucket}", ""]
+    lines += [f"{status:>12}: {count:>8,} files" for status, count in by_status.most_common()]
+    skipped = len(plan.files) - len(plan.to_ingest)
+    lines += [f"{'skipped':>12}: {skipped:>8,} files, done before", ""]
+    lines += [f"{name:>12}: {count:>8,} rows" for name, count in counts.to_dict().items()]
+    lines += _listed("Not kept", [one for one in outcomes if one.failed])
+    lines += _listed("With rejected rows", [one for one in outcomes if one.counts.rejected])
+    lines += _failed_before(plan)
+    return subject, "\n".join(lines) + "\n"
+
+
+def tell(mailer: Mailer, plan: Plan, outcomes: Sequence[Outcome], run: str) -> str:
+    """Send the summary; what was done, as a sentence. A run that did nothing sends nothing."""
+    if not outcomes:
+        return "Nothing was ingested, so no e-mail was sent."
+    subject, body = summary(plan, outcomes, run)
+    mailer.publish(subject, body)
+    return f"One e-mail was sent: {subject}"
+
+
+def require_no_stop(outcomes: Sequence[Outcome]) -> None:
+    """Raises FestivalError where files were not started because one failed."""
+    left = sum(one.status == NOT_STARTED for one in outcomes)
+    failed = [one for one in outcomes if one.failed]
+    if left:
+        raise FestivalError(
+            f"stopped at {failed[0].file}: {failed[0].error}; {left} files were not started, "
+            "run again to go on"
+        )
+
+
+def _listed(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
+    if not outcomes:
+        return
+    yield from ("", f"{title}:")
+    for one in outcomes[:LISTED_IN_EMAIL]:
+        why = one_line(one.error, 200) if one.error else f"{one.counts.rejected:,} rows rejected"
+        yield f"  {one_line(one.file, 200)}: {why}"
+    if len(outcomes) > LISTED_IN_EMAIL:
+        yield f"  ... and {len(outcomes) - LISTED_IN_EMAIL:,} more"
+
+
+def _failed_before(plan: Plan) -> Iterator[str]:
+    if not plan.failed_before:
+        return
+    yield from ("", "Failed in an earlier run, and skipped (upload them again, or force):")
+    for file in plan.failed_before[:LISTED_IN_EMAIL]:
+        yield f"  {one_line(file.listed.key, 200)}"
+    if len(plan.failed_before) > LISTED_IN_EMAIL:
+        yield f"  ... and {len(plan.failed_before) - LISTED_IN_EMAIL:,} more"

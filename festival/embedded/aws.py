@@ -1,0 +1,216 @@
+"""The embedded AWS: moto's server on a loopback port, in an environment that leads nowhere else."""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest import mock
+
+import boto3
+import botocore.loaders
+import botocore.session
+
+from festival.embedded import moto_gaps
+from festival.embedded.poller import Drained, EventSource, Invocation, Poller
+from festival.embedded.runtime import DeployedFunction
+from festival.embedded.server import serving
+from festival.errors import FestivalError
+from festival.stack.deploy import Wishes, deploy
+from festival.stack.stack import DEFAULT_STACK, StackOutputs, read_outputs
+
+REGION = "us-east-2"
+# Who makes a call is told by the access key: a person, the function, or AWS on their behalf.
+PERSON, FUNCTION = "embedded", "function"
+LAMBDA, CLOUDFORMATION = "lambda", "cloudformation"
+EMAIL = "operator@festival.example"
+
+# Read once a process: without it each session spends a third of a second on parsing JSON.
+SERVICE_MODELS = botocore.loaders.create_loader()
+
+# What decides where a call goes and who makes it, in boto3, in the AWS CLI and in this kit.
+DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
+
+
+def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dict[str, str]:
+    """`environ` with which nothing but `endpoint_url` can be reached, and no real account known.
+
+    No profile, no service's own endpoint, no role to assume, no metadata service survives; the
+    config and credentials files are empty ones in `folder`, and no proxy gets loopback calls.
+    """
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.upper().startswith(DECIDES_WHERE_AND_WHO)
+    }
+    loopback = "127.0.0.1,localhost"
+    no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), loopback]))
+    return {
+        **kept,
+        "AWS_ACCESS_KEY_ID": PERSON,
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_CONFIG_FILE": str(folder / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A message as SNS would have mailed it."""
+
+    subject: str
+    body: str
+
+
+class EmbeddedAws:
+    """An AWS of one's own, as long as its `with` block lasts.
+
+    Within the block the whole process sees only this AWS: its environment variables are replaced,
+    and put back afterwards. One process has one at a time. Usage:
+
+        with EmbeddedAws() as aws:
+            outputs = aws.deploy()
+            s3 = aws.session().client("s3")
+            s3.upload_file("sample.csv", outputs.upload_bucket, "sample.csv")
+            aws.drain()
+            print(aws.emails())
+    """
+
+    _running = threading.Lock()
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
+    ) -> None:
+        """`port` 0 takes any free one. `on_request` is as `moto_server.serving` has it."""
+        self._port = port
+        self._on_request = on_request
+        self._exit = ExitStack()
+        self._sessions = threading.local()
+        self._deployments = 0
+        self._pollers: dict[str, Poller] = {}
+        self._mail: list[Email] = []
+        self.endpoint_url = ""
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> "EmbeddedAws":
+        if not self._running.acquire(blocking=False):
+            raise FestivalError("An embedded AWS already runs in this process: end it first")
+        with ExitStack() as starting:
+            starting.callback(self._running.release)
+            self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
+            starting.enter_context(moto_gaps.patched())
+            self.endpoint_url = starting.enter_context(
+                serving(self._port, self._after_stack_change, self._on_request)
+            )
+            for name in ("config", "credentials"):
+                (self._folder / name).touch()
+            self.environment = isolated(os.environ, self.endpoint_url, self._folder)
+            starting.enter_context(mock.patch.dict(os.environ, self.environment, clear=True))
+            # A default session made before would keep real credentials for boto3.client(...).
+            starting.enter_context(mock.patch.object(boto3, "DEFAULT_SESSION", None))
+            self._exit = starting.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def session(self) -> Any:
+        """A boto3 session of this AWS, a new one for each thread that asks."""
+        if not hasattr(self._sessions, "session"):
+            self._sessions.session = _new_session()
+        return self._sessions.session
+
+    def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
+        """Deploy the kit's template, with parameters by the template's names."""
+        return deploy(self.session(), Wishes(stack, {"EmailAddress": EMAIL, **parameters}))
+
+    def poller(
+        self,
+        stack: str = DEFAULT_STACK,
+        *,
+        on_log: Callable[[str], None] | None = None,
+        on_invocation: Callable[[Invocation], None] | None = None,
+    ) -> Poller:
+        """A poller between the queue of a deployed stack and its function; it ends with this AWS.
+
+        `on_log` is told of each line that the function logs, `on_invocation` of each batch.
+        """
+        session = self.session()
+        outputs = read_outputs(session, stack)
+        mappings = session.client("lambda").list_event_source_mappings(
+            FunctionName=outputs.function
+        )
+        mapping = mappings["EventSourceMappings"][0]
+        source = EventSource(
+            queue_url=outputs.queue_url,
+            queue_arn=mapping["EventSourceArn"],
+            batch_size=mapping["BatchSize"],
+            reports_item_failures="ReportBatchItemFailures"
+            in mapping.get("FunctionResponseTypes", []),
+        )
+        behind_the_scenes = _new_session(LAMBDA)
+        function = DeployedFunction(
+            behind_the_scenes,
+            stack,
+            outside=self._function_environment(),
+            folder=Path(self._exit.enter_context(TemporaryDirectory(prefix="festival-code-"))),
+            deployments=lambda: self._deployments,
+            on_log=on_log,
+        )
+        self._exit.callback(function.close)
+        poller = Poller(
+            behind_the_scenes.client("sqs"), source, function, on_invocation=on_invocation
+        )
+        self._exit.callback(poller.stop)
+        return poller
+
+    def drain(self, timeout: float = 30.0, stack: str = DEFAULT_STACK) -> Drained:
+        """Let the deployed function work until the queue is empty, `timeout` seconds at most."""
+        if stack not in self._pollers:
+            self._pollers[stack] = self.poller(stack)
+        return self._pollers[stack].drain(timeout)
+
+    def emails(self, stack: str = DEFAULT_STACK) -> list[Email]:
+        """Every e-mail since the stack was deployed, in the order of their arrival."""
+        sqs = self.session().client("sqs")
+        topic = read_outputs(self.session(), stack).topic_arn
+        tap = sqs.get_queue_url(QueueName=moto_gaps.tap_name(topic))["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=tap, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                notification = json.loads(message["Body"])
+                self._mail.append(Email(notification.get("Subject", ""), notification["Message"]))
+                sqs.delete_message(QueueUrl=tap, ReceiptHandle=message["ReceiptHandle"])
+        return list(self._mail)
+
+    def _after_stack_change(self) -> None:
+        moto_gaps.complete_stacks(_new_session(CLOUDFORMATION))
+        self._deployments += 1
+
+    def _function_environment(self) -> dict[str, str]:
+        """What the function sees of this machine: as in Lambda, next to nothing."""
+        seen = {
+            name: value
+            for name, value in self.environment.items()
+            if name.startswith("AWS_") or name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+        }
+        return {**seen, "AWS_ACCESS_KEY_ID": FUNCTION}
+
+
+def _new_session(access_key: str | None = None) -> Any:
+    core = botocore.session.get_session()
+    core.register_component("data_loader", SERVICE_MODELS)
+    secret = access_key and "embedded"
+    return boto3.Session(access_key, secret, botocore_session=core)

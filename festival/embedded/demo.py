@@ -1,0 +1,123 @@
+"""The demo's work: the samples through the deployed stack, and answers held against the files."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from festival.embedded.aws import Email, EmbeddedAws
+from festival.errors import FestivalError
+from festival.ingest.ledger.ledger import Ledger
+from festival.lineup.model import MINUTES_PER_DAY, Performance
+from festival.lineup.read import read_lineup
+from festival.query.patterns import (
+    AccessPattern,
+    Page,
+    ask,
+    by_performer,
+    more_popular_than,
+    on_date,
+    on_stage_at,
+    stage_at_exactly,
+)
+from festival.stack.stack import StackOutputs
+
+SAMPLES = Path(__file__).parents[2] / "sample"
+FILES = ("sample.csv", "sample.json", "messy.csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An access pattern, and what its answer is when one simply looks through the file."""
+
+    pattern: AccessPattern
+    holds: Callable[[Performance], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the table answered, page by page, and the performances in order."""
+
+    pattern: AccessPattern
+    pages: list[Page]
+    performances: list[Performance]
+
+
+QUESTIONS = (
+    Question(
+        by_performer("Megan Thee Stallion"), lambda one: one.performer == "Megan Thee Stallion"
+    ),
+    Question(
+        on_date("2025-07-12", "16:00", "21:00"),
+        lambda one: one.date == "2025-07-12" and 16 * 60 <= one.start <= 21 * 60,
+    ),
+    Question(
+        stage_at_exactly("Main Stage", "2025-07-12", "20:00"),
+        lambda one: (one.stage, one.date, one.start) == ("Main Stage", "2025-07-12", 20 * 60),
+    ),
+    Question(
+        on_stage_at("Le Chapiteau", "2025-07-13", "00:45"),
+        lambda one: (
+            (one.stage, one.date) == ("Le Chapiteau", "2025-07-12")
+            and one.start <= MINUTES_PER_DAY + 45 < one.end
+        ),
+    ),
+    Question(more_popular_than(80), lambda one: (one.popularity or 0) > 80),
+)
+
+
+def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
+    """Put a file into the upload bucket and wait until the queue is empty; the e-mails it caused.
+
+    Raises FestivalError where the file did not get through.
+    """
+    before = len(aws.emails())
+    aws.session().client("s3").upload_file(str(file), outputs.upload_bucket, file.name)
+    drained = aws.drain()
+    emails = aws.emails()[before:]
+    if drained.left or not emails:
+        errors = [done.error for done in drained.invocations if done.error]
+        reasons = [*errors, *_reasons(aws, outputs), "no e-mail was sent"]
+        raise FestivalError(f"{file.name} did not get through: {reasons[0]}")
+    return emails
+
+
+def _reasons(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
+    """Why tries failed, as the ledger has it."""
+    ledger = Ledger(aws.session().client("dynamodb"), outputs.ledger_table)
+    for record in ledger.recent(days=1):
+        yield from record.reasons.values()
+
+
+def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
+    """How many items the table holds (AWS itself counts them every six hours, this AWS at once)."""
+    table = aws.session().client("dynamodb").describe_table(TableName=outputs.table)
+    return int(table["Table"]["ItemCount"])
+
+
+def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[Answer]:
+    """The table's answer to each question.
+
+    Raises FestivalError where it is not what one finds by looking through the files themselves.
+    """
+    there = performances_of(files)
+    for question in QUESTIONS:
+        pages = list(ask(client, table, question.pattern))
+        found = question.pattern.select([one for page in pages for one in page.performances])
+        expected = {one.key for one in there if question.holds(one)}
+        if len(found) != len(expected) or {one.key for one in found} != expected:
+            raise FestivalError(
+                f"{question.pattern.question}: the table answers with {len(found)} performances, "
+                f"the files have {len(expected)}"
+            )
+        yield Answer(question.pattern, pages, found)
+
+
+def performances_of(files: Iterable[Path]) -> list[Performance]:
+    """Every performance of the files."""
+    return [
+        performance
+        for file in files
+        for block in read_lineup([file.read_bytes()])
+        for performance in block.performances
+    ]

@@ -1,0 +1,218 @@
+"""What moto lacks of AWS and the kit depends on, each in one place.
+
+`patched` mends moto itself while the embedded AWS runs; `complete_stacks` makes, after each change
+of a stack, the calls that CloudFormation would have made where moto passes over in silence.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from moto.cloudformation import parsing
+from moto.cloudformation.models import ChangeSet
+from moto.cloudformation.parsing import ResourceMap
+from moto.s3 import notifications
+
+from festival.stack.stack import find_stack, list_resources
+from festival.stack.template import parse_template
+
+TAP_SUFFIX = "-mail"
+
+_sequence = itertools.count(1)
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """moto with the mended parts in place."""
+    with (
+        mock.patch.object(notifications, "_get_s3_event", _event_with_version),
+        mock.patch.object(parsing, "clean_json", _resolve_without_gaps),
+        mock.patch.object(ResourceMap, "build_resource_diff", _diff_of_changed_parameters),
+        mock.patch.object(parsing, "parse_and_update_resource", _update_or_keep),
+        mock.patch.object(ChangeSet, "diff", _diff_with_parameters),
+        mock.patch.object(ChangeSet, "apply", _apply_whole_template),
+    ):
+        yield
+
+
+_moto_event = notifications._get_s3_event
+
+
+def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
+    """AWS names the version that this very put made, and numbers the events of a key.
+
+    Source: the S3 guide, "Event message structure".
+    """
+    event = _moto_event(event_name, bucket, key, notification_id)
+    described = event["Records"][0]["s3"]["object"]
+    described["sequencer"] = f"{next(_sequence):016X}"
+    if bucket.is_versioned:
+        described["versionId"] = key.version_id
+    described["key"] = described["key"].replace("%2F", "/")
+    return event
+
+
+_moto_resolve = parsing.clean_json
+
+
+def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
+    """`AWS::NoValue` takes its element out of a list; moto leaves a null there."""
+    resolved = _moto_resolve(template_part, resources_map)
+    if isinstance(resolved, list):
+        return [each for each in resolved if each is not None]
+    return resolved
+
+
+_moto_resource_diff = ResourceMap.build_resource_diff
+
+
+def _diff_of_changed_parameters(
+    resources: Any, template: Any, parameters: Mapping[str, Any] | None = None
+) -> Any:
+    """A parameter that keeps its value, if only by default, changes no resource."""
+    known = resources.resolved_parameters
+    changed = {
+        name: value
+        for name, value in (parameters or {}).items()
+        if str(known.get(name)) != str(value)
+    }
+    return _moto_resource_diff(resources, template, changed)
+
+
+_moto_update = parsing.parse_and_update_resource
+
+
+def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:
+    """A resource that moto cannot update stays; moto would forget that it exists."""
+    before = resources_map[logical_id]
+    return _moto_update(logical_id, resource_json, resources_map, **where) or before
+
+
+_moto_diff = ChangeSet.diff
+
+
+def _diff_with_parameters(change_set: Any) -> Any:
+    """A new value of a parameter changes the resources that refer to it."""
+    resources = change_set.stack.resource_map
+    compare = partial(resources.build_resource_diff, parameters=change_set.parameters)
+    with mock.patch.object(resources, "build_resource_diff", compare):
+        return _moto_diff(change_set)
+
+
+_moto_apply = ChangeSet.apply
+
+
+def _apply_whole_template(change_set: Any) -> None:
+    """A change set brings the stack its template, its parameters and its outputs as well."""
+    stack = change_set.stack
+    stack.template = change_set.template
+    stack._parse_template()
+    stack.parameters = change_set.parameters
+    _moto_apply(change_set)
+    stack.output_map = stack._create_output_map()
+
+
+def complete_stacks(session: Any) -> None:
+    """Make the calls for what the stacks' templates say and moto's CloudFormation has left out."""
+    for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
+        if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+            _complete_stack(session, stack["StackName"])
+
+
+def _complete_stack(session: Any, name: str) -> None:
+    cloudformation = session.client("cloudformation")
+    template = parse_template(cloudformation.get_template(StackName=name)["TemplateBody"])
+    stack = find_stack(cloudformation, name)
+    assert stack is not None
+    physical = {each.name: each.id for each in list_resources(cloudformation, name)}
+    for type_, step in STEPS.items():
+        for logical, resource in template["Resources"].items():
+            if resource["Type"] == type_ and (logical in physical or type_ in UNKNOWN_TO_MOTO):
+                properties = resource.get("Properties", {})
+                names = {**stack.parameters, **physical}
+                step(session, physical.get(logical, ""), properties, names)
+
+
+def _complete_bucket(
+    session: Any, bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
+) -> None:
+    """moto makes a bare bucket: AWS makes it versioned, and lets it tell the queue."""
+    s3 = session.client("s3")
+    if "VersioningConfiguration" in properties:
+        s3.put_bucket_versioning(
+            Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
+        )
+    notification = properties.get("NotificationConfiguration", {})
+    queues = [
+        {
+            "QueueArn": queue_arn(session, names[queue["Queue"]["Fn::GetAtt"][0]]),
+            "Events": [queue["Event"]],
+        }
+        for queue in notification.get("QueueConfigurations", [])
+    ]
+    if queues:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": queues}
+        )
+
+
+def _complete_table(
+    session: Any, table: str, properties: Mapping[str, Any], names: Mapping[str, str]
+) -> None:
+    """moto forgets point-in-time recovery: AWS turns it on, and exports need it."""
+    if "PointInTimeRecoverySpecification" in properties:
+        session.client("dynamodb").update_continuous_backups(
+            TableName=table,
+            PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"],
+        )
+
+
+def _complete_mapping(
+    session: Any, mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
+) -> None:
+    """Nothing of AWS: moto's own mapping receives messages without running the function.
+
+    Each such receive counts, and messages would reach the dead-letter queue too early. The poller
+    takes the mapping's place.
+    """
+    session.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+
+
+def _complete_subscription(
+    session: Any, nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
+) -> None:
+    """moto makes no subscription: AWS does, and somebody confirms it.
+
+    Nor does moto send e-mails: a queue that taps the topic takes the place of the mailbox.
+    """
+    topic = names[properties["TopicArn"]["Ref"]]
+    address = names[properties["Endpoint"]["Ref"]]
+    tap = session.client("sqs").create_queue(QueueName=tap_name(topic))["QueueUrl"]
+    sns = session.client("sns")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(session, tap))
+    sns.subscribe(TopicArn=topic, Protocol=properties["Protocol"], Endpoint=address)
+
+
+def tap_name(topic: str) -> str:
+    """The name of the queue that stands for the mailbox behind a topic."""
+    return f"{topic.rpartition(':')[2]}{TAP_SUFFIX}"
+
+
+def queue_arn(session: Any, url: str) -> str:
+    """The ARN of a queue."""
+    answer = session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+UNKNOWN_TO_MOTO = ("AWS::SNS::Subscription",)
+
+# The mapping first: the bucket's notification sends a message at once.
+STEPS = {
+    "AWS::Lambda::EventSourceMapping": _complete_mapping,
+    "AWS::S3::Bucket": _complete_bucket,
+    "AWS::DynamoDB::Table": _complete_table,
+    "AWS::SNS::Subscription": _complete_subscription,
+}

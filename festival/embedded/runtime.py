@@ -1,0 +1,371 @@
+"""Runs the deployed function as Lambda does: its zip, its handler, a process of its own.
+
+The process talks to a stand-in for Lambda's Runtime API (guide: "Using the Lambda runtime API for
+custom runtimes") on a loopback port, through AWS's client `awslambdaric` where that is installed.
+"""
+
+import io
+import json
+import subprocess
+import sys
+import time
+import uuid
+import zipfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
+
+from festival.errors import FestivalError
+from festival.stack.stack import find_stack, read_outputs
+
+
+class Said(NamedTuple):
+    """What the process said: ready, response, error, init error, gone, or nothing in time."""
+
+    what: str
+    body: bytes = b""
+
+
+class RuntimeApi:
+    """The Runtime API on a loopback port, for one process and one event at a time."""
+
+    def __init__(self, said: SimpleQueue[Said]) -> None:
+        self.said = said
+        self.offers: SimpleQueue[tuple[bytes, dict[str, str]] | None] = SimpleQueue()
+        api = self
+
+        class Handler(_Handler):
+            runtime_api = api
+
+        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def offer(self, event: bytes, deadline: float, arn: str) -> None:
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": str(uuid.uuid4()),
+            "Lambda-Runtime-Deadline-Ms": str(int(deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": arn,
+            "Lambda-Runtime-Trace-Id": f"Root=1-{int(deadline):08x}-{uuid.uuid4().hex[:24]}",
+        }
+        self.offers.put((event, headers))
+
+    def close(self) -> None:
+        self.offers.put(None)
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Says nothing: a process that is killed breaks its connection off."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    runtime_api: RuntimeApi
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
+
+    def do_GET(self) -> None:
+        self.runtime_api.said.put(Said("ready"))
+        offer = self.runtime_api.offers.get()
+        if offer is None:
+            self.close_connection = True
+            return
+        event, headers = offer
+        self._answer(200, event, headers)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        what = self.path.rpartition("/")[2]
+        self._answer(202, b'{"status":"OK"}', {})
+        self.runtime_api.said.put(Said("init error" if "/init/" in self.path else what, body))
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Type": "application/json"}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Says nothing: the function's own log is what matters."""
+
+
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+INIT_SECONDS = 60.0  # Lambda allows 10; a busy laptop may need longer to import boto3
+KEPT_LOG_LINES = 200
+
+
+class FunctionError(FestivalError):
+    """An invocation that failed: the handler raised, ran out of time or died. SQS tries again."""
+
+
+class BrokenFunctionError(FestivalError):
+    """A function that cannot start: wrong handler name, import error. Nothing can be invoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A deployed function: what Lambda knows of it, and the folder with its unpacked zip."""
+
+    name: str
+    arn: str
+    handler: str
+    timeout: float
+    memory: int
+    region: str
+    environment: Mapping[str, str]
+    code: Path
+
+    def process_environment(self, outside: Mapping[str, str]) -> dict[str, str]:
+        """What the process sees: Lambda's reserved variables, the function's own, and `outside`.
+
+        Source: the Lambda guide, "Defined runtime environment variables".
+        """
+        return {
+            **outside,
+            **self.environment,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+            "AWS_LAMBDA_FUNCTION_NAME": self.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "embedded",
+            "LAMBDA_TASK_ROOT": str(self.code),
+            "HOME": str(self.code),
+            "TZ": ":UTC",
+            "_HANDLER": self.handler,
+        }
+
+
+class Runtime:
+    """Keeps one warm process of the function, and starts another where it died or was killed."""
+
+    def __init__(
+        self,
+        function: Function,
+        outside: Mapping[str, str],
+        *,
+        on_log: Callable[[str], None] | None = None,
+    ) -> None:
+        """`outside` is the environment of the embedded AWS; `on_log` gets each line of the log."""
+        self.function = function
+        self._environment = function.process_environment(outside)
+        self._on_log = on_log
+        self._process: _Process | None = None
+
+    def __enter__(self) -> "Runtime":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def invoke(self, event: Any) -> Any:
+        """The handler's answer to `event`, both as JSON has them.
+
+        Raises FunctionError where this invocation failed, BrokenFunctionError where all would.
+        """
+        if self._process is None:
+            self._process = _Process(self.function, self._environment, self._on_log)
+        try:
+            return self._process.invoke(event)
+        except Exception:
+            if not self._process.alive:
+                self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process. The next invocation starts cold."""
+        if self._process is not None:
+            self._process.end()
+            self._process = None
+
+
+class DeployedFunction:
+    """The function as it is deployed when it is invoked: its latest code and settings."""
+
+    def __init__(
+        self,
+        session: Any,
+        stack: str,
+        *,
+        outside: Mapping[str, str],
+        folder: Path,
+        deployments: Callable[[], int],
+        on_log: Callable[[str], None] | None = None,
+    ) -> None:
+        """`deployments` counts up with each deployment; code is unpacked in `folder`."""
+        self._session = session
+        self._stack = stack
+        self._outside = outside
+        self._folder = folder
+        self._deployments = deployments
+        self._on_log = on_log
+        self._deployment = -1
+        self._runtime: Runtime | None = None
+
+    def invoke(self, event: Any) -> Any:
+        """As Runtime.invoke, in a process of the function's latest deployment."""
+        latest = self._deployments()
+        if self._runtime is None or self._deployment != latest:
+            self.close()
+            function = download_function(self._session, self._stack, self._folder / str(latest))
+            self._runtime = Runtime(function, self._outside, on_log=self._on_log)
+            self._deployment = latest
+        return self._runtime.invoke(event)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._runtime is not None:
+            self._runtime.close()
+            self._runtime = None
+
+
+def download_function(session: Any, stack: str, folder: Path) -> Function:
+    """Read a deployed function's settings, and unpack its zip from the deployment bucket.
+
+    Raises FestivalError where there is no such stack.
+    """
+    name = read_outputs(session, stack).function
+    settings = session.client("lambda").get_function_configuration(FunctionName=name)
+    deployed = find_stack(session.client("cloudformation"), stack)
+    assert deployed is not None
+    archive = session.client("s3").get_object(
+        Bucket=deployed.parameters["DeploymentBucketName"], Key=deployed.parameters["LambdaZipKey"]
+    )
+    with zipfile.ZipFile(io.BytesIO(archive["Body"].read())) as code:
+        code.extractall(folder)
+    variables = settings.get("Environment", {}).get("Variables", {})
+    return Function(
+        name=name,
+        arn=settings["FunctionArn"],
+        handler=settings["Handler"],
+        timeout=settings["Timeout"],
+        memory=settings["MemorySize"],
+        region=session.region_name,
+        environment={key: str(value) for key, value in variables.items()},
+        code=folder,
+    )
+
+
+class _Process:
+    """One process of the function and the Runtime API that it alone talks to."""
+
+    def __init__(
+        self,
+        function: Function,
+        environment: Mapping[str, str],
+        on_log: Callable[[str], None] | None,
+    ) -> None:
+        self._function = function
+        self._on_log = on_log
+        self._log: deque[str] = deque(maxlen=KEPT_LOG_LINES)
+        self._said: SimpleQueue[Said] = SimpleQueue()
+        self._api = RuntimeApi(self._said)
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-u", str(BOOTSTRAP), function.handler],
+            cwd=function.code,
+            env={**environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C at the terminal is not the function's business
+        )
+        self._reader = Thread(target=self._read_log, name="function-log", daemon=True)
+        self._reader.start()
+        self._started = False
+        self.alive = True
+
+    def invoke(self, event: Any) -> Any:
+        """Waits until the process asks for work, hands it the event, and waits for its answer."""
+        self._wait_until_ready()
+        seconds = self._function.timeout
+        self._api.offer(json.dumps(event).encode(), time.time() + seconds, self._function.arn)
+        said = self._next(seconds)
+        name = self._function.name
+        match said.what:
+            case "response":
+                return _parsed(said.body, name)
+            case "error":
+                raise FunctionError(f"{name} failed: {_failure(said.body)}")
+            case "nothing":
+                self.end()
+                raise FunctionError(f"{name} timed out after {seconds:g} seconds")
+            case _:
+                self.end()
+                raise FunctionError(f"{name} died: {self._last_words()}")
+
+    def end(self) -> None:
+        self.alive = False
+        self._child.kill()
+        self._child.wait()
+        self._reader.join()
+        self._api.close()
+
+    def _wait_until_ready(self) -> None:
+        said = self._next(INIT_SECONDS)
+        if said.what == "ready":
+            self._started = True
+            return
+        self.end()
+        reason = _failure(said.body) if said.what == "init error" else self._last_words()
+        if self._started:
+            raise FunctionError(f"{self._function.name} died between two events: {reason}")
+        handler = self._function.handler
+        raise BrokenFunctionError(
+            f"{self._function.name} cannot start with the handler {handler}: {reason}"
+        )
+
+    def _next(self, seconds: float) -> Said:
+        try:
+            return self._said.get(timeout=seconds)
+        except Empty:
+            return Said("nothing")
+
+    def _read_log(self) -> None:
+        assert self._child.stdout is not None
+        with self._child.stdout as lines:
+            for line in lines:
+                self._log.append(line.rstrip("\n"))
+                if self._on_log is not None:
+                    self._on_log(line.rstrip("\n"))
+        self._said.put(Said("gone"))
+
+    def _last_words(self) -> str:
+        return (
+            " | ".join(line for line in list(self._log)[-5:] if line.strip()) or "it said nothing"
+        )
+
+
+def _parsed(body: bytes, name: str) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError as error:
+        raise FunctionError(f"{name} answered with something that is no JSON: {error}") from error
+
+
+def _failure(body: bytes) -> str:
+    try:
+        failure = json.loads(body)
+        return f"{failure['errorType']}: {failure['errorMessage']}"
+    except (ValueError, KeyError, TypeError):
+        return body.decode(errors="replace")[:500]

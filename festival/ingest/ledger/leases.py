@@ -1,0 +1,126 @@
+"""The right to work on a file: one holder at a time, until a time, by numbered attempts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from festival.errors import RetryableError
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable
+
+HEAD = "HEAD"
+
+
+class LeaseHeldError(RetryableError):
+    """Somebody else works on this file now; `until` is when the lease lapses (epoch seconds)."""
+
+    def __init__(self, file: str, owner: str, until: float) -> None:
+        super().__init__(
+            f"{file} is being ingested by {owner} until {utc(until)}; this try waits for that"
+        )
+        self.owner = owner
+        self.until = until
+
+
+class LeaseLostError(RetryableError):
+    """A later attempt took the file over; this one has to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a file until `until` (epoch seconds), as attempt number `attempt`."""
+
+    file: str
+    owner: str
+    until: float
+    attempt: int
+    current_version: str = ""
+
+
+def utc(seconds: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+class Leases:
+    """The HEAD items of the ledger. `now` gives epoch seconds."""
+
+    def __init__(self, table: LedgerTable, now: Callable[[], float]) -> None:
+        self._table = table
+        self._now = now
+
+    def acquire(self, file: str, owner: str, seconds: float) -> Lease:
+        """Take the file's lease for so many seconds from now, as its next attempt.
+
+        Raises LeaseHeldError where another owner's lease still lives.
+        """
+        now = self._now()
+        try:
+            head = self._table.update(
+                file,
+                HEAD,
+                "SET #o = :owner, LeaseUntil = :until, "
+                "Attempt = if_not_exists(Attempt, :none) + :one",
+                "attribute_not_exists(LeaseUntil) OR LeaseUntil <= :now OR #o = :owner",
+                {":owner": owner, ":until": now + seconds, ":now": now, ":none": 0, ":one": 1},
+                {"#o": "Owner"},
+            )
+        except ConditionFailed:
+            held = self._table.get(file, HEAD)
+            raise LeaseHeldError(
+                file, held.get("Owner", "somebody"), float(held.get("LeaseUntil", now))
+            ) from None
+        return Lease(
+            file, owner, now + seconds, int(head["Attempt"]), str(head.get("CurrentVersion", ""))
+        )
+
+    def renew(self, lease: Lease, seconds: float) -> Lease:
+        """The same lease, living so many seconds from now. Raises LeaseLostError."""
+        until = self._now() + seconds
+        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until})
+        return replace(lease, until=until)
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back; nothing happens where it has been taken over already."""
+        try:
+            self._as_holder(lease, "SET LeaseUntil = :never", {":never": 0})
+        except LeaseLostError:
+            return
+
+    def break_lease(self, file: str, owner: str) -> None:
+        """End the lease of an owner who is known to be dead."""
+        try:
+            self._table.update(
+                file,
+                HEAD,
+                "SET LeaseUntil = :n",
+                "#o = :o",
+                {":n": 0, ":o": owner},
+                {"#o": "Owner"},
+            )
+        except ConditionFailed:
+            return
+
+    def name_current(self, lease: Lease, version: str) -> None:
+        """Record which version the holder works on. Raises LeaseLostError."""
+        self._as_holder(lease, "SET CurrentVersion = :version", {":version": version})
+
+    def _as_holder(self, lease: Lease, changes: str, values: dict[str, Any]) -> None:
+        try:
+            self._table.update(
+                lease.file,
+                HEAD,
+                changes,
+                "#o = :owner AND Attempt = :attempt",
+                values | {":owner": lease.owner, ":attempt": lease.attempt},
+                {"#o": "Owner"},
+            )
+        except ConditionFailed:
+            raise lost(lease) from None
+
+
+def lost(lease: Lease) -> LeaseLostError:
+    """What to raise where a later attempt holds the file."""
+    return LeaseLostError(
+        f"attempt {lease.attempt} at {lease.file} was overtaken by a later one and stops here"
+    )

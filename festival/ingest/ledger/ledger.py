@@ -1,0 +1,286 @@
+"""The record of every ingest, by file and version, and the lease that lets one worker in at a time.
+
+A file (`bucket/key`) has one HEAD item, which never expires: who holds the lease, until when, and
+the number of the attempt. It has one VERSION item for each ingest: status, counts, progress,
+reasons. Every write is conditional. An attempt's number is its fencing token: whoever has lost the
+lease to a later attempt cannot change the version's record any more (DynamoDB: "Condition
+expressions").
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from festival.ingest.ledger.leases import Lease, Leases, lost, utc
+from festival.ingest.ledger.reconciliations import Reconciliations
+from festival.ingest.ledger.records import (
+    FAILED,
+    NOTIFIED,
+    RUNNING,
+    SUPERSEDED,
+    VERSION_PREFIX,
+    WRITTEN,
+    VersionRecord,
+    to_record,
+)
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
+from festival.ingest.report import IngestReport
+
+KEEP_DAYS = 120
+REASONS_KEPT_CHARACTERS = 400
+
+
+class Ledger:
+    """The ledger table. `now` gives epoch seconds."""
+
+    def __init__(self, client: Any, table: str, now: Callable[[], float] = time.time) -> None:
+        self._table = LedgerTable(client, table)
+        self.now = now
+        self.leases = Leases(self._table, now)
+        self.reconciliations = Reconciliations(self._table, now)
+
+    def find(self, file: str, version: str) -> VersionRecord | None:
+        """The record of one version, read consistently; None where there is none."""
+        item = self._table.get(file, VERSION_PREFIX + version)
+        return to_record(item) if item else None
+
+    def begin(
+        self, lease: Lease, version: str, *, sequencer: str = "", again: bool = False
+    ) -> None:
+        """Open the version's record for this attempt: a new one, or one to go on with.
+
+        With `again`, what an earlier ingest of the version left is forgotten. Raises
+        LeaseLostError.
+        """
+        now = self.now()
+        changes = [
+            "#s = :running",
+            "Attempt = :attempt",
+            "VersionId = :version",
+            "Sequencer = :sequencer",
+            "ExpiresAt = :expires",
+            "Reasons = if_not_exists(Reasons, :nothing)",
+        ]
+        values: dict[str, Any] = {
+            ":running": RUNNING,
+            ":attempt": lease.attempt,
+            ":version": version,
+            ":sequencer": sequencer,
+            ":expires": self._expiry(),
+            ":nothing": {},
+            ":day": utc(now)[:10],
+            ":start": utc(now),
+        }
+        names = {"#s": "Status", "#d": "Day"}
+        if again:
+            changes += ["#d = :day", "StartedAt = :start"]
+            names["#e"] = "Error"
+        else:
+            changes += [
+                "#d = if_not_exists(#d, :day)",
+                "StartedAt = if_not_exists(StartedAt, :start)",
+            ]
+        expression = "SET " + ", ".join(changes)
+        if again:
+            expression += " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e"
+        try:
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + version,
+                expression,
+                # Its own number, too: the answer may get lost, and the call be made again.
+                "attribute_not_exists(Attempt) OR Attempt <= :attempt",
+                values,
+                names,
+            )
+        except ConditionFailed:
+            raise lost(lease) from None
+
+    def make_current(self, lease: Lease, version: str) -> None:
+        """S3 says that this version is the newest: an unfinished one before it is superseded.
+
+        Raises LeaseLostError.
+        """
+        if lease.current_version not in ("", version):
+            self.supersede(lease.file, lease.current_version)
+        self.leases.name_current(lease, version)
+
+    def save_progress(self, lease: Lease, version: str, progress: str) -> None:
+        """Where a later attempt can go on. Raises LeaseLostError."""
+        self._as_attempt(lease, version, "SET Progress = :p", {":p": progress})
+
+    def finish(
+        self,
+        lease: Lease,
+        version: str,
+        status: str,
+        report: IngestReport,
+        shown: str,
+        milliseconds: int,
+    ) -> None:
+        """The rows are settled: `written`, or `failed` for good. The e-mail comes after this."""
+        self._as_attempt(
+            lease,
+            version,
+            "SET #s = :status, Outcome = :outcome, Counts = :counts, FinishedAt = :at, "
+            "#e = :error, RejectedRowsAt = :kept, Shown = :shown, Milliseconds = :ms, "
+            "GivenUp = :given_up, ExpiresAt = :expires",
+            {
+                ":status": status,
+                ":given_up": int(report.given_up),
+                ":outcome": report.status,
+                ":counts": asdict(report.counts),
+                ":at": utc(self.now()),
+                ":error": report.error,
+                ":kept": report.rejected_rows_at,
+                ":shown": shown,
+                ":ms": milliseconds,
+                ":expires": self._expiry(),
+            },
+            {"#s": "Status", "#e": "Error"},
+        )
+
+    def adopt(self, lease: Lease, version: str) -> None:
+        """Make a settled version this attempt's, so that it may tell. Raises LeaseLostError."""
+        try:
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + version,
+                "SET Attempt = :attempt",
+                "Attempt <= :attempt",
+                {":attempt": lease.attempt},
+                {},
+            )
+        except ConditionFailed:
+            raise lost(lease) from None
+
+    def mark_notified(self, lease: Lease, version: str, status: str, by: str) -> None:
+        """The e-mail about a settled version was sent: by which message, or which run."""
+        self._as_attempt(
+            lease,
+            version,
+            "SET #s = :status, NotifiedAt = :at, NotifiedBy = :by",
+            {
+                ":status": NOTIFIED if status == WRITTEN else status,
+                ":at": utc(self.now()),
+                ":by": by,
+            },
+            {"#s": "Status"},
+        )
+
+    def supersede(self, file: str, version: str, sequencer: str = "") -> None:
+        """The version is no longer the key's current one; a finished one stays as it is."""
+        now = self.now()
+        try:
+            self._table.update(
+                file,
+                VERSION_PREFIX + version,
+                "SET #s = :superseded, VersionId = :version, "
+                "Sequencer = if_not_exists(Sequencer, :sequencer), #d = if_not_exists(#d, :day), "
+                "StartedAt = if_not_exists(StartedAt, :now), FinishedAt = :now, "
+                "ExpiresAt = :expires",
+                "attribute_not_exists(#s) OR #s = :running",
+                {
+                    ":superseded": SUPERSEDED,
+                    ":running": RUNNING,
+                    ":version": version,
+                    ":sequencer": sequencer,
+                    ":day": utc(now)[:10],
+                    ":now": utc(now),
+                    ":expires": self._expiry(),
+                },
+                {"#s": "Status", "#d": "Day"},
+            )
+        except ConditionFailed:
+            return
+
+    def note_failed_try(self, file: str, version: str, message: str, reason: str) -> None:
+        """Keep why a try failed, by SQS message id (or the run's name)."""
+        now = self.now()
+        key = VERSION_PREFIX + version
+        kept = reason[:REASONS_KEPT_CHARACTERS]
+        self._table.update(
+            file,
+            key,
+            "SET Reasons = if_not_exists(Reasons, :nothing), VersionId = :version, "
+            "#s = if_not_exists(#s, :running), #d = if_not_exists(#d, :day), "
+            "StartedAt = if_not_exists(StartedAt, :now), ExpiresAt = :expires",
+            None,
+            {
+                ":nothing": {},
+                ":version": version,
+                ":running": RUNNING,
+                ":day": utc(now)[:10],
+                ":now": utc(now),
+                ":expires": self._expiry(),
+            },
+            {"#s": "Status", "#d": "Day"},
+        )
+        self._table.update(
+            file, key, "SET Reasons.#m = :reason", None, {":reason": kept}, {"#m": message or "-"}
+        )
+
+    def reopen(self, file: str, version: str) -> bool:
+        """Let a failed version be worked on again, from where it was; False: it is not."""
+        try:
+            self._table.update(
+                file,
+                VERSION_PREFIX + version,
+                "SET #s = :running REMOVE NotifiedAt, NotifiedBy, FinishedAt",
+                "#s = :failed",
+                {":running": RUNNING, ":failed": FAILED},
+                {"#s": "Status"},
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def history(self, file: str) -> list[VersionRecord]:
+        """Every version of a file, in the order they were begun."""
+        found = self._table.query(
+            KeyConditionExpression="#f = :file AND begins_with(#k, :version)",
+            ExpressionAttributeNames={"#f": "File", "#k": "Entry"},
+            ExpressionAttributeValues=pack({":file": file, ":version": VERSION_PREFIX}),
+            ConsistentRead=True,
+        )
+        return sorted(map(to_record, found), key=lambda record: record.started_at)
+
+    def recent(self, days: int = 7) -> Iterator[VersionRecord]:
+        """The ingests of the last days over all files, newest first. One Query for each day."""
+        today = datetime.fromtimestamp(self.now(), UTC)
+        for back in range(days):
+            found = self._table.query(
+                IndexName="RecentIndex",
+                KeyConditionExpression="#d = :day",
+                ExpressionAttributeNames={"#d": "Day"},
+                ExpressionAttributeValues=pack(
+                    {":day": (today - timedelta(days=back)).date().isoformat()}
+                ),
+                ScanIndexForward=False,
+            )
+            yield from map(to_record, found)
+
+    def _expiry(self) -> int:
+        return int(self.now()) + KEEP_DAYS * 24 * 3600
+
+    def _as_attempt(
+        self,
+        lease: Lease,
+        version: str,
+        changes: str,
+        values: dict[str, Any],
+        names: dict[str, str] | None = None,
+    ) -> None:
+        try:
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + version,
+                changes,
+                "Attempt = :attempt",
+                values | {":attempt": lease.attempt},
+                names or {},
+            )
+        except ConditionFailed:
+            raise lost(lease) from None

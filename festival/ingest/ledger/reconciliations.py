@@ -1,0 +1,103 @@
+"""What the ledger knows of reconciling: up to which version, and how far the removing has come."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from festival.ingest.ledger.leases import HEAD, Lease, lost, utc
+from festival.ingest.ledger.records import VERSION_PREFIX
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The version of a file that was ingested last, and the last one that was reconciled, or ''."""
+
+    current: str
+    reconciled: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What became of a file's stale items.
+
+    `removed` were deleted, `gone` were not in the table any more, `kept` are another file's.
+    `done_to` is the key of the last item that was dealt with.
+    """
+
+    removed: int = 0
+    gone: int = 0
+    kept: int = 0
+    done_to: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The removing of one version as recorded: how far, when it ended ('': not yet), its note."""
+
+    removal: Removal
+    at: str = ""
+    note: str = ""
+
+
+class Reconciliations:
+    """The part of the ledger that is about reconciling. `now` gives epoch seconds."""
+
+    def __init__(self, table: LedgerTable, now: Callable[[], float]) -> None:
+        self._table = table
+        self._now = now
+
+    def head(self, file: str) -> Head:
+        """Read consistently. Both versions are '' for a file that the ledger does not know."""
+        item = self._table.get(file, HEAD)
+        return Head(item.get("CurrentVersion", ""), item.get("ReconciledVersion", ""))
+
+    def find(self, file: str, version: str) -> Recorded:
+        """How far a version has come; nothing done where it was never begun."""
+        item = self._table.get(file, VERSION_PREFIX + version)
+        saved = item.get("Removal")
+        if not saved:
+            return Recorded(Removal())
+        removal = Removal(**{**saved, "done_to": tuple(saved["done_to"])})
+        return Recorded(removal, item.get("ReconciledAt", ""), item.get("ReconcileNote", ""))
+
+    def save(self, lease: Lease, version: str, removal: Removal) -> None:
+        """How far the removing is. Raises LeaseLostError."""
+        self._update(lease, version, "SET Removal = :removal", {":removal": _fields(removal)})
+
+    def finish(self, lease: Lease, version: str, removal: Removal, note: str = "") -> None:
+        """Nothing older than this version is left in the table. Raises LeaseLostError."""
+        self._update(
+            lease,
+            version,
+            "SET Removal = :removal, ReconciledAt = :at, ReconcileNote = :note",
+            {":removal": _fields(removal), ":at": utc(self._now()), ":note": note},
+        )
+        try:
+            self._table.update(
+                lease.file,
+                HEAD,
+                "SET ReconciledVersion = :version",
+                "#o = :owner AND Attempt = :attempt",
+                {":version": version, ":owner": lease.owner, ":attempt": lease.attempt},
+                {"#o": "Owner"},
+            )
+        except ConditionFailed:
+            raise lost(lease) from None
+
+    def _update(self, lease: Lease, version: str, changes: str, values: dict[str, Any]) -> None:
+        try:
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + version,
+                changes,
+                "Attempt = :attempt",
+                values | {":attempt": lease.attempt},
+                {},
+            )
+        except ConditionFailed:
+            raise lost(lease) from None
+
+
+def _fields(removal: Removal) -> dict[str, Any]:
+    return {**asdict(removal), "done_to": list(removal.done_to)}

@@ -1,0 +1,171 @@
+"""What a new version of a lineup changed, and which items it leaves behind. Pure: lists in.
+
+A moved performance has a new key, so the table keeps the old item beside the new one until the
+file is reconciled.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from festival.errors import FestivalError
+from festival.ingest.tally import KeyLog
+from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
+
+Key = tuple[str, str]
+
+ADDED, MOVED, CANCELLED, CHANGED = "added", "moved", "cancelled", "changed"
+KINDS = (MOVED, CANCELLED, CHANGED, ADDED)
+
+# A performer who plays twice and swaps the stages has moved twice by little, not once by a day.
+OTHER_STAGE_MINUTES = 180
+NEIGHBOURS = 8
+
+
+class TooManyStaleError(FestivalError):
+    """More items would go than are removed without a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The performances of one version of a file, by key. `settled`: it was ingested whole."""
+
+    version: str
+    rows: Mapping[Key, Performance]
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One performance before and after: `old` is None where it was added, `new` where cancelled."""
+
+    kind: str
+    old: Performance | None = None
+    new: Performance | None = None
+
+    @property
+    def performance(self) -> Performance:
+        """The performance as it was; an added one as it is."""
+        found = self.old or self.new
+        assert found is not None
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every change, in the order of time; `stale` are the rows whose key the newest has not.
+
+    `before` is how many performances the version before had.
+    """
+
+    changes: tuple[Change, ...] = ()
+    stale: tuple[Performance, ...] = ()
+    before: int = 0
+
+    def count(self, kind: str) -> int:
+        return sum(change.kind == kind for change in self.changes)
+
+
+def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
+    """The newest version against those before it, which are in the order they were ingested.
+
+    Added and changed is what differs from the last settled version. What is stale may come from any
+    of them; it is moved where the newest has a performance of the same performer that the stale
+    row's version had not: the nearest in time, a change of stage counting as three hours.
+    """
+    if not older:
+        return Comparison()
+    before = next((each for each in reversed(older) if each.settled), older[-1])
+    had = {key: listing for listing in older for key in listing.rows}
+    stale = [had[key].rows[key] for key in sorted(had.keys() - newest.rows.keys())]
+    moved = _moves(stale, had, newest)
+    arrived = set(moved.values())
+    changes = [
+        Change(MOVED, row, moved[row]) if row in moved else Change(CANCELLED, row) for row in stale
+    ]
+    for key, row in newest.rows.items():
+        was = before.rows.get(key)
+        if was is None and row not in arrived:
+            changes.append(Change(ADDED, None, row))
+        elif was is not None and (was.end, was.popularity) != (row.end, row.popularity):
+            changes.append(Change(CHANGED, was, row))
+    return Comparison(tuple(sorted(changes, key=_when)), tuple(stale), len(before.rows))
+
+
+def stale_performers(
+    newest: Iterable[Performance], older: Iterable[Performance], most: int
+) -> set[str]:
+    """Who has rows in the older versions whose key the newest has not, in flat memory.
+
+    Raises TooManyStaleError past `most` such rows.
+    """
+    kept, gone = KeyLog(), KeyLog()
+    kept.note(newest)
+    performers, count = set(), 0
+    for row in older:
+        if kept.line_of(row[:4]) or gone.note([row]):
+            continue
+        performers.add(row.performer)
+        count += 1
+        if count > most:
+            raise TooManyStaleError(f"more than {most:,} performances would go")
+    return performers
+
+
+def guard(removals: int, before: int, percent: int) -> None:
+    """Raises TooManyStaleError where more than so many percent of the performances would go."""
+    if removals * 100 > before * percent:
+        raise TooManyStaleError(
+            f"{removals:,} of {before:,} performances would go, more than the guard's {percent}%"
+        )
+
+
+def place_and_time(row: Performance) -> str:
+    """`2025-07-12 23:30-01:00 Le Chapiteau`: the lineup's day, the clock on the wall, the stage."""
+    return f"{row.date} {wall_clock(row.start)}-{wall_clock(row.end)} {row.stage}"
+
+
+def _moves(
+    stale: Iterable[Performance], had: Mapping[Key, Listing], newest: Listing
+) -> dict[Performance, Performance]:
+    """The stale rows that live on, each with where it is now. No place is taken twice."""
+    missing: dict[str, list[Performance]] = defaultdict(list)
+    for row in stale:
+        missing[row.performer].append(row)
+    places: dict[str, list[Performance]] = defaultdict(list)
+    for row in newest.rows.values():
+        if row.performer in missing:
+            places[row.performer].append(row)
+    moved: dict[Performance, Performance] = {}
+    for performer, rows in missing.items():
+        taken: set[Performance] = set()
+        for _, row, place in sorted(_near(rows, places[performer], had)):
+            if row not in moved and place not in taken:
+                moved[row] = place
+                taken.add(place)
+    return moved
+
+
+def _near(
+    rows: Sequence[Performance], places: Sequence[Performance], had: Mapping[Key, Listing]
+) -> Iterable[tuple[int, Performance, Performance]]:
+    """Each row with the new places around it, and how far each is. Never more than a few a row."""
+    for version in {had[row.key].version for row in rows}:
+        mine = [row for row in rows if had[row.key].version == version]
+        new = sorted((_minute(p), p.key, p) for p in places if p.key not in had[mine[0].key].rows)
+        for row in mine:
+            middle = bisect_left(new, (_minute(row),))
+            for minute, _, place in new[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
+                away = abs(minute - _minute(row))
+                yield away + OTHER_STAGE_MINUTES * (place.stage != row.stage), row, place
+
+
+def _minute(row: Performance) -> int:
+    return date.fromisoformat(row.date).toordinal() * MINUTES_PER_DAY + row.start
+
+
+def _when(change: Change) -> tuple[str, int, str, str]:
+    row = change.performance
+    return (row.date, row.start, row.stage, row.performer)

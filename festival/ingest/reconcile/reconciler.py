@@ -1,0 +1,320 @@
+"""Reconciling one file: what its newest version changed, and removing what older ones left behind.
+
+Exact, because of the order of things. Under the file's lease nobody writes items of this file; a
+list is complete before its rows are in the table; every deletion is made only where the item still
+is this file's; and an item that another file has, too, is given that file's values under that
+file's lease. Repeated at any point, the same comes of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from festival.errors import FestivalError, RetryableError
+from festival.ingest.clients import Clients
+from festival.ingest.ledger.leases import Lease
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.ledger.records import VersionRecord
+from festival.ingest.reconcile.compare import Comparison, Key, Listing, compare
+from festival.ingest.reconcile.items import ANOTHERS, DONE, GONE, Items
+from festival.ingest.reports_bucket import KeyLists, Part, is_corrections, listing, name_hash
+from festival.ingest.s3_object import current_object
+from festival.ingest.sidecar import MARK
+from festival.lineup.model import Performance
+
+LOOKS_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A file that has a performance in its newest version, and when that was ingested."""
+
+    file: str
+    version: str
+    row: Performance
+    at: str
+
+
+@dataclass(frozen=True)
+class OtherFiles:
+    """Looks through the newest lists of all files but one."""
+
+    lists: KeyLists
+    ledger: Ledger
+
+    def holders(
+        self, stale: Sequence[Performance], file: str, step: Callable[[], None]
+    ) -> dict[Key, Holder]:
+        """Of each stale performance the other file that has it; of several, the one ingested last.
+
+        A file whose newest version is not settled counts with all versions since it was reconciled:
+        nobody knows yet which of them will hold. Only lists with the dates in question are read.
+        `step` is called between files, and may raise.
+        """
+        keys, dates = {row.key for row in stale}, sorted({row.date for row in stale})
+        own, found = name_hash(file), dict[Key, Holder]()
+        others = [
+            versions
+            for folder, versions in self.lists.files().items()
+            if folder != own
+            and any(part.may_have(dates) for parts in versions.values() for part in parts)
+        ]
+        with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="reconcile") as threads:
+            for holders in threads.map(lambda each: self._of(each, keys, dates), others):
+                step()
+                for holder in holders:
+                    known = found.get(holder.row.key)
+                    if known is None or known.at < holder.at:
+                        found[holder.row.key] = holder
+        return found
+
+    def _of(
+        self, versions: Mapping[str, Sequence[Part]], keys: set[Key], dates: Sequence[str]
+    ) -> list[Holder]:
+        file = self.lists.file_of(next(part for parts in versions.values() for part in parts))
+        head = self.ledger.reconciliations.head(file)
+        record = self.ledger.find(file, head.current) if head.current else None
+        if head.current in versions and (record is None or record.is_kept):
+            counted = [head.current]
+        else:
+            counted = versions_since(head.reconciled, versions, self.ledger.history(file))
+        at = record.finished_at if record and record.finished_at else ""
+        rows: dict[Key, Performance] = {}
+        for version in counted:
+            at = at or max(part.kept_at for part in versions[version])
+            parts = [part for part in versions[version] if part.may_have(dates)]
+            rows |= listing(row for row in self.lists.rows(parts) if row.key in keys)
+        return [Holder(file, head.current, row, at) for row in rows.values()]
+
+
+LEASE_SECONDS = 120.0
+OTHERS_LEASE_SECONDS = 30.0  # its ingest has to wait as long if it comes in between
+ITEMS_A_STEP = 100
+
+
+def _nothing() -> None:
+    pass
+
+
+class NotReconcilableError(FestivalError):
+    """The file's newest version is not what the table has, or cannot be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions that count: the newest, and those since the last reconciling, oldest first.
+
+    `parts` are the lists of all versions of the file, by version.
+    """
+
+    newest: VersionRecord
+    older: tuple[str, ...]
+    settled: frozenset[str]
+    parts: Mapping[str, Sequence[Part]]
+
+    @property
+    def is_reconciled(self) -> bool:
+        return bool(self.newest.reconciled_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A file's newest version beside those before it."""
+
+    versions: Versions
+    comparison: Comparison
+
+    @property
+    def file(self) -> str:
+        return self.versions.newest.file
+
+    @property
+    def version(self) -> str:
+        return self.versions.newest.version
+
+    @property
+    def stale(self) -> tuple[Performance, ...]:
+        """What is to be removed, where it is still this file's; nothing once that was done."""
+        return () if self.versions.is_reconciled else self.comparison.stale
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """What reconciling works with. `s3` reads the upload bucket."""
+
+    s3: Any
+    ledger: Ledger
+    lists: KeyLists
+    items: Items
+
+    @classmethod
+    def of(
+        cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str
+    ) -> "Reconciler":
+        """For a stack's tables and its reports bucket, by name."""
+        return cls(
+            clients.s3,
+            Ledger(clients.dynamodb, ledger_table),
+            KeyLists(clients.s3, reports_bucket),
+            Items(clients.dynamodb, table),
+        )
+
+    def versions(self, file: str) -> Versions:
+        """Which versions of a file are to be compared.
+
+        Raises NotReconcilableError where the newest version is not in the table as a whole.
+        """
+        bucket, _, key = file.partition("/")
+        head = self.ledger.reconciliations.head(file)
+        newest = self.ledger.find(file, head.current) if head.current else None
+        stored = current_object(self.s3, bucket, key)
+        why = _why_not(newest, stored.version if stored else "")
+        if why or newest is None:
+            raise NotReconcilableError(f"s3://{file} cannot be reconciled: {why}")
+        parts = self.lists.versions(file)
+        records = {record.version: record for record in self.ledger.history(file)}
+        since = versions_since(head.reconciled, parts, records.values())
+        older = [version for version in since if version != newest.version]
+        if not older:  # reconciled already: the one before it is for people to look at
+            older = versions_since("", parts, records.values())[-2:-1]
+        settled = {v for v in older if v not in records or records[v].is_kept}
+        return Versions(newest, tuple(older), frozenset(settled), parts)
+
+    def files(self) -> Iterator[str]:
+        """Every file with more than one version that has a list, in the order of their names."""
+        several = [parts for parts in self.lists.files().values() if len(parts) > 1]
+        yield from sorted(self.lists.file_of(next(iter(each.values()))[0]) for each in several)
+
+    def review(self, file: str, step: Callable[[], None] = _nothing) -> Review:
+        """What changed. Raises NotReconcilableError."""
+        return self.reviewed(self.versions(file), step)
+
+    def reviewed(
+        self, versions: Versions, step: Callable[[], None], performers: set[str] | None = None
+    ) -> Review:
+        """What changed between versions; of these performers only, where they are given.
+
+        `step` is called before each version's list is read.
+        """
+
+        def listed(version: str, settled: bool) -> Listing:
+            step()
+            rows = self.lists.rows(versions.parts.get(version, ()))
+            kept = (row for row in rows if performers is None or row.performer in performers)
+            return Listing(version, listing(kept), settled)
+
+        older = [listed(version, version in versions.settled) for version in versions.older]
+        return Review(versions, compare(older, listed(versions.newest.version, True)))
+
+    def removable(self, review: Review) -> Removal:
+        """What `reconcile` would do now. Nothing is changed."""
+        sources = self.items.sources(review.stale)
+        mine = [row for row in review.stale if sources.get(row.key) == review.file]
+        held = self._others.holders(mine, review.file, _nothing) if mine else {}
+        gone = len(review.stale) - len(sources)
+        return Removal(len(mine) - len(held), gone, len(sources) - len(mine) + len(held))
+
+    def reconcile(self, file: str, owner: str) -> tuple[Review, Removal]:
+        """Remove what older versions of a file left behind, under its lease.
+
+        Raises LeaseHeldError where somebody works on the file, or on another one that has some of
+        its performances; NotReconcilableError; RetryableError.
+        """
+        leases = self.ledger.leases
+        lease = leases.acquire(file, owner, LEASE_SECONDS)
+
+        def stay_alive() -> None:
+            nonlocal lease
+            if lease.until - self.ledger.now() < LEASE_SECONDS / 2:
+                lease = leases.renew(lease, LEASE_SECONDS)
+
+        try:
+            review = self.review(file, stay_alive)
+            if review.versions.is_reconciled or not review.versions.older:
+                return review, Removal()
+            self.ledger.adopt(lease, review.version)
+            removal = self.remove(review, lease, stay_alive)
+            self.ledger.reconciliations.finish(lease, review.version, removal)
+            return review, removal
+        finally:
+            leases.release(lease)
+
+    def remove(self, review: Review, lease: Lease, step: Callable[[], None]) -> Removal:
+        """Remove the stale items; goes on where an earlier try stopped.
+
+        The lease is the file's, and its attempt owns the version's record. `step` is called every
+        now and then: it keeps the lease alive, or raises where the time is over.
+        """
+        step()
+        done = self.ledger.reconciliations.find(review.file, review.version).removal
+        left = [row for row in review.stale if row.key > done.done_to]
+        held = self._others.holders(left, review.file, step) if left else {}
+        for first in range(0, len(left), ITEMS_A_STEP):
+            step()
+            rows = left[first : first + ITEMS_A_STEP]
+            outcomes = self._hand_over(
+                [held[row.key] for row in rows if row.key in held], review.file, lease.owner
+            )
+            outcomes += [self.items.delete(row, review.file) for row in rows if row.key not in held]
+            done = replace(
+                done,
+                removed=done.removed + outcomes.count(DONE),
+                gone=done.gone + outcomes.count(GONE),
+                kept=done.kept + outcomes.count(ANOTHERS),
+                done_to=rows[-1].key,
+            )
+            self.ledger.reconciliations.save(lease, review.version, done)
+        return done
+
+    def _hand_over(self, held: Sequence[Holder], file: str, owner: str) -> list[str]:
+        """Give items to the other files that have them, each file under its lease."""
+        outcomes = []
+        for other in sorted({holder.file for holder in held}):
+            mine = [holder for holder in held if holder.file == other]
+            lease = self.ledger.leases.acquire(other, owner, OTHERS_LEASE_SECONDS)
+            try:
+                if self.ledger.reconciliations.head(other).current != mine[0].version:
+                    raise RetryableError(f"s3://{other} has just got a new version: try again")
+                outcomes += [self.items.hand_over(holder.row, file, other) for holder in mine]
+            finally:
+                self.ledger.leases.release(lease)
+        return [ANOTHERS if outcome == DONE else outcome for outcome in outcomes]
+
+    @property
+    def _others(self) -> OtherFiles:
+        return OtherFiles(self.lists, self.ledger)
+
+
+def _why_not(newest: VersionRecord | None, current: str) -> str:
+    """Why a file cannot be reconciled, or ''."""
+    if newest is None:
+        return "the ledger does not know its newest version; ingest it with --again"
+    if is_corrections(newest.file):
+        return "corrections only ever add performances"
+    if not current:
+        return "it was deleted from its bucket; what it had stays in the table"
+    if newest.version != current and not newest.version.startswith(current + MARK):
+        return (
+            f"its newest version is {current}, and {newest.version} was ingested last; wait for "
+            "the ingest, or ingest it with --again"
+        )
+    if not newest.is_kept:
+        said = f"{newest.status} {newest.outcome}".strip()
+        return f"its newest version {newest.version} is not in the table as a whole ({said})"
+    return ""
+
+
+def versions_since(
+    reconciled: str, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
+) -> list[str]:
+    """The versions that have a list, in the order they were begun, from the last reconciled one on.
+
+    What versions before that one had is settled. A version that the ledger has forgotten was begun
+    when its list was.
+    """
+    began = {version: min(part.kept_at for part in parts) for version, parts in lists.items()}
+    began |= {each.version: each.started_at for each in records if each.version in began}
+    since = began.get(reconciled, "")
+    return sorted((v for v in began if began[v] >= since), key=lambda version: began[version])

@@ -1,0 +1,239 @@
+"""The key lists: what each version of a file may have put into the table.
+
+A row is in its version's list before it is in the table. So whatever became of an ingest (killed,
+overtaken, given up), the lists have every key it can have written, and a file's stale items are
+found without reading the table.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import re
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from festival.ingest.ledger.records import Progress
+from festival.ingest.tally import Spool
+from festival.lineup.formats.header import ADDED_COLUMNS, RAW_COLUMN, guard
+from festival.lineup.model import Performance
+
+PROPOSED = "corrections"
+
+
+def rejected_key(file: str, version: str, first_line: int) -> str:
+    """Where the refused rows of a file version go; one part for each pass over a large file.
+
+    The file's name is hashed, since an S3 key may be 1,024 bytes and hold anything.
+    """
+    return f"rejected/{name_hash(file)}/{version}/from-line-{first_line:09d}.csv"
+
+
+def name_hash(file: str) -> str:
+    """A short, safe name for a `bucket/key` of any length and content."""
+    return hashlib.sha256(file.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def corrected_name(key: str, version: str) -> str:
+    """The name under which the corrected rows are uploaded: new, so that they only ever add."""
+    folder, slash, name = key.rpartition("/")
+    stem = name.removesuffix(".gz")
+    stem = stem.rpartition(".")[0] or stem
+    mark = hashlib.sha256(version.encode()).hexdigest()[:6]
+    return f"{folder}{slash}{stem}.{PROPOSED}-{mark}.csv"
+
+
+def is_corrections(key: str) -> bool:
+    """Whether a file has a name that `corrected_name` gives."""
+    return re.search(rf"\.{PROPOSED}-[0-9a-f]{{6}}\.csv$", key) is not None
+
+
+def write_rejected_rows(rows: Iterable[Mapping[str, Any]], file: str, out: IO[str]) -> None:
+    """Write spooled rejections (re-readable) as the CSV described above."""
+    columns = list(dict.fromkeys(name for row in rows for name in _cells(row)))
+    writer = csv.writer(out)
+    writer.writerow([guard(name) for name in columns] + list(ADDED_COLUMNS))
+    for row in rows:
+        cells = _cells(row)
+        mine = [guard(_text(cells.get(name))) for name in columns]
+        writer.writerow([*mine, guard(file), row["line"], guard(row["reason"])])
+
+
+def _cells(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    original = row["original"]
+    if isinstance(original, Mapping):
+        return original
+    return {RAW_COLUMN: row["value"] if original is None else original}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else str(value)
+
+
+FOLDER = "keys/"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object of a list. Its name tells from which line on its rows are, and of which dates.
+
+    Rows are gzip JSON Lines; the first line names the file, which the key only has as a hash.
+    Where a pass over a file was repeated, parts overlap: of one key the row of the last line holds.
+    """
+
+    key: str
+    kept_at: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The hash of the file's name."""
+        return self.key.split("/")[1]
+
+    @property
+    def version(self) -> str:
+        return self.key.split("/")[2]
+
+    def may_have(self, dates: Sequence[str]) -> bool:
+        """Whether a row of one of these dates (sorted) can be in this part."""
+        _, first, last, *_ = self.key.rpartition("/")[2].split(".")
+        return any(first <= date <= last for date in dates)
+
+
+@dataclass(frozen=True)
+class KeyLists:
+    """The lists in the reports bucket."""
+
+    s3: Any
+    bucket: str
+
+    def keep(self, file: str, version: str, rows: Sequence[Performance]) -> None:
+        """Put a part of a version's list. `rows` are one or more."""
+        dates = sorted({row.date for row in rows})
+        lines = [json.dumps({"file": file, "version": version}), *map(json.dumps, rows)]
+        self.s3.put_object(
+            Bucket=self.bucket,
+            Key=f"{_folder(file)}{version}/from-line-{rows[0].line:09d}.{dates[0]}.{dates[-1]}"
+            ".jsonl.gz",
+            Body=gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0),
+        )
+
+    def versions(self, file: str) -> dict[str, list[Part]]:
+        """The parts of each version of a file that has a list."""
+        return _by_version(self._parts(_folder(file)))
+
+    def files(self) -> dict[str, dict[str, list[Part]]]:
+        """The parts of every file's versions, by the hash of the file's name."""
+        found: dict[str, list[Part]] = defaultdict(list)
+        for part in self._parts(FOLDER):
+            found[part.folder].append(part)
+        return {folder: _by_version(parts) for folder, parts in found.items()}
+
+    def file_of(self, part: Part) -> str:
+        """The name (`bucket/key`) of the file that a part belongs to."""
+        return str(json.loads(next(self._lines(part)))["file"])
+
+    def rows(self, parts: Iterable[Part]) -> Iterator[Performance]:
+        """The rows of parts, one part in memory at a time."""
+        for part in parts:
+            lines = self._lines(part)
+            next(lines)
+            yield from (Performance(*json.loads(line)) for line in lines)
+
+    def _parts(self, prefix: str) -> Iterator[Part]:
+        request = {"Bucket": self.bucket, "Prefix": prefix}
+        while True:
+            answer = self.s3.list_objects_v2(**request)
+            for entry in answer.get("Contents", []):
+                yield Part(entry["Key"], entry["LastModified"].isoformat(timespec="milliseconds"))
+            if not answer.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def _lines(self, part: Part) -> Iterator[str]:
+        body = self.s3.get_object(Bucket=self.bucket, Key=part.key)["Body"].read()
+        return iter(gzip.decompress(body).decode().split("\n"))
+
+
+def listing(rows: Iterable[Performance]) -> dict[tuple[str, str], Performance]:
+    """Rows by key; of one key the row of the last line, as the table has it."""
+    kept: dict[tuple[str, str], Performance] = {}
+    for row in rows:
+        before = kept.get(row.key)
+        if before is None or before.line <= row.line:
+            kept[row.key] = row
+    return kept
+
+
+def _folder(file: str) -> str:
+    return f"{FOLDER}{name_hash(file)}/"
+
+
+def _by_version(parts: Iterable[Part]) -> dict[str, list[Part]]:
+    found: dict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        found[part.version].append(part)
+    return dict(found)
+
+
+LEDGER_BYTES = 100 * 1024
+IN_BUCKET = "s3:"
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The reports bucket. Everything the kit writes goes there; the upload bucket is people's."""
+
+    s3: Any
+    bucket: str
+
+    @property
+    def key_lists(self) -> KeyLists:
+        """What each version of a file may have put into the table."""
+        return KeyLists(self.s3, self.bucket)
+
+    def keep_rejected_rows(self, file: str, version: str, first_line: int, rows: Spool) -> None:
+        """Put one part of a file's refused rows, as a CSV that can be corrected and uploaded."""
+        with tempfile.TemporaryFile() as part:
+            text = io.TextIOWrapper(part, "utf-8-sig", "replace", newline="")
+            write_rejected_rows(rows, file, text)
+            text.flush()
+            part.seek(0)
+            self.s3.put_object(
+                Bucket=self.bucket,
+                Key=rejected_key(file, version, first_line),
+                Body=part,
+                ContentType="text/csv; charset=utf-8",
+            )
+            text.detach()
+
+    def rejected_rows_at(self, file: str, version: str) -> str:
+        """Where a file version's refused rows are: `s3://bucket/rejected/…/`."""
+        folder = rejected_key(file, version, 1).rpartition("/")[0]
+        return f"s3://{self.bucket}/{folder}/"
+
+    def save_progress(self, file: str, name: str, progress: Progress) -> str:
+        """The progress as text for the ledger: itself, or where in the bucket it is.
+
+        `name` tells version and attempt, so that no attempt overwrites another's.
+        """
+        text = progress.to_json()
+        if len(text) <= LEDGER_BYTES:
+            return text
+        key = f"state/{name_hash(file)}/{name}.json"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
+        return IN_BUCKET + key
+
+    def load_progress(self, text: str) -> Progress:
+        """The progress that `save_progress` gave this text for."""
+        if text.startswith(IN_BUCKET):
+            key = text.removeprefix(IN_BUCKET)
+            text = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()
+        return Progress.from_json(text)

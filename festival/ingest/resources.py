@@ -1,0 +1,115 @@
+"""What an ingest works with, and what it comes to."""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from festival.errors import RetryableError
+from festival.ingest.events import FileEvent
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.mail import Mailer
+from festival.ingest.pipeline import Writer
+from festival.ingest.report import IngestReport
+from festival.ingest.reports_bucket import Reports
+from festival.lineup.decode import DEFAULT_LIMITS, Limits
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.table.connection import Connection
+from festival.table.writer import BulkWriter
+
+if TYPE_CHECKING:
+    from festival.ingest.reconcile.on_upload import OnUpload
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long one try may work, in seconds from its start.
+
+    Reading stops at `work`, writing at `write`, and the lease lapses at `lease`. With `renew` all
+    three move on while the work goes on, for a process that no service ends.
+    """
+
+    work: float
+    write: float
+    lease: float
+    renew: bool = False
+
+    @classmethod
+    def of_invocation(cls, remaining: float) -> "Budget":
+        """For a function that is ended in `remaining` seconds; the lease outlives it."""
+        reserve = min(20.0, remaining / 4)
+        return cls(remaining - reserve, remaining - reserve / 2, remaining + 15.0)
+
+    @classmethod
+    def of_command(cls) -> "Budget":
+        """For a process that works until it is done: a short lease, renewed as it goes."""
+        return cls(math.inf, 25.0, 30.0, renew=True)
+
+
+def writer_opener(client: Any, table: str) -> Callable[[str, float], BulkWriter]:
+    """A function of a file's name and a deadline (monotonic seconds) that opens its writer.
+
+    The connection is made at the first call and kept for the next.
+    """
+    connections: list[Connection] = []
+
+    def open_writer(source: str, deadline: float) -> BulkWriter:
+        if not connections:
+            connections.append(Connection.from_client(client))
+        return BulkWriter(connections[0], table, source=source, deadline=deadline)
+
+    return open_writer
+
+
+INGESTED, TOLD, DONE = "ingested", "told", "done"
+SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
+AWAITED = "awaited"
+
+
+class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
+    """A writer that is closed when its file is done."""
+
+
+class TryFailedError(RetryableError):
+    """Rows are left unwritten; `report` is how far the try came."""
+
+    def __init__(self, reason: str, report: IngestReport) -> None:
+        super().__init__(reason)
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one try did. `report` is there where it settled the file, or told of it."""
+
+    action: str
+    file: str
+    version: str = ""
+    report: IngestReport | None = None
+    retries: int = 0
+    throttles: int = 0
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an ingest works with.
+
+    `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
+    seconds). `send_continuation` sends the message that carries on with a paused file; None where
+    work is never paused. `mailer` None tells nobody, `on_upload` None leaves what older versions had in the table.
+    `mapping` is for files without a sidecar of their own.
+    """
+
+    s3: Any
+    ledger: Ledger
+    open_writer: Callable[[str, float], LeasedWriter]
+    reports: Reports
+    mailer: Mailer | None = None
+    on_upload: "OnUpload | None" = None
+    send_continuation: Callable[[FileEvent, int], None] | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    mapping: Mapping = DEFAULT_MAPPING
+    limits: Limits = DEFAULT_LIMITS

@@ -1,0 +1,80 @@
+"""Which mapping a file in S3 is read with: its sidecar's, else the stack's default.
+
+The sidecar of `summer.csv` is `summer.csv.mapping.json` beside it. What it says is part of the
+ledger's version: another mapping of the same object version is another ingest.
+"""
+
+import hashlib
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.errors import LineupError
+from festival.ingest.events import FileEvent
+from festival.ingest.s3_object import GONE, unanswered
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+
+SIDECAR = ".mapping.json"
+MARK = "+"
+MOST_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
+
+    `problem` says why the sidecar is no mapping; the file is then not read at all.
+    """
+
+    mapping: Mapping = DEFAULT_MAPPING
+    mark: str = ""
+    problem: str = ""
+
+    def version(self, version: str) -> str:
+        """The ledger's name of an object version that is read with this mapping."""
+        return version + MARK + self.mark if self.mark and version else version
+
+
+def mapping_of(text: str) -> Mapping:
+    """The mapping that a stack's parameter says; empty: the kit's own. Raises LineupError."""
+    return Mapping.from_json(text) if text else DEFAULT_MAPPING
+
+
+def file_of_sidecar(event: FileEvent) -> FileEvent:
+    """The event itself, or where it is a sidecar's, one for the file that the sidecar is for."""
+    if not event.key.endswith(SIDECAR):
+        return event
+    key = event.key.removesuffix(SIDECAR)
+    return replace(event, key=key, version="", sequencer="", by_sidecar=True)
+
+
+def _at_most(most: int, body: Any) -> bytes:
+    """So many bytes of an object, or all of it. Only at its end botocore sees that it was cut."""
+    with closing(body):
+        text: bytes = body.read(most)
+        if len(text) < most:
+            body.read()
+        return text
+
+
+def applied_mapping(s3: Any, bucket: str, key: str, default: Mapping) -> Applied:
+    """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
+    sidecar = f"s3://{bucket}/{key}{SIDECAR}"
+    try:
+        text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in GONE:
+            return Applied(default, default.fingerprint())
+        raise unanswered(sidecar, error) from None
+    except (BotoCoreError, OSError) as error:
+        raise unanswered(sidecar, error) from None
+    try:
+        if len(text) > MOST_BYTES:
+            raise LineupError(f"the mapping has more than {MOST_BYTES:,} bytes")
+        mapping = Mapping.from_json(text)
+    except LineupError as error:
+        mark = hashlib.sha256(text).hexdigest()[:12]
+        return Applied(default, mark, f"{sidecar}: {error}; correct it and upload it again")
+    return Applied(mapping, mapping.fingerprint())

@@ -1,0 +1,1 @@
+"""What a lineup file is, and what only a person can decide about it."""

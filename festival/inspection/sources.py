@@ -1,0 +1,142 @@
+"""Where lineups are found: a file, a folder, a prefix in S3; each with its mapping beside it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from festival.errors import FestivalError, LineupError
+from festival.ingest.s3_object import current_object, object_chunks
+from festival.ingest.sidecar import SIDECAR, applied_mapping
+from festival.inspection.inspect import inspect_lineup
+from festival.inspection.result import Inspection
+from festival.inspection.workbook import inspect_rows, read_rows, rows_of_workbook
+from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.model import Block
+from festival.lineup.read import read_lineup
+
+S3 = "s3://"
+CHUNK_BYTES = 256 * 1024
+LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx")
+# What a zip archive, and so a workbook, begins with.
+ZIP = b"PK\x03\x04"
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """A lineup to read: its name, how to open its bytes, and the mapping it is read with."""
+
+    name: str
+    open: Callable[[], Iterable[bytes]]
+    mapping: Mapping = DEFAULT_MAPPING
+
+    def inspect(self) -> Inspection:
+        """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
+        book = self._workbook()
+        if book is not None:
+            return inspect_rows(rows_of_workbook(book), mapping=self.mapping)
+        return inspect_lineup(self.open(), mapping=self.mapping)
+
+    def blocks(self) -> Iterator[Block]:
+        """Its rows. Raises LineupError as `read_lineup` does."""
+        book = self._workbook()
+        if book is not None:
+            return read_rows(rows_of_workbook(book), mapping=self.mapping)
+        return read_lineup(self.open(), mapping=self.mapping)
+
+    def _workbook(self) -> BytesIO | None:
+        """The bytes where they are a workbook's, and None where they are to be streamed."""
+        try:
+            chunks = iter(self.open())
+            head = next(chunks, b"")
+            return BytesIO(head + b"".join(chunks)) if head.startswith(ZIP) else None
+        except LineupError:
+            return None
+
+
+def lineups_in(source: str, clients: Any = None, mapping: str | None = None) -> Iterator[Lineup]:
+    """Every lineup of a source: a file, a folder or `s3://bucket/prefix`.
+
+    Of a folder or prefix, what is named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with
+    `.gz`). `clients` (`ingest.clients.Clients`) are for S3. A file is read with the mapping beside
+    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError where there
+    is nothing to read, or no such mapping.
+    """
+    default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING
+    nothing = True
+    for found in _sources(source, clients, default):
+        nothing = False
+        yield found
+    if nothing:
+        endings = ", ".join(LINEUP_ENDINGS)
+        raise FestivalError(f"no lineup in {source}: expected names that end in {endings}")
+
+
+def _sources(source: str, clients: Any, default: Mapping) -> Iterator[Lineup]:
+    if source.startswith(S3):
+        yield from _objects(source, clients.s3, default)
+    elif Path(source).is_dir():
+        for path in sorted(path for path in Path(source).rglob("*") if path.is_file()):
+            if _is_named_like_a_lineup(path.name):
+                yield _file(str(path.relative_to(source)), path, default)
+    else:
+        yield _file(source, Path(source), default)
+
+
+def _objects(source: str, s3: Any, default: Mapping) -> Iterator[Lineup]:
+    bucket, _, prefix = source.removeprefix(S3).partition("/")
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
+        if key == prefix or _is_named_like_a_lineup(key):
+            applied = applied_mapping(s3, bucket, key, default)
+            opener = partial(_object, s3, bucket, key)
+            if applied.problem:
+                opener = partial(_refused, applied.problem)
+            yield Lineup(f"{S3}{bucket}/{key}", opener, applied.mapping)
+
+
+def _file(name: str, path: Path, default: Mapping) -> Lineup:
+    sidecar = path.with_name(path.name + SIDECAR)
+    try:
+        mapping = _mapping_file(sidecar) if sidecar.is_file() else default
+    except FestivalError as error:
+        return Lineup(name, partial(_refused, str(error)))
+    return Lineup(name, partial(_bytes, path), mapping)
+
+
+def _mapping_file(path: Path) -> Mapping:
+    try:
+        return Mapping.from_json(path.read_bytes())
+    except OSError as error:
+        raise FestivalError(f"mapping {path}: {error.strerror or error}") from None
+    except LineupError as error:
+        raise LineupError(f"{path.name}: {error}") from None
+
+
+def _is_named_like_a_lineup(name: str) -> bool:
+    plain = name.lower().removesuffix(".gz")
+    return plain.endswith(LINEUP_ENDINGS) and not plain.endswith(SIDECAR)
+
+
+def _bytes(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as opened:
+            while chunk := opened.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise LineupError(f"cannot be read: {error.strerror or error}") from None
+
+
+def _object(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
+    stored = current_object(s3, bucket, key)
+    if stored is None:
+        raise LineupError("was deleted while it was looked for")
+    yield from object_chunks(s3, stored)
+
+
+def _refused(why: str) -> Iterator[bytes]:
+    """No bytes, and the reason as a reader of the file would meet it."""
+    yield from ()
+    raise LineupError(why)

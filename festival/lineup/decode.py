@@ -1,0 +1,452 @@
+"""Plain bytes to decoded physical lines, block by block, with every line's place known.
+
+A line ends at LF, CR or CR LF and nowhere else: U+2028 and its like are text.
+"""
+
+import codecs
+import contextlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from festival.errors import LineupError
+from festival.lineup.model import Position
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader refuses to take as one record, one document or one decompressed file.
+
+    `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
+    a JSON document that is only understood whole, `decompressed_bytes` what a `.gz` may grow to.
+    `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
+    stay in a processor's cache, which makes reading a third faster than 128 KiB do.
+    """
+
+    record_bytes: int = MIB
+    record_lines: int = 1_000
+    document_bytes: int = 16 * MIB
+    decompressed_bytes: int = 4 * GIB
+    block_bytes: int = 32 * KIB
+    block_rows: int = 4_096
+
+
+DEFAULT_LIMITS = Limits()
+
+
+_GZIP = b"\x1f\x8b"
+_HEAD_BYTES = 16
+_UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_FOREIGN = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a WebP picture, a sound or a film",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x28\xb5\x2f\xfd": "a Zstandard file",
+    b"SQLite format 3": "an SQLite database",
+    b"PAR1": "a Parquet file",
+    b"{\\rtf": "an RTF document",
+    codecs.BOM_UTF32_LE: "UTF-32 text",
+    codecs.BOM_UTF32_BE: "UTF-32 text",
+}
+EXPECTED = "expected a CSV with a header row, a JSON array of objects, or JSON Lines"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where plain bytes come from, so that a count of them becomes a Position in the object."""
+
+    compression: str = ""
+    encoding: str = "utf-8"
+    base: int = 0
+
+    def position(self, taken: int, line: int, shape: str) -> Position:
+        """The Position behind `taken` plain bytes read since `base`."""
+        place = self.base + taken
+        direct = not self.compression and self.encoding == "utf-8"
+        return Position(
+            offset=place if direct else 0,
+            skip=0 if direct else place,
+            line=line,
+            shape=shape,
+            encoding=self.encoding,
+            compression=self.compression,
+        )
+
+
+class Feed:
+    """Plain bytes, gathered piece by piece: `data` is what is here and not taken yet.
+
+    A source that breaks (a gzip stream cut short) ends the feed; what came before stays readable,
+    and `failure` is for the reader to raise when it has given that away.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], piece_bytes: int) -> None:
+        self.data = b""
+        self.taken = 0
+        self.ended = False
+        self.marked = False
+        self.failure: LineupError | None = None
+        self._pieces = pieces
+        self._rest = b""
+        self._piece_bytes = piece_bytes
+
+    def fill(self) -> None:
+        """Gather exactly one piece more, or all that is left: no matter how the bytes arrive."""
+        parts, size = [self._rest], len(self._rest)
+        try:
+            while size < self._piece_bytes:
+                parts.append(next(self._pieces))
+                size += len(parts[-1])
+        except StopIteration:
+            self.ended = True
+        except LineupError as failure:
+            self.failure, self.ended = failure, True
+        gathered = b"".join(parts)
+        self.data += gathered[: self._piece_bytes]
+        self._rest = gathered[self._piece_bytes :]
+
+    def take(self, count: int) -> bytes:
+        """Remove `count` bytes from the front and return them."""
+        taken, self.data = self.data[:count], self.data[count:]
+        self.taken += len(taken)
+        return taken
+
+
+def open_source(
+    chunks: Iterable[bytes], start: Position | None, limits: Limits
+) -> tuple[Origin, Feed]:
+    """The plain bytes of a file, from its beginning or on from `start`.
+
+    With a start, `chunks` begin at byte `start.offset` of the object. Raises LineupError for what
+    is plainly something else: a picture, an archive, an Excel workbook.
+    """
+    pieces = _small(chunks, limits.block_bytes)
+    if start is None:
+        origin, pieces = _detect(pieces, limits)
+    else:
+        origin = Origin(start.compression, start.encoding, start.offset or start.skip)
+        if origin.compression:
+            pieces = _gunzipped(pieces, limits)
+        if origin.encoding != "utf-8":
+            pieces = _utf8_from_utf16(pieces)
+        pieces = _skipping(pieces, start.skip)
+    return origin, Feed(pieces, limits.block_bytes)
+
+
+def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[bytes]]:
+    origin = Origin()
+    head, pieces = _peeked(pieces)
+    if head.startswith(_GZIP):
+        origin = replace(origin, compression="gzip")
+        head, pieces = _peeked(_gunzipped(pieces, limits))
+    for magic, what in _FOREIGN.items():
+        if head.startswith(magic):
+            raise LineupError(f"the file is {what}; {EXPECTED}")
+    if encoding := _UTF16.get(head[:2]):
+        return replace(origin, encoding=encoding), _utf8_from_utf16(pieces)
+    return origin, pieces
+
+
+def _small(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    for chunk in chunks:
+        for begin in range(0, len(chunk), size):
+            yield chunk[begin : begin + size]
+
+
+def _peeked(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    kept: list[bytes] = []
+    for piece in pieces:
+        kept.append(piece)
+        if sum(map(len, kept)) >= _HEAD_BYTES:
+            break
+    return b"".join(kept)[:_HEAD_BYTES], chain(kept, pieces)
+
+
+def _skipping(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
+    for piece in pieces:
+        if count < len(piece):
+            yield piece[count:]
+        count = max(0, count - len(piece))
+
+
+def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
+    """One or more gzip members after one another (RFC 1952), zero padding between or behind."""
+    engine, total = _gzip_member(), 0
+    for piece in pieces:
+        rest = piece
+        while rest or not engine.eof:
+            if engine.eof:
+                rest = rest.lstrip(b"\0")
+                if not rest:
+                    break
+                engine = _gzip_member()
+            before = engine.copy()
+            try:
+                plain = engine.decompress(rest, limits.block_bytes)
+            except zlib.error as error:
+                plain = _up_to_damage(before, rest)
+                yield plain
+                raise LineupError(
+                    f"the gzip file is damaged ({error}); expected it whole"
+                ) from None
+            rest = engine.unused_data if engine.eof else engine.unconsumed_tail
+            total += len(plain)
+            if total > limits.decompressed_bytes:
+                yield plain[: limits.decompressed_bytes - total]
+                raise LineupError(
+                    f"the gzip file holds more than {limits.decompressed_bytes:,} bytes of text; "
+                    "expected no more than that: split the lineup"
+                )
+            yield plain
+            if not rest and len(plain) < limits.block_bytes:
+                break
+    if not engine.eof:
+        raise LineupError(
+            f"the gzip file ends early, behind {total:,} bytes of text; expected it whole"
+        )
+
+
+def _gzip_member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=31)
+
+
+def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
+    """All the text before the byte that does not fit, byte by byte: rows before it are good."""
+    plain: list[bytes] = []
+    with contextlib.suppress(zlib.error):
+        for at in range(len(data)):
+            rest = data[at : at + 1]
+            while rest or plain[-1:] != [b""]:
+                plain.append(engine.decompress(rest, 1))
+                rest = engine.unconsumed_tail
+    return b"".join(plain)
+
+
+def _utf8_from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The UTF-8 of UTF-16 with a byte order mark; half a character becomes a byte that is none."""
+    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+    for piece in pieces:
+        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+    try:
+        decoder.decode(b"", True)
+    except UnicodeDecodeError:
+        yield b"\xff"
+
+
+_FIRST_BYTES = 800
+AS_CP1252 = "is not UTF-8; read as Windows-1252, the last resort"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some whole consecutive lines, decoded; `first` is the number of the first.
+
+    `refused` tells by index which lines are no text and why, `assumed` which were read as CP1252.
+    `final` says that no further line can follow these within the limits.
+    """
+
+    raw: bytes
+    first: int
+    text: list[str]
+    refused: Mapping[int, str] = field(default_factory=dict)
+    assumed: frozenset[int] = frozenset()
+    final: bool = False
+
+    @property
+    def has_quotes(self) -> bool:
+        return b'"' in self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class LongLine:
+    """A line over the limit of bytes, passed over; `head` is how it begins."""
+
+    number: int
+    head: str
+    reason: str
+
+
+class LineReader:
+    """Gives blocks of lines, and goes on from whichever line its user has understood."""
+
+    def __init__(
+        self, origin: Origin, feed: Feed, limits: Limits, line: int = 1, multibyte: bool = False
+    ) -> None:
+        self.line = line
+        self.multibyte = multibyte
+        self._origin = origin
+        self._feed = feed
+        self._limits = limits
+
+    @property
+    def failure(self) -> LineupError | None:
+        """What broke the source, to be raised once every whole line has been given away."""
+        return self._feed.failure
+
+    def position(self, shape: str) -> Position:
+        """The place before the next line."""
+        place = self._origin.position(self._feed.taken, self.line, shape)
+        return replace(place, seen_multibyte=self.multibyte)
+
+    def next(self, beyond: int = 0) -> Lines | LongLine | None:
+        """The next lines, without taking them; more than `beyond` bytes of them where there are.
+
+        None at the end of the file. A line over the limit is taken, and returned as a LongLine.
+        """
+        feed, limit = self._feed, self._limits.record_bytes
+        while not feed.ended and len(feed.data) < max(self._limits.block_bytes, 2 * beyond):
+            feed.fill()
+        cut = self._cut()
+        while cut <= beyond and not feed.ended and len(feed.data) - cut <= limit:
+            feed.fill()
+            cut = self._cut()
+        if not cut:
+            return self._long_line() if len(feed.data) > limit else None
+        last = feed.ended or cut <= beyond
+        if not beyond:
+            fewer = self._at_most_rows(cut)
+            last, cut = last and fewer == cut, fewer
+        return self._decoded(feed.data[:cut], final=last)
+
+    def take(self, lines: Lines, count: int) -> None:
+        """Take the first `count` of the lines: reading goes on behind them."""
+        whole = count == len(lines.text)
+        raw = lines.raw if whole else b"".join(lines.raw.splitlines(keepends=True)[:count])
+        self.multibyte = self.multibyte or _has_multibyte(lines, raw, count)
+        self._feed.take(len(raw))
+        self.line += count
+
+    def _cut(self) -> int:
+        whole = self._feed.ended and not self._feed.failure
+        return len(self._feed.data) if whole else _behind_last_line(self._feed.data)
+
+    def _at_most_rows(self, cut: int) -> int:
+        data = self._feed.data
+        while max(data.count(b"\n", 0, cut), data.count(b"\r", 0, cut)) > self._limits.block_rows:
+            shorter = _behind_last_line(data[: cut // 2])
+            if not shorter:
+                break
+            cut = shorter
+        return cut
+
+    def _long_line(self) -> LongLine:
+        feed, number = self._feed, self.line
+        head = self._head(feed.data)
+        while not (cut := _behind_first_line(feed.data)):
+            if feed.ended:
+                cut = len(feed.data)
+                break
+            # A CR that ends the data may be half of a CR LF.
+            feed.take(len(feed.data.rstrip(b"\r")))
+            feed.fill()
+        feed.take(cut)
+        self.line += 1
+        return LongLine(number, head, too_long(self._limits))
+
+    def _decoded(self, raw: bytes, final: bool) -> Lines:
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:
+            return self._decoded_singly(raw, final)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        refused: dict[int, str] = {}
+        if len(raw) > self._limits.record_bytes:
+            self._refuse_long(lines, [line.encode() for line in lines], refused)
+        return Lines(raw, self.line, lines, refused, final=final)
+
+    def _decoded_singly(self, raw: bytes, final: bool) -> Lines:
+        """Lines of which at least one is not UTF-8: that one is CP1252, or is refused."""
+        text: list[str] = []
+        refused: dict[int, str] = {}
+        assumed: set[int] = set()
+        multibyte = self.multibyte
+        singly = raw.splitlines()
+        for index, line in enumerate(singly):
+            try:
+                text.append(line.decode())
+                multibyte = multibyte or not line.isascii()
+            except UnicodeDecodeError:
+                decoded, reason = last_resort(line, self._origin.encoding, multibyte)
+                text.append(decoded)
+                if reason:
+                    refused[index] = reason
+                else:
+                    assumed.add(index)
+        if len(raw) > self._limits.record_bytes:
+            self._refuse_long(text, singly, refused)
+        return Lines(raw, self.line, text, refused, frozenset(assumed), final)
+
+    def _refuse_long(self, text: list[str], raw: list[bytes], refused: dict[int, str]) -> None:
+        for index, line in enumerate(raw):
+            if len(line) > self._limits.record_bytes:
+                text[index] = self._head(line)
+                refused[index] = too_long(self._limits)
+
+    def _head(self, line: bytes) -> str:
+        return line[: min(_FIRST_BYTES, self._limits.record_bytes)].decode("utf-8", "replace")
+
+
+def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
+    """Bytes that are not UTF-8, as CP1252; or as much as can be shown, and why they are refused.
+
+    CP1252 is believed only while the file has shown no multi-byte UTF-8: after that, a byte that
+    does not fit is damage.
+    """
+    readable = raw.decode("utf-8", "replace")
+    if encoding != "utf-8":
+        return readable, f"is not {encoding.upper()}; expected whole characters"
+    if multibyte:
+        return readable, "is not UTF-8, which the file is until here; expected one encoding"
+    try:
+        return raw.decode("cp1252"), ""
+    except UnicodeDecodeError:
+        return readable, "is neither UTF-8 nor Windows-1252; expected UTF-8"
+
+
+def too_long(limits: Limits) -> str:
+    """Why a record over the limit is refused."""
+    return f"is longer than the {limits.record_bytes:,} bytes a row may have"
+
+
+def _has_multibyte(lines: Lines, raw: bytes, count: int) -> bool:
+    if raw.isascii():
+        return False
+    doubtful = lines.assumed | set(lines.refused)
+    return any(
+        not line.isascii() and index not in doubtful
+        for index, line in enumerate(lines.text[:count])
+    )
+
+
+def _behind_first_line(data: bytes) -> int:
+    """The index behind the first line end, 0 where there is none (or half of one at the end)."""
+    feed, carriage = data.find(b"\n"), data.find(b"\r")
+    if carriage < 0 or 0 <= feed < carriage:
+        return feed + 1
+    if carriage + 1 == len(data):
+        return 0
+    return carriage + 1 + (data[carriage + 1 : carriage + 2] == b"\n")
+
+
+def _behind_last_line(data: bytes) -> int:
+    """The index behind the last line end, 0 where there is none (or half of one at the end)."""
+    if cut := data.rfind(b"\n") + 1:
+        return cut
+    return data.rfind(b"\r", 0, len(data) - 1) + 1

@@ -1,0 +1,1 @@
+"""The values of single cells: text, times, popularity."""

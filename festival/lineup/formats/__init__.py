@@ -1,0 +1,1 @@
+"""The shapes of a lineup file: bytes or text to rows of cells."""

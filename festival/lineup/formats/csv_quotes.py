@@ -1,0 +1,134 @@
+"""Rows that the plain way cannot divide into cells: quotes over lines, unclosed, or misplaced."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from festival.lineup.decode import Limits
+
+Cells = list[str]
+
+
+class Flaw(Enum):
+    """What is odd about a record with quotes."""
+
+    NONE = ""
+    TEXT_BEHIND_QUOTE = "has text behind a closing quote"
+    UNCLOSED = "has an unclosed quote; expected a closing quote and one cell for each column"
+    UNDECIDED = "goes on in lines that are not here yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The cells of a record and how many physical lines it takes."""
+
+    cells: Cells
+    lines: int
+    flaw: Flaw = Flaw.NONE
+
+
+_UNCLOSED = Record([], 1, Flaw.UNCLOSED)
+_UNDECIDED = Record([], 1, Flaw.UNDECIDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Untangler:
+    """Decides what a line with quotes is that is no plain row.
+
+    `width` is the header's number of cells; `is_row` says of some cells whether they are a
+    performance.
+    """
+
+    delimiter: str
+    width: int
+    is_row: Callable[[Cells], bool]
+    limits: Limits
+
+    def untangle(self, lines: Sequence[str], begin: int, stop: int, *, final: bool) -> Record:
+        """The record that begins at `lines[begin]` and ends before `lines[stop]`.
+
+        A record over several lines is believed only where it is strict, has exactly `width` cells
+        and swallows no line that is a row by itself; otherwise its first line has an unclosed
+        quote. Without `final` a record may turn out to go on behind `stop`: it is undecided.
+        """
+        alone = divide(lines, begin, begin + 1, self.delimiter)
+        if alone.flaw is not Flaw.UNDECIDED:
+            return alone
+        nearest = min(stop, begin + self.limits.record_lines)
+        found = divide(lines, begin, nearest, self.delimiter, strict_width=self.width)
+        if found.flaw is Flaw.UNDECIDED and not final and nearest == stop:
+            return found if self._fits(lines[begin:stop]) else _UNCLOSED
+        taken = lines[begin : begin + found.lines]
+        believed = (
+            found.flaw is Flaw.NONE
+            and len(found.cells) == self.width
+            and self._fits(taken)
+            and not self._swallows(taken)
+        )
+        return found if believed else _UNCLOSED
+
+    def _fits(self, lines: Sequence[str]) -> bool:
+        return sum(len(line.encode()) + 1 for line in lines) <= self.limits.record_bytes
+
+    def _swallows(self, lines: Sequence[str]) -> bool:
+        """Whether lines inside a quoted record are rows of their own.
+
+        The first and the last line share their record's cells, so that one of them may look like a
+        row (`Band",Main,20:00,…` behind a line break in a name); both cannot.
+        """
+        inner = any(map(self._is_row_alone, lines[1:-1]))
+        return inner or (self._is_row_alone(lines[0]) and self._is_row_alone(lines[-1]))
+
+    def _is_row_alone(self, line: str) -> bool:
+        cells = line.replace('"', "").split(self.delimiter)
+        return len(cells) == self.width and self.is_row(cells)
+
+
+def divide(
+    lines: Sequence[str], begin: int, stop: int, delimiter: str, strict_width: int | None = None
+) -> Record:
+    """The cells of the record that begins at `lines[begin]`; undecided where it reaches `stop`.
+
+    Text behind a closing quote is kept, as `csv.reader` does, and told as the record's flaw. With
+    a `strict_width` such text and more cells than that end the search: the quote is unclosed. So no
+    line of a hostile file is scanned more often than the header has cells.
+    """
+    cells: Cells = []
+    flaw, index, at = Flaw.NONE, begin, 0
+    while strict_width is None or len(cells) <= strict_width:
+        quoted = ""
+        if was_quoted := lines[index].startswith('"', at):
+            closed = _quoted(lines, index, at + 1, stop)
+            if closed is None:
+                return _UNDECIDED if flaw is Flaw.NONE else _UNCLOSED
+            quoted, index, at = closed
+        line = lines[index]
+        end = line.find(delimiter, at)
+        text = line[at:] if end < 0 else line[at:end]
+        if was_quoted and text:
+            flaw = Flaw.TEXT_BEHIND_QUOTE
+            if strict_width is not None:
+                break
+        cells.append(quoted + text)
+        if end < 0:
+            return Record(cells, index - begin + 1, flaw)
+        at = end + len(delimiter)
+    return _UNCLOSED
+
+
+def _quoted(lines: Sequence[str], index: int, at: int, stop: int) -> tuple[str, int, int] | None:
+    """The text of a quoted cell and the place behind its closing quote; None where it has none."""
+    parts: list[str] = []
+    while index < stop:
+        line = lines[index]
+        quote = line.find('"', at)
+        if quote < 0:
+            parts.append(line[at:] + "\n")
+            index, at = index + 1, 0
+        elif line.startswith('"', quote + 1):
+            parts.append(line[at : quote + 1])
+            at = quote + 2
+        else:
+            parts.append(line[at:quote])
+            return "".join(parts), index, quote + 1
+    return None

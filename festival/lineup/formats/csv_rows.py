@@ -1,0 +1,162 @@
+"""CSV: lines to rows. What is plain goes by the block; what has odd quotes goes line by line."""
+
+import csv
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
+from festival.lineup.fields.text import clean, shown
+from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, Untangler
+from festival.lineup.formats.header import Header, unguard
+from festival.lineup.model import Position, Rejection, Rows, RowWarning
+
+SHAPE = "csv"
+
+
+class CsvRows:
+    """The rows behind a header, block by block."""
+
+    def __init__(
+        self,
+        reader: LineReader,
+        header: Header,
+        is_row: Callable[[tuple[Any, ...]], bool],
+        limits: Limits,
+    ) -> None:
+        self._reader = reader
+        self._header = header
+        self._width = len(header.names)
+        self._pick = header.picker()
+        self._untangler = Untangler(
+            header.delimiter, self._width, lambda cells: is_row(self._pick(cells)), limits
+        )
+
+    def __iter__(self) -> Iterator[Rows]:
+        beyond = 0
+        while (lines := self._reader.next(beyond)) is not None:
+            if isinstance(lines, LongLine):
+                refused = Rejection(lines.number, "", shown(lines.head), lines.reason, lines.head)
+                yield Rows((), (), (), self._position(), [refused])
+                continue
+            block = self._plain(lines) or self._singly(lines)
+            if not block.height:
+                # A quoted record that these lines only begin.
+                beyond = len(lines.raw)
+                continue
+            beyond = 0
+            self._reader.take(lines, block.height)
+            if self._header.is_corrections:
+                block.unguard()
+            yield block.rows(self._pick, self._position())
+        if self._reader.failure:
+            raise self._reader.failure
+
+    def _position(self) -> Position:
+        place = self._reader.position(SHAPE)
+        return replace(place, delimiter=self._header.delimiter, header=self._header.names)
+
+    def _plain(self, lines: Lines) -> "_Block | None":
+        """All the lines at once, where every line is one row."""
+        if lines.refused or lines.assumed:
+            return None
+        rows = self._divided(lines)
+        if rows is None:
+            return None
+        block = _Block(range(lines.first, lines.first + len(rows)), rows, len(rows))
+        width = self._width
+        if set(map(len, rows)) != {width}:
+            for index in [at for at, cells in enumerate(rows) if len(cells) != width]:
+                text = lines.text[index]
+                rows[index] = self._fitted(block, rows[index], block.lines[index], text)
+        return block
+
+    def _divided(self, lines: Lines) -> list[Cells] | None:
+        delimiter = self._header.delimiter
+        if not lines.has_quotes:
+            return [line.split(delimiter) for line in lines.text]
+        try:
+            rows = list(csv.reader(lines.text, delimiter=delimiter, strict=True))
+        except csv.Error:
+            return None
+        # Fewer rows than lines: one of them goes over several lines, and may not be what it seems.
+        return rows if len(rows) == len(lines.text) else None
+
+    def _singly(self, lines: Lines) -> "_Block":
+        numbers: list[int] = []
+        rows: list[Cells] = []
+        block = _Block(numbers, rows, 0)
+        refused = sorted(lines.refused)
+        index = 0
+        while index < len(lines.text):
+            number, text = lines.first + index, lines.text[index]
+            if index in lines.refused:
+                block.refuse(number, text, lines.refused[index])
+                index += 1
+                continue
+            place = bisect_right(refused, index)
+            stop = refused[place] if place < len(refused) else len(lines.text)
+            record = self._record(lines, index, stop)
+            if record.flaw is Flaw.UNDECIDED:
+                break
+            for at in lines.assumed.intersection(range(index, index + record.lines)):
+                block.warn(lines.first + at, lines.text[at], AS_CP1252)
+            if record.flaw is Flaw.UNCLOSED:
+                block.refuse(number, text, Flaw.UNCLOSED.value)
+            else:
+                if record.flaw is Flaw.TEXT_BEHIND_QUOTE:
+                    block.warn(number, text, f"{record.flaw.value}; read as if there were none")
+                whole = "\n".join(lines.text[index : index + record.lines])
+                numbers.append(number)
+                rows.append(self._fitted(block, record.cells, number, whole))
+            index += record.lines
+        block.height = index
+        return block
+
+    def _record(self, lines: Lines, index: int, stop: int) -> Record:
+        text, delimiter = lines.text[index], self._header.delimiter
+        if '"' not in text:
+            return Record(text.split(delimiter), 1)
+        try:
+            return Record(next(csv.reader((text,), delimiter=delimiter, strict=True)), 1)
+        except csv.Error:
+            final = lines.final or stop < len(lines.text)
+            return self._untangler.untangle(lines.text, index, stop, final=final)
+
+    def _fitted(self, block: "_Block", cells: Cells, line: int, text: str) -> Cells:
+        """The cells as wide as the header: missing ones are blank, more than that are refused."""
+        missing = self._width - len(cells)
+        if missing < 0 and clean("".join(cells)):
+            block.refuse(
+                line,
+                text,
+                f"has {len(cells)} cells; expected the header's {self._width} at most",
+            )
+        # A refused row leaves a blank one behind, which is none.
+        return cells + [""] * missing if missing >= 0 else [""] * self._width
+
+
+class _Block:
+    """Rows in the making: their lines, their cells, how many physical lines they take."""
+
+    def __init__(self, lines: Sequence[int], rows: list[Cells], height: int) -> None:
+        self.lines = lines
+        self.height = height
+        self._rows = rows
+        self._rejections: list[Rejection] = []
+        self._warnings: list[RowWarning] = []
+
+    def refuse(self, line: int, text: str, reason: str) -> None:
+        self._rejections.append(Rejection(line, "", shown(text), reason, text))
+
+    def warn(self, line: int, text: str, reason: str) -> None:
+        self._warnings.append(RowWarning(line, "", shown(text), reason))
+
+    def unguard(self) -> None:
+        """Take away the apostrophes that the kit put before what a spreadsheet would run."""
+        self._rows[:] = [[unguard(cell) for cell in cells] for cells in self._rows]
+
+    def rows(self, pick: Callable[[Cells], tuple[Any, ...]], end: Position) -> Rows:
+        cells = map(pick, self._rows)
+        return Rows(self.lines, self._rows, cells, end, self._rejections, self._warnings)

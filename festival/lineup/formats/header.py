@@ -1,0 +1,175 @@
+"""A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from festival.errors import LineupError
+from festival.lineup.columns import REQUIRED, Columns, match
+from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
+from festival.lineup.fields.text import clean, shown
+from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
+from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.model import RowWarning
+
+ADDED_COLUMNS = ("rejected_from", "line", "reason")
+RAW_COLUMN = "unreadable_row"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def guard(cell: str) -> str:
+    """The cell with an apostrophe in front where a spreadsheet would run it as a formula."""
+    return "'" + cell if cell.startswith(FORMULA_STARTS) else cell
+
+
+def unguard(cell: str) -> str:
+    """The cell as it was before `guard`."""
+    return cell[1:] if cell.startswith("'") else cell
+
+
+def is_rejected_rows_header(header: Sequence[str]) -> bool:
+    """Whether a CSV with this header is a rejected-rows file of the kit."""
+    return tuple(header[-len(ADDED_COLUMNS) :]) == ADDED_COLUMNS
+
+
+DELIMITERS = (",", ";", "\t", "|")
+_PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header's cells, what divides them, and which column is which field."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    columns: Columns
+
+    def picker(self) -> Callable[[Cells], tuple[Any, ...]]:
+        """A function from a row as wide as the header to its six cells."""
+        columns, blank = self.columns, len(self.names)
+        six = itemgetter(*(blank if place is None else place for place in columns.places))
+        if columns.is_plain:
+            return six if None not in columns.places else lambda cells: six([*cells, ""])
+        return lambda cells: columns.completed(six([*cells, ""]))
+
+    def original(self, cells: Cells) -> Mapping[str, str] | None:
+        """A refused row by column name; None for a row of nothing but blanks.
+
+        Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
+        """
+        return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
+
+    @property
+    def is_corrections(self) -> bool:
+        """Whether this is a file of refused rows that the kit wrote and a person corrected."""
+        return is_rejected_rows_header(self.names)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names without the columns that the kit added to refused rows."""
+        return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
+
+
+@dataclass(frozen=True, slots=True)
+class FoundHeader:
+    """The likeliest header of a file, what was assumed to have it, and why it will not do."""
+
+    header: Header
+    warnings: list[RowWarning]
+    misfit: str
+
+
+def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
+    """Take the header off the lines: the first line that is not blank.
+
+    Raises LineupError where there is none, where needed columns are missing, or where two columns
+    are one field; the message names what was found.
+    """
+    found = find_header(reader, mapping)
+    if found.misfit:
+        raise reader.failure or LineupError(found.misfit)
+    return found.header, found.warnings
+
+
+def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
+    """Take the header off the lines, even one that misses columns.
+
+    Raises LineupError where there is no line of text.
+    """
+    lines, index = _first_text(reader)
+    if index in lines.refused:
+        raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
+    header, height = best_header(lines.text, index, mapping)
+    warnings = [
+        RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
+        for at in range(index, index + height)
+        if at in lines.assumed
+    ]
+    unknown = [name for name in header.columns.ignored if name in header.own_names]
+    if unknown:
+        warnings.append(ignored(unknown))
+    reader.take(lines, index + height)
+    return FoundHeader(header, warnings, misfit(lines.text[index], header))
+
+
+def ignored(names: Sequence[str]) -> RowWarning:
+    """The warning, once a file, that it has columns nobody asked for."""
+    return RowWarning(
+        0, "", shown(", ".join(map(clean, names))), "columns that are no field; ignored"
+    )
+
+
+def _first_text(reader: LineReader) -> tuple[Lines, int]:
+    while (lines := reader.next()) is not None:
+        if isinstance(lines, LongLine):
+            raise LineupError(f"the first line {lines.reason}; {EXPECTED}")
+        for index, line in enumerate(lines.text):
+            if line.strip(_PADDING):
+                return lines, index
+        reader.take(lines, len(lines.text))
+    raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
+
+
+def best_header(text: list[str], index: int, mapping: LineupMapping) -> tuple[Header, int]:
+    """The header at a line, and how many lines it takes, under the delimiter that fits it best.
+
+    That is the first one under which no needed column is missing, else the one under which the
+    fewest are and that gives the most.
+    """
+    found: list[tuple[Header, int]] = []
+    for delimiter in DELIMITERS:
+        record = _header_record(text, index, delimiter)
+        columns = match(record.cells, mapping)
+        found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
+    return min(found, key=lambda each: _fit(each[0]))
+
+
+def _fit(header: Header) -> tuple[int, int]:
+    missing = len(header.columns.missing)
+    return missing, -len(header.names) if missing else 0
+
+
+def _header_record(text: list[str], index: int, delimiter: str) -> Record:
+    record = divide(text, index, len(text), delimiter)
+    if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
+        return Record(text[index].split(delimiter), 1)
+    return record
+
+
+def misfit(line: str, header: Header) -> str:
+    """Why a header will not do, beside its first line; empty where it will."""
+    missing, unclear = header.columns.missing, header.columns.unclear
+    if len(missing) == len(REQUIRED):
+        if "\0" in line:
+            return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
+        return f"the first line is no header: '{shown(line)}'; {EXPECTED}"
+    if unclear:
+        return unclear[0]
+    if not missing:
+        return ""
+    names = shown(", ".join(map(clean, header.names)))
+    return (
+        f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
+        f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"
+    )

@@ -1,0 +1,124 @@
+"""JSON objects to six cells: an object's keys are its header."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from festival.lineup.columns import Columns, match
+from festival.lineup.fields.text import plain, shown
+from festival.lineup.formats.header import ignored
+from festival.lineup.formats.json_text import Repeated
+from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.model import FIELDS, Position, Rejection, Rows, RowWarning
+
+EXPECTED_OBJECT = 'is no object; expected one such as {"Performer": "Abba", …}'
+TOO_DEEP = "is nested too deep to be read; expected a flat object"
+_MISSING = object()
+_LAYOUTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What an object's keys say: which of them each field is, or why that is not clear."""
+
+    columns: Columns
+    keys: tuple[Any, ...]
+
+
+class ObjectRows:
+    """Gathers the elements of a JSON file, block by block, into Rows."""
+
+    def __init__(self, mapping: LineupMapping, *, tell_ignored: bool) -> None:
+        self._mapping = mapping
+        self._layouts: dict[tuple[str, ...], _Layout] = {}
+        self._tell_ignored = tell_ignored
+        self._paths = tuple(name for _, name in mapping.columns if name and "." in name)
+        self._begin()
+
+    def __len__(self) -> int:
+        return len(self._lines) + len(self._rejections)
+
+    def add(self, line: int, value: Any) -> None:
+        """Take an element in: an object, or something that is refused for being none."""
+        if not isinstance(value, dict):
+            self.refuse(line, value, EXPECTED_OBJECT)
+            return
+        if self._paths:
+            value = _with_paths(value, self._paths)
+        layout = self._layouts.get(tuple(value)) or self._lay_out(value)
+        if layout.columns.unclear:
+            self.refuse(line, value, layout.columns.unclear[0])
+            return
+        if isinstance(value, Repeated):
+            self._warn_repeated(line, value, layout)
+        get = value.get
+        cells = tuple([get(key) for key in layout.keys])
+        if not layout.columns.is_plain:
+            cells = layout.columns.completed(cells)
+        self.gather(line, value, cells)
+
+    def gather(self, line: int, value: dict[str, Any], cells: tuple[Any, ...]) -> None:
+        """Take in an object whose six cells are known."""
+        self._lines.append(line)
+        self._rows.append(value)
+        self._cells.append(cells)
+
+    def refuse(self, line: int, value: Any, reason: str) -> None:
+        self._rejections.append(Rejection(line, "", shown(value), reason, original(value)))
+
+    def warn(self, line: int, value: Any, reason: str) -> None:
+        self._warnings.append(RowWarning(line, "", shown(value), reason))
+
+    def give(self, end: Position | None) -> Rows:
+        """What has been gathered; the next block begins empty."""
+        if self._tell_ignored and len(self):
+            names = dict.fromkeys(
+                n for each in self._layouts.values() for n in each.columns.ignored
+            )
+            if names:
+                self._warnings.insert(0, ignored([*names]))
+            self._tell_ignored = False
+        rows = Rows(self._lines, self._rows, self._cells, end, self._rejections, self._warnings)
+        self._begin()
+        return rows
+
+    def _begin(self) -> None:
+        self._lines: list[int] = []
+        self._rows: list[dict[str, Any]] = []
+        self._cells: list[tuple[Any, ...]] = []
+        self._rejections: list[Rejection] = []
+        self._warnings: list[RowWarning] = []
+
+    def _lay_out(self, value: dict[str, Any]) -> _Layout:
+        names = tuple(value)
+        columns = match(names, self._mapping)
+        keys = tuple(_MISSING if at is None else names[at] for at in columns.places)
+        layout = _Layout(columns, keys)
+        if len(self._layouts) >= _LAYOUTS:
+            self._layouts.clear()
+        self._layouts[names] = layout
+        return layout
+
+    def _warn_repeated(self, line: int, value: Repeated, layout: _Layout) -> None:
+        for field_name, key in zip(FIELDS, layout.keys, strict=True):
+            if key in value.keys_twice:
+                reason = f"is the last of several '{shown(key)}' in one object"
+                self._warnings.append(RowWarning(line, field_name, shown(value[key]), reason))
+
+
+def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """The object with what lies at paths such as `stage.name` as keys of its own."""
+    found = {path: _at_path(value, path.split(".")) for path in paths if path not in value}
+    return {**value, **{path: item for path, item in found.items() if item is not None}}
+
+
+def _at_path(value: Any, steps: Sequence[str]) -> Any:
+    for step in steps:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def original(value: Any) -> Any:
+    """A refused element as it can be written down again."""
+    kept = plain(value)
+    return kept if isinstance(kept, Mapping | str) else shown(value)

@@ -1,0 +1,115 @@
+"""JSON values out of text, without what Python's decoder adds, loses or trips over."""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from festival.lineup.fields.text import Number
+
+WHITE_SPACE = re.compile(r"[ \t\n\r]*")
+_STRUCTURE = re.compile(r'["\[\]{}]')
+_IN_STRING = re.compile(r'["\\]')
+_LEVELS = {'"': 0, "[": 1, "{": 1, "]": -1, "}": -1}
+_SCALAR_END = re.compile(r"[,\]}\s]")
+
+
+class Repeated(dict[str, Any]):
+    """An object in which a key comes more than once; the last value is kept, as decoders do."""
+
+    keys_twice: tuple[str, ...] = ()
+
+
+class TooDeepError(Exception):
+    """A value nested deeper than Python can decode."""
+
+
+def value_at(text: str, begin: int) -> tuple[Any, int]:
+    """The JSON value at `begin` and the index behind it.
+
+    Numbers stay as written (Number). NaN is null: pandas writes it for a cell that is missing.
+    Raises json.JSONDecodeError, and TooDeepError.
+    """
+    try:
+        return _DECODER.raw_decode(text, begin)
+    except RecursionError:
+        raise TooDeepError from None
+
+
+def whole_value(text: str) -> Any:
+    """The one JSON value of a text. Raises json.JSONDecodeError, and TooDeepError."""
+    begin = _behind_space(text, 0)
+    value, end = value_at(text, begin)
+    if _behind_space(text, end) != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return value
+
+
+class Extent:
+    """Finds where a JSON value ends without decoding it, in text that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self._scalar = False
+
+    def end(self, text: str, at: int = 0) -> int:
+        """The index behind the value that begins, or goes on, at `at`.
+
+        -1 where it goes on behind the text; the next call is then with the next piece.
+        """
+        while at < len(text):
+            if self._escaped:
+                self._escaped = False
+                at += 1
+            elif self._in_string:
+                found = _IN_STRING.search(text, at)
+                if not found:
+                    return -1
+                at = found.end()
+                self._escaped = found[0] == "\\"
+                self._in_string = self._escaped
+                if not (self._in_string or self._depth):
+                    return at
+            elif self._scalar or (not self._depth and text[at] not in '"[{'):
+                self._scalar = True
+                found = _SCALAR_END.search(text, at)
+                return found.start() if found else -1
+            else:
+                found = _STRUCTURE.search(text, at)
+                if not found:
+                    return -1
+                at = found.end()
+                self._in_string = found[0] == '"'
+                self._depth += _LEVELS[found[0]]
+                if not (self._in_string or self._depth):
+                    return at
+        return -1
+
+
+def _behind_space(text: str, at: int) -> int:
+    found = WHITE_SPACE.match(text, at)
+    return found.end() if found else at
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeated = Repeated(found)
+    counts = Counter(key for key, _ in pairs)
+    repeated.keys_twice = tuple(key for key, count in counts.items() if count > 1)
+    return repeated
+
+
+def _constant(text: str) -> Any:
+    return None if text == "NaN" else Number(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=Number,
+    parse_float=Number,
+    parse_constant=_constant,
+)

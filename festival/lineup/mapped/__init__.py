@@ -1,0 +1,1 @@
+"""What a mapping changes. Loaded only where a mapping is given."""

@@ -1,0 +1,248 @@
+"""Dates as lineups write them: what a cell says, and the day a mapping makes of it."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import product
+from typing import NamedTuple
+
+from festival.lineup.fields.text import RuleError, fold
+from festival.lineup.mapping import Mapping
+
+_MONTHS = (
+    "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",
+    "february februar feber februari février febrero febbraio fevereiro luty lutego únor února",
+    "march märz maart marts mars marzo março marzec marca březen března",
+    "april avril abril aprile kwiecień kwietnia duben dubna",
+    "may mai mei maj mayo maggio maio maja květen května",
+    "june juni juin junio giugno junho czerwiec czerwca",
+    "july juli juillet julio luglio julho lipiec lipca",
+    "august augustus augusti août agosto sierpień sierpnia srpen srpna",
+    "september septembre septiembre settembre setembro wrzesień września",
+    "october oktober octobre octubre ottobre outubro październik października říjen října",
+    "november novembre noviembre novembro listopad listopada listopadu",
+    "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
+)
+# Names whose beginnings are another month's name: they are only known whole.
+_WHOLE_MONTHS = (
+    "tammikuu tammikuuta",
+    "helmikuu helmikuuta",
+    "maaliskuu maaliskuuta",
+    "huhtikuu huhtikuuta",
+    "toukokuu toukokuuta",
+    "kesäkuu kesäkuuta červen června",
+    "heinäkuu heinäkuuta červenec července",
+    "elokuu elokuuta",
+    "syyskuu syyskuuta září",
+    "lokakuu lokakuuta",
+    "marraskuu marraskuuta",
+    "joulukuu joulukuuta prosince",
+)
+_WEEKDAYS = (
+    "monday montag lundi lunes lunedì segunda maandag mandag måndag maanantai poniedziałek pondělí",
+    "tuesday dienstag mardi martes martedì terça dinsdag tirsdag tisdag tiistai wtorek úterý",
+    "wednesday mittwoch mercredi miércoles mercoledì quarta woensdag onsdag keskiviikko środa "
+    "středa",
+    "thursday donnerstag jeudi jueves giovedì quinta donderdag torsdag torstai czwartek čtvrtek",
+    "friday freitag vendredi viernes venerdì sexta vrijdag fredag perjantai piątek pátek",
+    "saturday samstag samedi sábado sabato zaterdag lørdag lördag lauantai sobota",
+    "sunday sonntag dimanche domingo domenica zondag søndag söndag sunnuntai niedziela neděle",
+)
+_WHOLE_WEEKDAYS = ("mo ma", "tu di", "we mi wo", "th do", "fr vr", "sa za sonnabend", "su so zo")
+_SHORTEST = 3
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss"})
+
+
+def months(word: str) -> frozenset[int]:
+    """The months, January being 1, that a word may be: a name or at least 3 letters of it."""
+    return frozenset(at + 1 for at in _meant(word, _MONTH_NAMES, _WHOLE_MONTH_NAMES))
+
+
+def weekdays(word: str) -> frozenset[int]:
+    """The weekdays, Monday being 0, that a word may be: a name or the beginning of one."""
+    return _meant(word, _WEEKDAY_NAMES, _WHOLE_WEEKDAY_NAMES)
+
+
+def _meant(
+    word: str, names: tuple[frozenset[str], ...], whole: tuple[frozenset[str], ...]
+) -> frozenset[int]:
+    letters = _folded(word)
+    exact = [at for at, each in enumerate(names) if letters in each or letters in whole[at]]
+    if exact or len(letters) < _SHORTEST:
+        return frozenset(exact)
+    return frozenset(
+        at for at, each in enumerate(names) if any(name.startswith(letters) for name in each)
+    )
+
+
+def _folded(word: str) -> str:
+    letters = unicodedata.normalize("NFKD", word.casefold().translate(_LETTERS))
+    return "".join(letter for letter in letters if letter.isalpha())
+
+
+def _each_folded(groups: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(map(_folded, names.split())) for names in groups)
+
+
+_MONTH_NAMES = _each_folded(_MONTHS)
+_WHOLE_MONTH_NAMES = _each_folded(_WHOLE_MONTHS)
+_WEEKDAY_NAMES = _each_folded(_WEEKDAYS)
+_WHOLE_WEEKDAY_NAMES = _each_folded(_WHOLE_WEEKDAYS)
+
+
+ISO = "YYYY-MM-DD"
+YEAR_FIRST = "YYYY/MM/DD"
+NUMBERS = "01/02/2025"
+MONTH_NAME = "1 February 2025"
+WEEKDAY = "weekday"
+WEEKDAY_AND_DAY = "weekday and day"
+
+_ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+_YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
+_NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
+_TOKEN = re.compile(r"[^\W\d_]+|[0-9]+")
+_BETWEEN = re.compile(r"[\s,.'’ºª/–-]*")
+_FILLERS = frozenset(
+    ("of", "de", "den", "der", "del", "the", "le", "el", "il", "am", "on", "d", "kl", "e")
+) | {"st", "nd", "rd", "th", "er"}
+_LONGEST_CHARACTERS, _LONGEST_WORDS = 60, 8
+_WEEK = 7
+_TWO_MONTHS = 62
+
+
+class Written(NamedTuple):
+    """One way to read a date: its form, and the parts it names. Monday is weekday 0."""
+
+    form: str
+    year: int | None = None
+    month: int | None = None
+    day: int | None = None
+    weekday: int | None = None
+    numbers: tuple[int, int] | None = None
+
+
+def written(text: str) -> tuple[Written, ...]:
+    """Every way to read a text as a date; none where it is no date in a form known here."""
+    if found := _ISO.fullmatch(text):
+        return (Written(ISO, int(found[1]), int(found[2]), int(found[3])),)
+    if found := _YEAR_FIRST.fullmatch(text):
+        year, divided, month, day = found.groups()
+        if divided or len(text) == len("20250201"):
+            return (Written(YEAR_FIRST, int(year), int(month), int(day)),)
+    if found := _NUMBERS.fullmatch(text):
+        first, _, second, year = found.groups()
+        return (Written(NUMBERS, _century(year), numbers=(int(first), int(second))),)
+    return _in_words(text)
+
+
+def day_of(text: str, mapping: Mapping) -> str:
+    """The `YYYY-MM-DD` that a text is by the mapping. Raises RuleError where it is not clear."""
+    if (label := fold(text)) in (days := dict(mapping.dates)):
+        return days[label]
+    readings = written(text)
+    if not readings:
+        raise RuleError("is no date; expected YYYY-MM-DD, or a word of the mapping's dates")
+    days_found: set[date] = set()
+    broken: RuleError | None = None
+    for reading in readings:
+        try:
+            days_found.add(_day(reading, mapping))
+        except RuleError as error:
+            broken = broken or error
+    if len(days_found) > 1:
+        both = " or ".join(sorted(day.isoformat() for day in days_found))
+        raise RuleError(f"may be {both}; expected the mapping's dates to say which")
+    if not days_found:
+        raise broken or RuleError("is no date")
+    return days_found.pop().isoformat()
+
+
+def _day(reading: Written, mapping: Mapping) -> date:
+    first = date.fromisoformat(mapping.first_date) if mapping.first_date else None
+    if reading.form in (WEEKDAY, WEEKDAY_AND_DAY):
+        return _from_weekday(reading, first)
+    month, day = reading.month, reading.day
+    if reading.numbers:
+        if not mapping.date_order:
+            raise RuleError("may be day or month first; expected the mapping's date_order to tell")
+        day, month = reading.numbers[:: 1 if mapping.date_order == "day_first" else -1]
+    found = _in_year(reading.year or mapping.year, month or 0, day or 0, first)
+    if reading.weekday is not None and found.weekday() != reading.weekday:
+        raise RuleError(f"is no such day: {found.isoformat()} is a {found:%A}")
+    return found
+
+
+def _in_year(year: int, month: int, day: int, first: date | None) -> date:
+    if not year and first is None:
+        raise RuleError("has no year; expected the mapping's year or first_date to tell")
+    try:
+        if year or first is None:
+            return date(year, month, day)
+        found = date(first.year, month, day)
+        return found if found >= first else date(first.year + 1, month, day)
+    except ValueError:
+        raise RuleError("is no day of the calendar; expected one") from None
+
+
+def _from_weekday(reading: Written, first: date | None) -> date:
+    if first is None:
+        raise RuleError("has no date; expected the mapping's first_date or dates to tell")
+    if reading.day is None:
+        wait = ((reading.weekday or 0) - first.weekday()) % _WEEK
+        return first + timedelta(days=wait)
+    ahead = (first + timedelta(days=days) for days in range(_TWO_MONTHS))
+    found = next((each for each in ahead if each.day == reading.day), None)
+    if found is None or found.weekday() != reading.weekday:
+        raise RuleError(f"is no such day in the weeks from {first.isoformat()}, the first_date")
+    return found
+
+
+def _in_words(text: str) -> tuple[Written, ...]:
+    tokens = _TOKEN.findall(text)
+    if len(text) > _LONGEST_CHARACTERS or len(tokens) > _LONGEST_WORDS:
+        return ()
+    if _BETWEEN.fullmatch(_TOKEN.sub("", text)) is None:
+        return ()
+    numbers = [token for token in tokens if token.isdigit()]
+    years = [int(number) for number in numbers if len(number) == 4]
+    days = [int(number) for number in numbers if len(number) <= 2]
+    if len(years) > 1 or len(days) > 1 or len(years) + len(days) < len(numbers):
+        return ()
+    year, day = (years[0] if years else None), (days[0] if days else None)
+    words = [list(_meanings(token)) for token in tokens if not token.isdigit()]
+    readings = {
+        reading
+        for meanings in product(*words)
+        if (reading := _from_words([each for each in meanings if each], year, day))
+    }
+    # "mar 13" is the 13th of March in most languages, and a Tuesday only in some.
+    with_month = {reading for reading in readings if reading.month}
+    return tuple(sorted(with_month or readings, key=str))
+
+
+def _meanings(word: str) -> Iterator[tuple[str, int] | None]:
+    yield from (("month", month) for month in months(word))
+    yield from (("weekday", weekday) for weekday in weekdays(word))
+    if word.casefold() in _FILLERS:
+        yield None
+
+
+def _from_words(
+    meanings: list[tuple[str, int]], year: int | None, day: int | None
+) -> Written | None:
+    named = dict(meanings)
+    if len(named) < len(meanings):
+        return None
+    month, weekday = named.get("month"), named.get("weekday")
+    if month and day:
+        return Written(MONTH_NAME, year, month, day, weekday)
+    if month or year or weekday is None:
+        return None
+    return Written(WEEKDAY_AND_DAY if day else WEEKDAY, day=day, weekday=weekday)
+
+
+def _century(year: str | None) -> int | None:
+    if year is None:
+        return None
+    return int(year) if len(year) == 4 else 2000 + int(year)

@@ -1,0 +1,233 @@
+"""The checks of a mapping's options: each by itself, then all together."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from festival.errors import LineupError
+from festival.lineup.fields.popularity import iso_date
+from festival.lineup.fields.text import RuleError, clean, fold, shown
+from festival.lineup.fields.times import moment
+from festival.lineup.model import FIELDS, TIME
+
+_CONSTANT_FIELDS = FIELDS[:3]
+_NOON = 12 * 60
+
+
+class _WrongError(Exception):
+    """What was expected instead."""
+
+
+def checked(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as a Mapping holds them. Raises LineupError for the first that is wrong."""
+    plain: dict[str, Any] = {}
+    for name, value in options.items():
+        check = _CHECKS.get(name)
+        if check is None:
+            raise LineupError(_unknown(name))
+        if value is None:
+            continue
+        try:
+            plain[name] = check(value)
+        except _WrongError as expected:
+            found = shown(value)
+            raise LineupError(f"the mapping's {name} is {found}; expected {expected}") from None
+    for contradiction in _CONTRADICTIONS:
+        if said := contradiction(plain):
+            raise LineupError(f"the mapping contradicts itself: {said}")
+    return plain
+
+
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, _CHECKS, 1)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_CHECKS)}"
+    return f"the mapping has an option '{shown(name)}', which there is not; {hint}"
+
+
+def _columns(value: Any) -> tuple[tuple[str, str | None], ...]:
+    expected = f"fields ({', '.join((*FIELDS, TIME))}) with their column's name, or null"
+    if not isinstance(value, dict) or not set(value) <= {*FIELDS, TIME}:
+        raise _WrongError(expected)
+    if not all(name is None or (isinstance(name, str) and fold(name)) for name in value.values()):
+        raise _WrongError(expected)
+    return tuple((field, value[field]) for field in (*FIELDS, TIME) if field in value)
+
+
+def _constants(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not set(value) <= set(_CONSTANT_FIELDS):
+        raise _WrongError(f"values for {', '.join(_CONSTANT_FIELDS)}")
+    texts = _texts(value.values())
+    if "Date" in value:
+        _day(value["Date"])
+    return tuple(zip(value, texts, strict=True))
+
+
+def _rows(value: Any) -> tuple[str, ...]:
+    expected = 'a list of keys to go into, such as ["data", "acts"] or ["<Date>", "<Stage>"]'
+    if not isinstance(value, list) or not value:
+        raise _WrongError(expected)
+    if not all(isinstance(step, str) and step for step in value):
+        raise _WrongError(expected)
+    for step in value:
+        if step[0] == "<" and step not in {f"<{field}>" for field in _CONSTANT_FIELDS}:
+            raise _WrongError(f"in angle brackets one of {', '.join(_CONSTANT_FIELDS)}")
+    return tuple(value)
+
+
+def _year(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1900 <= value <= 2199:
+        raise _WrongError("a year of four digits, such as 2025")
+    return value
+
+
+def _day(value: Any) -> str:
+    try:
+        return iso_date(value)
+    except RuleError:
+        raise _WrongError("a day of the calendar as YYYY-MM-DD") from None
+
+
+def _dates(value: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise _WrongError('words with their dates, such as {"Day 1": "2025-06-12"}')
+    pairs = tuple((fold(name), _day(day)) for name, day in value.items())
+    if len(dict(pairs)) < len(pairs):
+        raise _WrongError("each word once; capitals and spaces make no difference")
+    return pairs
+
+
+def _time_zone(value: Any) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, TypeError, OSError, KeyError):
+        raise _WrongError("a name of the IANA time zone database, such as Europe/Paris") from None
+    return str(value)
+
+
+def _day_starts_at(value: Any) -> int:
+    try:
+        minutes = moment(value).minutes
+    except RuleError:
+        minutes = 0
+    if not 0 < minutes <= _NOON:
+        raise _WrongError("a time from 00:01 to 12:00, such as 06:00")
+    return minutes
+
+
+def _default_length(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1440:
+        raise _WrongError("minutes, from 1 to 1440")
+    return value
+
+
+def _placeholders(value: Any) -> tuple[str, ...]:
+    return _texts(value if isinstance(value, list) else [value])
+
+
+def _popularity_none(value: Any) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in values):
+        raise _WrongError("a number or text, or a list of them, such as [1000]")
+    return tuple(str(each) for each in values)
+
+
+def _popularity_is(value: Any) -> str:
+    return _one_of("rank", "score")(value).replace("score", "")
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not all(isinstance(each, str) and clean(each) for each in values):
+        raise _WrongError("text that is not blank")
+    return tuple(clean(each) for each in values)
+
+
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise _WrongError(" or ".join(choices))
+        return str(value)
+
+    return check
+
+
+def _range_and_ends(plain: Mapping[str, Any]) -> str:
+    columns = dict(plain.get("columns", ()))
+    others = [field for field in ("Start", "End") if columns.get(field)]
+    if columns.get(TIME) and others:
+        return f"columns has {TIME}, which is both start and end, and {' and '.join(others)}"
+    return ""
+
+
+def _one_column_twice(plain: Mapping[str, Any]) -> str:
+    by_name: dict[str, str] = {}
+    for field, name in plain.get("columns", ()):
+        other = by_name.setdefault(fold(name), field) if name else field
+        if other != field and {other, field} != {"Date", "Start"}:
+            return f"the column '{shown(name)}' is {other} and {field}"
+    return ""
+
+
+def _field_twice(plain: Mapping[str, Any]) -> str:
+    columns = {field for field, name in plain.get("columns", ()) if name}
+    constants = {field for field, _ in plain.get("constants", ())}
+    steps = [step[1:-1] for step in plain.get("rows", ()) if step[0] == "<"]
+    named = [*columns, *constants, *steps]
+    twice = next((field for field in FIELDS if named.count(field) > 1), "")
+    return twice and f"{twice} is given twice, by two of columns, constants and rows"
+
+
+def _nowhere(plain: Mapping[str, Any]) -> str:
+    columns = dict(plain.get("columns", ()))
+    elsewhere = {field for field, _ in plain.get("constants", ())}
+    elsewhere |= {step[1:-1] for step in plain.get("rows", ()) if step[0] == "<"}
+    elsewhere |= {"Popularity", TIME}
+    if columns.get(TIME):
+        elsewhere |= {"Start", "End"}
+    if plain.get("default_length"):
+        elsewhere.add("End")
+    for field, name in columns.items():
+        if name is None and field not in elsewhere:
+            way = "a default_length" if field == "End" else "it elsewhere"
+            return f"columns says that no column is the {field}, and nothing gives {way}"
+    return ""
+
+
+def _half_a_festival_day(plain: Mapping[str, Any]) -> str:
+    starts, kind = plain.get("day_starts_at"), plain.get("date_is")
+    if starts and not kind:
+        return "day_starts_at needs date_is: festival_day or calendar_day"
+    return "date_is needs day_starts_at, such as 06:00" if kind and not starts else ""
+
+
+def _two_years(plain: Mapping[str, Any]) -> str:
+    year, first = plain.get("year"), plain.get("first_date")
+    if year and first and not first.startswith(str(year)):
+        return f"year is {year} and first_date {first}"
+    return ""
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "columns": _columns,
+    "constants": _constants,
+    "rows": _rows,
+    "date_order": _one_of("day_first", "month_first"),
+    "year": _year,
+    "first_date": _day,
+    "dates": _dates,
+    "time_zone": _time_zone,
+    "day_starts_at": _day_starts_at,
+    "date_is": _one_of("festival_day", "calendar_day"),
+    "default_length": _default_length,
+    "placeholders": _placeholders,
+    "popularity_is": _popularity_is,
+    "popularity_none": _popularity_none,
+}
+_CONTRADICTIONS = (
+    _range_and_ends,
+    _one_column_twice,
+    _field_twice,
+    _nowhere,
+    _half_a_festival_day,
+    _two_years,
+)

@@ -1,0 +1,1 @@
+"""Notebooks by papermill: parameters, running, reports."""

@@ -1,1 +1,0 @@
-"""What an operator does: build, deploy, the embedded AWS, backfills, running notebooks."""

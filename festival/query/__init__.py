@@ -1,0 +1,1 @@
+"""Asking the table: access patterns, and the fast reader of whole answers. boto3 only."""

@@ -1,0 +1,335 @@
+"""The access patterns: the questions the table answers with Queries, and their answers.
+
+A pattern is pure data. `ask` sends its Queries page by page; `answer` gives the performances.
+
+A lineup with a festival day stores a set at half past one in the night under the day before, as
+`25:30`. A pattern means calendar time, so where that spelling is possible (before noon) it has one
+more Query for it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date as calendar_date
+from time import perf_counter
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnectedError
+
+from festival.errors import FestivalError, RetryableError
+from festival.lineup.fields.text import clean
+from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
+from festival.table.faults import failure, in_one_line
+from festival.table.item import Item, from_item
+from festival.table.schema import (
+    DATE_INDEX,
+    PARTITION_KEY,
+    POPULARITY_BUCKET,
+    POPULARITY_INDEX,
+    STAGE_INDEX,
+    Index,
+)
+
+# How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
+FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
+
+
+def asked_moment(date: str, time: str) -> tuple[int, int]:
+    """The calendar day's number and the minute in it; `25:30` is half past one on the next day.
+
+    Raises FestivalError for what is no date or time.
+    """
+    days, minute = divmod(asked_minutes(time, "time"), MINUTES_PER_DAY)
+    return asked_day(date) + days, minute
+
+
+def asked_day(date: str) -> int:
+    """The number of a day that is asked about; the days around it have to exist, too."""
+    day = day_number(date)
+    if 3 <= day < calendar_date.max.toordinal():
+        return day
+    raise FestivalError(f"date '{date}': expected a day with neighbours in the calendar")
+
+
+def asked_minutes(time: str, what: str) -> int:
+    """`HH:MM` as minutes since midnight; `what` is the time's name in the error."""
+    match = _TIME.fullmatch(time)
+    if match and (minutes := int(match[1]) * 60 + int(match[2])) < FESTIVAL_DAY_ENDS:
+        return minutes
+    raise FestivalError(f"{what} '{time}': expected HH:MM, 00:00 to 23:59, such as 21:30")
+
+
+def day_number(date: str) -> int:
+    """A date as the number of its day, which grows by one a day."""
+    if _DATE.fullmatch(date):
+        with suppress(ValueError):
+            return calendar_date.fromisoformat(date).toordinal()
+    raise FestivalError(f"date '{date}': expected a day of the calendar as YYYY-MM-DD")
+
+
+def day_text(day: int) -> str:
+    """The date of a day's number."""
+    return calendar_date.fromordinal(day).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyQuery:
+    """One Query: an index (None is the table), its key condition, its names and values."""
+
+    index: str | None
+    condition: str
+    names: dict[str, str]
+    values: dict[str, dict[str, str]]
+    forward: bool = True
+
+    def request(self, table: str) -> dict[str, Any]:
+        """The parameters of DynamoDB's Query, for boto3 or as a JSON body."""
+        parameters: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": self.condition,
+            "ExpressionAttributeNames": self.names,
+            "ExpressionAttributeValues": self.values,
+            "ScanIndexForward": self.forward,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if self.index is not None:
+            parameters["IndexName"] = self.index
+        return parameters
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPattern:
+    """A question in words, the Queries that answer it, and what of their items is the answer.
+
+    `keep` is what a key condition cannot say; `order` sorts the answers of several Queries.
+    """
+
+    question: str
+    queries: tuple[KeyQuery, ...]
+    order: Callable[[Performance], Any] = field(compare=False)
+    keep: Callable[[Performance], bool] | None = field(default=None, compare=False)
+
+    def describe(self) -> str:
+        """The question and the key condition of each Query, one a line."""
+        return "\n".join([self.question, *(f"  {_spelled(query)}" for query in self.queries)])
+
+    def select(self, performances: Sequence[Performance]) -> list[Performance]:
+        """Of what the Queries found, what was asked for, in order."""
+        return sorted(
+            filter(self.keep, performances) if self.keep else performances, key=self.order
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a Query: DynamoDB's items, the same as performances, and what it took.
+
+    `read_units` is in RRU, `milliseconds` from request to answer as seen here.
+    """
+
+    items: list[Item]
+    performances: list[Performance]
+    read_units: float
+    milliseconds: float
+    scanned: int
+
+
+def by_performer(name: str) -> AccessPattern:
+    """All performances of a performer."""
+    name = _name(name, "performer")
+    query = KeyQuery(
+        None, "#performer = :performer", {"#performer": PARTITION_KEY}, {":performer": {"S": name}}
+    )
+    return AccessPattern(f"all performances of '{name}'", (query,), _by_start)
+
+
+def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> AccessPattern:
+    """The performances that start on a date, from one time to another, both included.
+
+    A range over midnight (`22:00` to `02:00`) goes on into the next day. Raises FestivalError for
+    what is no date or time.
+    """
+    day, begin, end = (
+        asked_day(date),
+        asked_minutes(time_from, "time from"),
+        asked_minutes(time_to, "time to"),
+    )
+    day, begin, end = day + begin // MINUTES_PER_DAY, begin % MINUTES_PER_DAY, end % MINUTES_PER_DAY
+    if end < begin:
+        end += MINUTES_PER_DAY
+    spans = [(day, begin, end)]
+    if end >= MINUTES_PER_DAY:
+        spans.append((day + 1, 0, end - MINUTES_PER_DAY))
+    spans += _festival_spelling(day, begin, end)
+    queries = tuple(
+        _between(DATE_INDEX, day_text(on), clock(first), clock(last)) for on, first, last in spans
+    )
+    return AccessPattern(
+        f"performances on {date} that start from {time_from} to {time_to}", queries, _by_start
+    )
+
+
+def stage_at_exactly(stage: str, date: str, time: str) -> AccessPattern:
+    """The performances on a stage that start at exactly this time."""
+    stage = _name(stage, "stage")
+    day, minute = asked_moment(date, time)
+    spans = [(day, minute, minute), *_festival_spelling(day, minute, minute)]
+    queries = tuple(
+        KeyQuery(
+            STAGE_INDEX.name,
+            "#stage = :stage AND #start = :start",
+            {"#stage": STAGE_INDEX.partition_key, "#start": STAGE_INDEX.sort_key},
+            {":stage": {"S": stage}, ":start": {"S": f"{day_text(on)}#{clock(at)}"}},
+        )
+        for on, at, _ in spans
+    )
+    question = f"what starts on '{stage}' on {date} at {time}"
+    return AccessPattern(question, queries, _by_start)
+
+
+def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
+    """Who is on a stage at a moment: all performances with start ≤ moment < end.
+
+    No performance is longer than 24 hours, so the Query asks for the starts of the last 24 and the
+    rest is arithmetic in absolute minutes. All that match are given: stages do get double-booked.
+    """
+    stage = _name(stage, "stage")
+    day, minute = asked_moment(date, time)
+    starts = [((day - 1, minute), (day, minute))]
+    if minute < FESTIVAL_DAY_ENDS - MINUTES_PER_DAY:
+        # Started yesterday morning, spelled as the night of the day before yesterday.
+        late = minute + MINUTES_PER_DAY
+        starts.append(((day - 2, late), (day - 2, FESTIVAL_DAY_ENDS - 1)))
+    queries = tuple(
+        _between(STAGE_INDEX, stage, *(f"{day_text(on)}#{clock(at)}" for on, at in span))
+        for span in starts
+    )
+    moment = day * MINUTES_PER_DAY + minute
+
+    def is_on(performance: Performance) -> bool:
+        begins = _absolute_start(performance)
+        return begins <= moment < begins + performance.end - performance.start
+
+    question = f"who is on '{stage}' on {date} at {time}"
+    return AccessPattern(question, queries, _by_start, is_on)
+
+
+def more_popular_than(minimum: int) -> AccessPattern:
+    """The performances with a popularity above a minimum, most popular first."""
+    query = KeyQuery(
+        POPULARITY_INDEX.name,
+        "#bucket = :bucket AND #popularity > :minimum",
+        {"#bucket": POPULARITY_INDEX.partition_key, "#popularity": POPULARITY_INDEX.sort_key},
+        {":bucket": {"S": POPULARITY_BUCKET}, ":minimum": {"N": str(minimum)}},
+        forward=False,
+    )
+    question = f"performances with a popularity above {minimum}"
+    return AccessPattern(question, (query,), _by_popularity)
+
+
+def ask(client: Any, table: str, pattern: AccessPattern) -> Iterator[Page]:
+    """Every page of every Query of a pattern; several Queries are on their way at once.
+
+    `client` is boto3's low-level DynamoDB client. Raises FestivalError for a table that is not
+    there or may not be read, RetryableError where a later try may succeed.
+    """
+    first, *others = pattern.queries
+    if not others:
+        yield from _pages(client, first.request(table))
+        return
+    with ThreadPoolExecutor(max_workers=len(pattern.queries)) as threads:
+        running = [
+            threads.submit(lambda query: list(_pages(client, query.request(table))), query)
+            for query in pattern.queries
+        ]
+        for pages in running:
+            yield from pages.result()
+
+
+def answer(client: Any, table: str, pattern: AccessPattern) -> list[Performance]:
+    """The performances a pattern asks for: paged to the end, filtered, in order."""
+    found = [
+        performance for page in ask(client, table, pattern) for performance in page.performances
+    ]
+    return pattern.select(found)
+
+
+def _pages(client: Any, request: dict[str, Any]) -> Iterator[Page]:
+    position: dict[str, Any] = {}
+    while True:
+        began = perf_counter()
+        try:
+            reply = client.query(**request, **position)
+        except (ClientError, BotoCoreError) as error:
+            raise _said(request["TableName"], error) from error
+        yield Page(
+            items=reply["Items"],
+            performances=[from_item(item) for item in reply["Items"]],
+            read_units=reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
+            milliseconds=1000 * (perf_counter() - began),
+            scanned=reply["ScannedCount"],
+        )
+        if "LastEvaluatedKey" not in reply:
+            return
+        position = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
+
+
+def _said(table: str, error: ClientError | BotoCoreError) -> FestivalError:
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        said = error.response["Error"]
+        return failure(table, status, said["Code"], said["Message"])
+    passing = isinstance(error, NotConnectedError | HTTPClientError)
+    kind = RetryableError if passing else FestivalError
+    return kind(in_one_line(table, type(error).__name__, str(error)))
+
+
+def _between(index: Index, partition: str, first: str, last: str) -> KeyQuery:
+    return KeyQuery(
+        index.name,
+        "#partition = :partition AND #start BETWEEN :first AND :last",
+        {"#partition": index.partition_key, "#start": index.sort_key},
+        {":partition": {"S": partition}, ":first": {"S": first}, ":last": {"S": last}},
+    )
+
+
+def _festival_spelling(day: int, begin: int, end: int) -> list[tuple[int, int, int]]:
+    """The part of a day's minutes that a festival day may have under the day before."""
+    last = min(end + MINUTES_PER_DAY, FESTIVAL_DAY_ENDS - 1)
+    first = begin + MINUTES_PER_DAY
+    return [(day - 1, first, last)] if first <= last else []
+
+
+def _spelled(query: KeyQuery) -> str:
+    words = query.names | {name: _literal(value) for name, value in query.values.items()}
+    text = re.sub(r"[#:]\w+", lambda word: words[word[0]], query.condition)
+    return f"{query.index or 'table'}: {text}"
+
+
+def _literal(value: dict[str, str]) -> str:
+    return value["N"] if "N" in value else f"'{value['S']}'"
+
+
+def _absolute_start(performance: Performance) -> int:
+    return day_number(performance.date) * MINUTES_PER_DAY + performance.start
+
+
+def _by_start(performance: Performance) -> tuple[int, str, str]:
+    return (_absolute_start(performance), performance.stage, performance.performer)
+
+
+def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:
+    return (-(performance.popularity or 0), *_by_start(performance))
+
+
+def _name(asked: str, what: str) -> str:
+    """A name as the table has it: cleaned by the same rule as the lineup's."""
+    if name := clean(asked):
+        return name
+    raise FestivalError(f"{what} is empty: expected the name as it stands in the lineup")

@@ -1,0 +1,117 @@
+"""How a deployed stack is: its queues, its last ingests, its alarms, its e-mail."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from festival.errors import FestivalError
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import VersionRecord
+from festival.stack.dead_letters import QueueDepth, queue_depth
+from festival.stack.stack import DEFAULT_STACK, Stack, StackOutputs, find_stack
+
+CONFIRMED, PENDING, REMOVED = "confirmed", "waits for confirmation", "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm: OK, ALARM or INSUFFICIENT_DATA, and its remedy."""
+
+    name: str
+    state: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who is mailed, and whether mail gets there; where it does not, what to do."""
+
+    address: str
+    state: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that `festival status` shows."""
+
+    stack: Stack
+    outputs: StackOutputs
+    queue: QueueDepth
+    dead_letters: QueueDepth
+    recent: tuple[VersionRecord, ...]
+    alarms: tuple[Alarm, ...]
+    subscriptions: tuple[Subscription, ...]
+
+
+def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -> Status:
+    """Ask AWS how the stack is, with at most `ingests` of the last ingests.
+
+    Raises FestivalError where there is no such stack, or where it has not come up.
+    """
+    stack = find_stack(session.client("cloudformation"), name)
+    if stack is None:
+        raise FestivalError(
+            f"There is no stack {name} in {session.region_name}: run festival deploy"
+        )
+    if not stack.outputs:
+        raise FestivalError(
+            f"The stack {name} is {stack.status} and has no outputs: run festival deploy"
+        )
+    outputs = StackOutputs.from_outputs(name, stack.outputs)
+    sqs = session.client("sqs")
+    ledger = Ledger(session.client("dynamodb"), outputs.ledger_table)
+    return Status(
+        stack=stack,
+        outputs=outputs,
+        queue=queue_depth(sqs, outputs.queue_url),
+        dead_letters=queue_depth(sqs, outputs.dead_letter_queue_url),
+        recent=tuple(islice(ledger.recent(), ingests)),
+        alarms=tuple(_alarms(session.client("cloudwatch"), name)),
+        subscriptions=tuple(
+            subscriptions(
+                _subscribed(session.client("sns"), outputs.topic_arn),
+                stack.parameters.get("EmailAddress", ""),
+                outputs.topic_arn,
+            )
+        ),
+    )
+
+
+def subscriptions(
+    subscribed: Mapping[str, str], expected: str, topic_arn: str
+) -> Iterator[Subscription]:
+    """The state of each e-mail subscription, the expected address among them in any case.
+
+    `subscribed` is the subscription's ARN by address. SNS forgets a subscription that was not
+    confirmed for 48 hours, and one that was removed: then the address is not among them at all.
+    """
+    again = f"aws sns subscribe --topic-arn {topic_arn} --protocol email --notification-endpoint"
+    for address in dict.fromkeys([*([expected] if expected else []), *subscribed]):
+        arn = subscribed.get(address, "Deleted")
+        if arn == "PendingConfirmation":
+            yield Subscription(
+                address, PENDING, 'open the mail "AWS Notification - Subscription Confirmation"'
+            )
+        elif arn == "Deleted":
+            yield Subscription(address, REMOVED, f"{again} {address}, then confirm by the mail")
+        else:
+            yield Subscription(address, CONFIRMED)
+
+
+def _subscribed(sns: Any, topic_arn: str) -> dict[str, str]:
+    return {
+        each["Endpoint"]: each["SubscriptionArn"]
+        for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
+        for each in page["Subscriptions"]
+        if each["Protocol"] == "email"
+    }
+
+
+def _alarms(cloudwatch: Any, stack: str) -> Iterator[Alarm]:
+    """CloudFormation begins the names that it generates with the stack's."""
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-")
+    for page in pages:
+        for alarm in page["MetricAlarms"]:
+            yield Alarm(alarm["AlarmName"], alarm["StateValue"], alarm.get("AlarmDescription", ""))

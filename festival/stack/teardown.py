@@ -1,0 +1,135 @@
+"""Taking the stack away: what would go is said first, and data goes only when that is meant."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from festival.errors import FestivalError
+from festival.stack.stack import (
+    DEFAULT_STACK,
+    Resource,
+    Step,
+    causes,
+    find_stack,
+    follow,
+    last_step,
+    list_resources,
+)
+
+TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+OBJECTS_A_CALL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TeardownPlan:
+    """What would be removed, what of it holds data, and the bucket that stays."""
+
+    stack: str
+    stack_id: str
+    resources: tuple[Resource, ...]
+    holding_data: tuple[Resource, ...]
+    deployment_bucket: str
+
+
+def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
+    """Look at what a teardown would remove. `session` is a boto3 session.
+
+    Raises FestivalError where there is no such stack, or it is being changed.
+    """
+    cloudformation = session.client("cloudformation")
+    stack = find_stack(cloudformation, name)
+    if stack is None:
+        raise FestivalError(f"There is no stack {name} in {session.region_name}: nothing to remove")
+    if stack.in_progress:
+        raise FestivalError(
+            f"The stack {name} is being changed ({stack.status}): wait until it is done"
+        )
+    resources = tuple(list_resources(cloudformation, stack.id))
+    return TeardownPlan(
+        stack=name,
+        stack_id=stack.id,
+        resources=resources,
+        holding_data=_holding_data(session, resources),
+        deployment_bucket=stack.parameters.get("DeploymentBucketName", ""),
+    )
+
+
+def teardown(session: Any, plan: TeardownPlan, *, delete_data: bool = False) -> Iterator[Step]:
+    """Remove the stack; each step as it happens.
+
+    What holds data is looked at again: a person may have thought long about the plan. Raises
+    FestivalError where there is data and `delete_data` is not said, and at the end where something
+    could not be removed, with the reason.
+    """
+    held = _holding_data(session, plan.resources)
+    if held and not delete_data:
+        raise FestivalError(
+            f"The stack {plan.stack} holds data in {', '.join(each.id for each in held)}: nothing"
+            " was removed; say --delete-data to remove it for good"
+        )
+    for bucket in _of_type(held, BUCKET):
+        yield _told(bucket, "EMPTIED", f"{_empty(session, bucket.id):,} object versions")
+    for table in _of_type(plan.resources, TABLE):
+        session.client("dynamodb").update_table(TableName=table.id, DeletionProtectionEnabled=False)
+        yield _told(table, "UNPROTECTED", "deletion protection is off")
+    cloudformation = session.client("cloudformation")
+    since = last_step(cloudformation, plan.stack_id)
+    cloudformation.delete_stack(StackName=plan.stack_id)
+    failures = []
+    for step in follow(cloudformation, plan.stack_id, since):
+        failures += [step] if step.failed else []
+        yield step
+    stack = find_stack(cloudformation, plan.stack_id)
+    if stack is not None and stack.status != "DELETE_COMPLETE":
+        raise FestivalError(
+            f"The stack {plan.stack} could not be removed ({stack.status}): {causes(failures)};"
+            " mend that and run festival teardown again"
+        )
+
+
+def _of_type(resources: tuple[Resource, ...], type_: str) -> list[Resource]:
+    return [each for each in resources if each.type == type_ and each.exists]
+
+
+def _holding_data(session: Any, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    dynamodb, s3 = session.client("dynamodb"), session.client("s3")
+    tables = [t for t in _of_type(resources, TABLE) if _has_an_item(dynamodb, t.id)]
+    buckets = [b for b in _of_type(resources, BUCKET) if _has_an_object(s3, b.id)]
+    return (*tables, *buckets)
+
+
+def _has_an_item(dynamodb: Any, table: str) -> bool:
+    """A scan of one item. DescribeTable's ItemCount is up to six hours old."""
+    return bool(dynamodb.scan(TableName=table, Limit=1, Select="COUNT")["Count"])
+
+
+def _has_an_object(s3: Any, bucket: str) -> bool:
+    """Old versions and delete markers count, too: S3 keeps a bucket that has any."""
+    answer = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+    return bool(answer.get("Versions") or answer.get("DeleteMarkers"))
+
+
+def _empty(session: Any, bucket: str) -> int:
+    s3 = session.client("s3")
+    removed = 0
+    while _has_an_object(s3, bucket):
+        answer = s3.list_object_versions(Bucket=bucket, MaxKeys=OBJECTS_A_CALL)
+        objects = [
+            {"Key": each["Key"], "VersionId": each["VersionId"]}
+            for each in (*answer.get("Versions", []), *answer.get("DeleteMarkers", []))
+        ]
+        refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get(
+            "Errors"
+        )
+        if refused:
+            raise FestivalError(
+                f"{refused[0]['Key']} in the bucket {bucket} cannot be deleted:"
+                f" {refused[0].get('Message', refused[0].get('Code'))}"
+            )
+        removed += len(objects)
+    return removed
+
+
+def _told(resource: Resource, status: str, reason: str) -> Step:
+    return Step("", datetime.now(UTC), resource.name, resource.type, status, reason)

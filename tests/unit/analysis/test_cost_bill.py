@@ -1,0 +1,144 @@
+"""The bill, line by line, against arithmetic a reader can redo."""
+
+import pytest
+
+from festival.analysis.cost.bill import IDLE_RECEIVES, bill, idle_bill, total
+from festival.analysis.cost.ingest_time import Spread, ingest_time, spread
+from festival.analysis.cost.original import compare, differences
+from festival.analysis.cost.prices import price_list
+from festival.analysis.cost.workload import Stack, Workload, read_units_of, row_profile
+from festival.errors import FestivalError
+from festival.lineup.model import Performance
+from festival.table.item import item_size, to_item
+
+BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
+BAND = Performance("Local Band", "Tent", "2025-07-13", 600, 645, None, 3)
+VIRGINIA = price_list("us-east-1")
+PROFILE = row_profile([BJORK, BAND])
+
+
+def line(lines, item, component=None):
+    (found,) = [one for one in lines if one.item == item and component in (None, one.component)]
+    return found
+
+
+def test_a_profile_is_the_mean_of_real_items():
+    sizes = [item_size(to_item(row)) for row in (BJORK, BAND)]
+    assert PROFILE.item_bytes == sum(sizes) / 2
+    assert PROFILE.write_units == 3.5
+    assert PROFILE.index_units["PopularityIndex"] == 0.5
+
+
+def test_no_performance_has_no_profile():
+    with pytest.raises(FestivalError, match="at least one performance"):
+        row_profile([])
+
+
+def test_a_thousand_rows_a_day_cost_three_and_a_half_wru_each():
+    lines = bill(Workload(rows_per_day=1000), PROFILE, VIRGINIA)
+    rows = [one for one in lines if one.component == "DynamoDB writes" and one.item != "ledger"]
+    assert sum(one.amount for one in rows) == 30_000 * 3.5
+    assert sum(one.dollars for one in rows) == pytest.approx(30_000 * 3.5 * 0.625e-6)
+
+
+def test_files_uploaded_again_unchanged_cost_the_tables_writes_and_old_versions():
+    once = bill(Workload(rows_per_day=1000), PROFILE, VIRGINIA, month=3)
+    again = bill(Workload(rows_per_day=1000, repeated=1.0), PROFILE, VIRGINIA, month=3)
+    assert line(again, "table").amount == 2 * line(once, "table").amount
+    assert line(again, "DateIndex").amount == line(once, "DateIndex").amount
+    assert line(once, "old versions").amount == 0
+    assert line(again, "old versions").amount > 0
+
+
+def test_an_idle_stack_pays_for_polling_alarms_and_the_dashboard():
+    lines = idle_bill(VIRGINIA, stack=Stack(alarms=6))
+    assert IDLE_RECEIVES == 648_000
+    assert {one.item for one in lines} == {"polling", "alarms", "dashboard"}
+    assert total(lines) == pytest.approx(0.648 * 0.40 + 6 * 0.10 + 3.00)
+
+
+def test_an_idle_stack_is_free_within_the_accounts_allowances():
+    assert total(idle_bill(VIRGINIA, stack=Stack(alarms=6), free_tier=True)) == 0
+
+
+def test_an_allowance_is_shared_by_the_lines_it_is_for():
+    files = Workload(rows_per_day=1000, files_per_day=10_000)
+    lines = bill(files, PROFILE, VIRGINIA, free_tier=True)
+    queue = [one for one in lines if one.component == "SQS"]
+    used = sum(one.amount for one in queue)
+    assert sum(one.dollars for one in queue) == pytest.approx((used - 1_000_000) * 0.4e-6)
+
+
+def test_storage_grows_with_the_months():
+    first = line(bill(Workload(1000), PROFILE, VIRGINIA, month=1), "table and indexes")
+    fifth = line(bill(Workload(1000), PROFILE, VIRGINIA, month=5), "table and indexes")
+    assert fifth.amount == pytest.approx(9 * first.amount)
+
+
+def test_point_in_time_recovery_is_billed_for_the_table_without_its_indexes():
+    lines = bill(Workload(1000), PROFILE, VIRGINIA)
+    assert line(lines, "point-in-time recovery").amount < line(lines, "table and indexes").amount
+    without = bill(Workload(1000), PROFILE, VIRGINIA, stack=Stack(point_in_time_recovery=False))
+    assert not [one for one in without if one.item == "point-in-time recovery"]
+
+
+def test_metrics_are_billed_only_in_the_hours_that_report():
+    once = line(bill(Workload(1000), PROFILE, VIRGINIA), "custom metrics")
+    hourly = line(bill(Workload(1000, files_per_day=48), PROFILE, VIRGINIA), "custom metrics")
+    assert once.amount == pytest.approx(5 / 24)
+    assert hourly.amount == 5
+
+
+def test_a_key_of_its_own_for_the_topic_is_on_the_bill():
+    lines = bill(Workload(1000), PROFILE, VIRGINIA, stack=Stack(topic_key=True))
+    assert line(lines, "topic's key").dollars == 1.0
+
+
+def test_a_question_that_finds_a_hundred_rows_reads_them_as_one():
+    size = round(item_size(to_item(BJORK)))
+    assert read_units_of([BJORK], found=100) == -(-100 * size // 4096) / 2
+
+
+def test_an_ingest_waits_for_the_popularity_partition_before_anything_else():
+    took = ingest_time(100_000, memory_mb=1769)
+    assert took.hottest == "PopularityIndex"
+    assert took.partitions == pytest.approx(100)
+    assert took.decided_by == "the hottest partition (PopularityIndex)"
+
+
+def test_where_few_rows_have_a_popularity_the_fullest_date_decides():
+    took = ingest_time(90_000, spread=Spread(date=0.5, popularity=0.1), memory_mb=1769)
+    assert took.hottest == "DateIndex"
+    assert took.partitions == pytest.approx(45)
+
+
+def test_a_new_table_takes_no_more_than_four_thousand_rows_a_second():
+    even = Spread(date=0.01, stage=0.01, popularity=0.0)
+    assert ingest_time(80_000, spread=even).partitions == pytest.approx(20)
+
+
+def test_memory_buys_processor_up_to_one_cpu():
+    small, whole, more = (ingest_time(10_000, memory_mb=mb).processor for mb in (256, 1769, 3008))
+    assert small / whole == pytest.approx(1769 / 256)
+    assert more == whole
+
+
+def test_the_spread_of_a_lineup_is_the_share_of_its_fullest_keys():
+    rows = [BJORK, BJORK._replace(start=1400), BAND, BAND._replace(stage="Main Stage")]
+    assert spread(rows) == Spread(performer=0.5, date=0.5, stage=0.75, popularity=0.5)
+
+
+def test_the_readme_table_is_compared_row_by_row():
+    small, middle, large = compare(PROFILE, VIRGINIA)
+    assert [row.rows_per_day for row in (small, middle, large)] == [1_000, 10_000, 100_000]
+    assert small.standing == middle.standing == large.standing
+    assert small.work < middle.work < large.work
+    assert large.original_from <= large.here <= large.original_to
+
+
+def test_the_differences_to_the_readme_begin_with_the_index_writes():
+    found = list(differences(PROFILE, VIRGINIA))
+    assert found[0].what == "WRU for a new row"
+    assert found[0].dollars_a_day == pytest.approx(0.1 * 0.625 * 2.5)
+    cheaper = next(one for one in found if "price" in one.what)
+    assert cheaper.dollars_a_day == pytest.approx(0.1 * (0.625 - 1.25))

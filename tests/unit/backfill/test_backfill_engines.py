@@ -1,0 +1,67 @@
+"""Which engine suits a backfill, and that it says why."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from festival.backfill.direct import DirectEngine
+from festival.backfill.engines import choose_engine, pick_engine
+from festival.backfill.plan import Plan
+from festival.errors import FestivalError
+
+
+def choice(files=1, rows=1_000, workers=10):
+    return choose_engine(files, rows, workers=workers)
+
+
+def test_a_weekend_of_files_is_for_this_process():
+    assert choice(files=40, rows=4_000) == (
+        "direct",
+        "40 files with about 4,000 rows take this process about 0.1 minutes",
+    )
+
+
+def test_many_small_files_are_for_the_fleet():
+    engine, why = choice(files=12_000, rows=600_000)
+    assert engine == "queue"
+    assert why == (
+        "12,000 files with about 600,000 rows would take this process about 18 minutes; "
+        "10 workers of the function share them"
+    )
+
+
+def test_tens_of_millions_of_rows_are_for_the_fleet():
+    assert choice(files=500, rows=30_000_000)[0] == "queue"
+
+
+def test_without_a_fleet_this_process_takes_them_and_says_so():
+    engine, why = choice(files=12_000, rows=600_000, workers=0)
+    assert engine == "direct"
+    assert "no function reads this bucket into this table" in why
+
+
+OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table")
+
+
+def pick(wanted, bucket="uploads", **more):
+    plan = Plan(bucket, (), None, 0.0)
+    return pick_engine(wanted, plan, None, None, OUTPUTS, **more)
+
+
+def test_a_run_that_stops_at_the_first_failure_stays_in_this_process():
+    engine, why = pick("auto", stop_at_failure=True, files_at_once=2)
+    assert engine == DirectEngine(None, 2)
+    assert "stop" in why
+
+
+def test_the_fleet_is_refused_for_a_bucket_that_the_function_does_not_read():
+    with pytest.raises(
+        FestivalError, match=r"^engine queue: the function reads uploads into table"
+    ):
+        pick("queue", bucket="archive")
+
+
+@pytest.mark.parametrize("name", ["fast", "bulk"])
+def test_another_name_is_refused_with_those_there_are(name):
+    with pytest.raises(FestivalError, match=f"engine is '{name}': expected auto, direct or queue"):
+        pick(name)

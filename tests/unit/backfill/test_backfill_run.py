@@ -1,0 +1,330 @@
+"""A backfill: what it plans from bucket and ledger, and what it does with files that fail."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from festival.backfill.plan import (
+    Listed,
+    Selection,
+    list_files,
+    look_up,
+    make_plan,
+    plan_rows,
+    plan_sentence,
+)
+from festival.backfill.run import (
+    Outcome,
+    new_run_id,
+    outcome_rows,
+    require_no_stop,
+    run_backfill,
+    summary,
+    tell,
+)
+from festival.errors import FestivalError
+from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING, VersionRecord
+from festival.ingest.report import Counts, IngestReport
+from festival.ingest.resources import DONE, INGESTED, Result
+from festival.lineup.mapping import Mapping
+
+FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
+SATURDAY = datetime(2025, 7, 12, 12, tzinfo=UTC)
+
+
+class Bucket:
+    """An S3 that lists object versions."""
+
+    def __init__(self, *entries):
+        self.entries = entries
+
+    def get_paginator(self, name):
+        assert name == "list_object_versions"
+        return self
+
+    def paginate(self, *, Bucket, Prefix):  # noqa: N803 - boto3's names
+        if Bucket != "uploads":
+            raise ClientError({"Error": {"Code": "NoSuchBucket"}}, "ListObjectVersions")
+        yield {"Versions": [one for one in self.entries if one["Key"].startswith(Prefix)]}
+
+
+def entry(key, modified=FRIDAY, version="v1", latest=True, size=600):
+    return {
+        "Key": key,
+        "VersionId": version,
+        "IsLatest": latest,
+        "Size": size,
+        "LastModified": modified,
+        "ETag": '"abc"',
+    }
+
+
+def listed(key, size=600):
+    return Listed(key, "v1", size, FRIDAY)
+
+
+def record(status, **more):
+    return VersionRecord("uploads/a.csv", "v1", status, **more)
+
+
+def keys(bucket, **selection):
+    return [one.key for one in list_files(bucket, Selection("uploads", **selection))]
+
+
+def test_only_current_versions_are_listed_oldest_first():
+    bucket = Bucket(
+        entry("b.csv", SATURDAY, "v2"),
+        entry("b.csv", FRIDAY, "v1", latest=False),
+        entry("a/", FRIDAY),
+        entry("a/a.csv", FRIDAY),
+    )
+    assert keys(bucket) == ["a/a.csv", "b.csv"]
+
+
+def test_a_mapping_beside_a_file_is_no_lineup_and_the_file_knows_of_it():
+    bucket = Bucket(entry("a.csv"), entry("a.csv.mapping.json"), entry("b.csv"))
+    found = list_files(bucket, Selection("uploads"))
+    assert [(one.key, one.has_sidecar) for one in found] == [("a.csv", True), ("b.csv", False)]
+
+
+class Ledger:
+    """A ledger that knows one version of one file."""
+
+    def __init__(self, file, version):
+        self.known = (file, version)
+
+    def find(self, file, version):
+        return record(NOTIFIED) if (file, version) == self.known else None
+
+
+def test_what_was_read_with_another_mapping_is_not_done():
+    mapping = Mapping.from_dict({"date_order": "day_first"})
+    files = [listed("a.csv")]
+    ledger = Ledger("uploads/a.csv", "v1")
+    assert look_up(ledger, "uploads", files)[0][1] is not None
+    assert look_up(ledger, "uploads", files, mapping=mapping)[0][1] is None
+    mapped = Ledger("uploads/a.csv", f"v1+{mapping.fingerprint()}")
+    assert look_up(mapped, "uploads", files, mapping=mapping)[0][1] is not None
+
+
+def test_the_mapping_beside_a_file_is_part_of_its_version():
+    text = b'{"date_order": "day_first"}'
+    shelf = SimpleNamespace(get_object=lambda **_: {"Body": BytesIO(text)})
+    mark = Mapping.from_json(text).fingerprint()
+    files = [replace(listed("a.csv"), has_sidecar=True)]
+    ledger = Ledger("uploads/a.csv", f"v1+{mark}")
+    assert look_up(ledger, "uploads", files, s3=shelf)[0][1] is not None
+
+
+def test_without_versioning_etag_and_time_are_the_version():
+    (one,) = list_files(Bucket(entry("a.csv", version="null")), Selection("uploads"))
+    assert one.version == "etag-abc-20250711T120000"
+
+
+def test_since_and_until_include_their_days():
+    bucket = Bucket(entry("friday.csv", FRIDAY), entry("saturday.csv", SATURDAY))
+    assert keys(bucket, since="2025-07-12") == ["saturday.csv"]
+    assert keys(bucket, until="2025-07-11") == ["friday.csv"]
+    assert keys(bucket, since="2025-07-11", until="2025-07-12") == ["friday.csv", "saturday.csv"]
+    assert keys(bucket, since="2025-07-12T12:00") == ["saturday.csv"]
+
+
+def test_prefix_and_glob_choose_by_name():
+    bucket = Bucket(entry("2025/a.csv"), entry("2025/b.json"), entry("2024/a.csv"))
+    assert keys(bucket, prefix="2025/", glob="*.csv") == ["2025/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        ({"prefix": "none/"}, "nothing to ingest in s3://uploads/none/: it is empty"),
+        ({"glob": "*.xlsx"}, "none of its 1 files matches glob '*.xlsx'"),
+        ({"since": "2026-01-01"}, "matches glob '*', since 2026-01-01"),
+        ({"since": "yesterday"}, "since 'yesterday': expected YYYY-MM-DD"),
+    ],
+)
+def test_a_selection_of_nothing_is_one_clear_sentence(selection, said):
+    with pytest.raises(FestivalError) as caught:
+        keys(Bucket(entry("a.csv")), **selection)
+    assert said in str(caught.value)
+
+
+def test_a_bucket_that_is_not_there_is_one_clear_sentence():
+    with pytest.raises(FestivalError, match="bucket 'missing' cannot be listed"):
+        list_files(Bucket(), Selection("missing"))
+
+
+def test_what_the_ledger_shows_as_done_is_skipped_and_force_takes_it_again():
+    files = [
+        (listed("new.csv"), None),
+        (listed("half.csv"), record(RUNNING)),
+        (listed("told.csv"), record(NOTIFIED)),
+        (listed("bad.csv"), record(FAILED, notified_at="2025-07-11")),
+        (listed("untold.csv"), record(FAILED)),
+    ]
+    plan = make_plan("uploads", files)
+    assert [file.listed.key for file in plan.to_ingest] == ["new.csv", "half.csv", "untold.csv"]
+    assert [file.listed.key for file in plan.failed_before] == ["bad.csv"]
+    assert [row["ledger"] for row in plan_rows(plan)] == [
+        "new",
+        "unfinished",
+        "done",
+        "failed before",
+        "unfinished",
+    ]
+    forced = make_plan("uploads", files, force=True)
+    assert len(forced.to_ingest) == 5
+    assert forced.failed_before == ()
+
+
+def test_a_plan_says_bytes_rows_dollars_and_minutes():
+    plan = make_plan("uploads", [(listed("a.csv", 6_000_000), None)], region="us-east-1")
+    assert plan.dollars == pytest.approx(100_000 * 4 * 0.625e-6)
+    assert plan.minutes == pytest.approx(100 / 60)
+    assert plan_sentence(plan) == (
+        "1 of 1 files to ingest, 6,000,000 bytes, about 100,000 rows; about $0.2500 for writes and "
+        "1.7 minutes"
+    )
+
+
+def test_a_region_without_prices_has_no_dollars_and_a_plan_all_the_same():
+    plan = make_plan("uploads", [(listed("a.json.gz"), None)], region="eu-south-9")
+    assert plan.dollars is None
+    assert "no prices for this region" in plan_sentence(plan)
+
+
+class Fleet:
+    """An ingestor whose files do what they are told to: a report, or an error."""
+
+    def __init__(self, **behaviour):
+        self.behaviour = behaviour
+        self.worked_on = []
+        self.noted = []
+        self.means = SimpleNamespace(ledger=self)
+
+    def note_failed_try(self, file, version, message, reason):
+        self.noted.append((file, message, reason))
+
+    def ingest(self, event, owner, budget, *, again=False):
+        self.worked_on.append((event.key, event.version, event.run, again))
+        outcome = self.behaviour.get(event.key.removesuffix(".csv"), Counts(read=10))
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome is DONE:
+            return Result(DONE, event.file, event.version)
+        error = "" if outcome.written else "the file is empty"
+        report = IngestReport(event.file, outcome, [], [], [], error)
+        return Result(INGESTED, event.file, event.version, report)
+
+
+def plan_of(*names):
+    return make_plan("uploads", [(listed(f"{name}.csv"), None) for name in names])
+
+
+def test_every_file_of_the_plan_is_ingested_under_the_runs_name(capsys):
+    fleet = Fleet()
+    outcomes = run_backfill(plan_of("a", "b"), fleet, "run-1")
+    assert sorted(fleet.worked_on) == [
+        ("a.csv", "v1", "run-1", False),
+        ("b.csv", "v1", "run-1", False),
+    ]
+    assert [one.file for one in outcomes] == ["uploads/a.csv", "uploads/b.csv"]
+    assert "2/2" in capsys.readouterr().out
+
+
+def test_a_file_that_fails_does_not_stop_the_others():
+    fleet = Fleet(bad=Counts(), worse=ValueError("no\nsuch thing"), done=DONE)
+    outcomes = run_backfill(plan_of("bad", "worse", "done", "good"), fleet, "run-1")
+    assert [one.status for one in outcomes] == ["failure", "failure", "done", "success"]
+    assert outcomes[1].error == "ValueError: no\\nsuch thing"
+    assert fleet.noted == [("uploads/worse.csv", "run-1", "ValueError: no\\nsuch thing")]
+    require_no_stop(outcomes)
+
+
+def test_stop_begins_no_further_file_and_fails_the_run():
+    outcomes = run_backfill(
+        plan_of("bad", "a", "b"), Fleet(bad=Counts()), "run-1", on_error="stop", files_at_once=1
+    )
+    assert [one.status for one in outcomes] == ["failure", "not started", "not started"]
+    with pytest.raises(
+        FestivalError, match=r"stopped at uploads/bad\.csv: .*; 2 files were not started"
+    ):
+        require_no_stop(outcomes)
+
+
+def test_force_ingests_finished_files_again():
+    fleet = Fleet()
+    run_backfill(plan_of("a"), fleet, "run-1", force=True)
+    assert fleet.worked_on == [("a.csv", "v1", "run-1", True)]
+
+
+def test_an_unknown_on_error_is_refused_before_anything_runs():
+    fleet = Fleet()
+    with pytest.raises(FestivalError, match="on_error is 'explode'"):
+        run_backfill(plan_of("a"), fleet, "run-1", on_error="explode")
+    assert fleet.worked_on == []
+
+
+def test_one_summary_tells_of_the_whole_run():
+    plan = make_plan(
+        "uploads",
+        [
+            (listed("a.csv"), None),
+            (listed("old.csv"), record(NOTIFIED)),
+            (listed("sad.csv"), record(FAILED, notified_at="2025-07-11")),
+        ],
+    )
+    outcomes = [
+        Outcome("a.csv", "partial", Counts(read=10, rejected=2)),
+        Outcome("b.csv", "failure", Counts(), "the file is empty"),
+    ]
+    subject, body = summary(plan, outcomes, "run-1")
+    assert subject == "FAILURE: backfill of 2 files - 8 rows written, 1 failed"
+    assert len(subject) < 100
+    assert "a.csv: 2 rows rejected" in body
+    assert "b.csv: the file is empty" in body
+    assert "2 files, done before" in body
+    assert "Failed in an earlier run" in body
+    assert "sad.csv" in body
+
+
+def test_a_summary_lists_twenty_files_and_counts_the_rest():
+    outcomes = [Outcome(f"{number}.csv", "failure", Counts(), "empty") for number in range(25)]
+    _, body = summary(plan_of("a"), outcomes, "run-1")
+    assert "19.csv" in body
+    assert "20.csv" not in body
+    assert "and 5 more" in body
+
+
+def test_a_run_that_did_something_sends_one_email_and_one_that_did_not_sends_none():
+    sent = []
+    mailer = SimpleNamespace(publish=lambda subject, body: sent.append(subject))
+    assert "no e-mail" in tell(mailer, plan_of("a"), [], "run-1")
+    assert sent == []
+    said = tell(mailer, plan_of("a"), [Outcome("a.csv", "success", Counts(read=1))], "run-1")
+    assert sent == ["SUCCESS: backfill of 1 files - 1 rows written"]
+    assert sent[0] in said
+
+
+def test_the_outcomes_are_rows_of_a_table():
+    (row,) = outcome_rows([Outcome("a.csv", "success", Counts(read=3), seconds=1.234)])
+    assert row == {
+        "file": "a.csv",
+        "status": "success",
+        "read": 3,
+        "written": 3,
+        "rejected": 0,
+        "duplicates": 0,
+        "unwritten": 0,
+        "seconds": 1.23,
+        "error": "",
+    }
+
+
+def test_run_names_differ_and_say_when():
+    assert new_run_id() != new_run_id()
+    assert new_run_id().startswith("backfill-20")

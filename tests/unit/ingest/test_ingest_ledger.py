@@ -1,0 +1,237 @@
+"""The ledger: one worker a file, fencing by attempts, and what a version's record says."""
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.report import Counts, IngestReport
+
+FILE = "upload/summer.csv"
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_752_300_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def ledger(clock):
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        index = {
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        client.create_table(
+            TableName="ledger",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("File", "Entry", "Day", "StartedAt")
+            ],
+            KeySchema=keys("File", "Entry"),
+            GlobalSecondaryIndexes=[
+                {"IndexName": "RecentIndex", "KeySchema": keys("Day", "StartedAt"), **index},
+            ],
+        )
+        yield Ledger(client, "ledger", clock)
+
+
+def keys(partition, sort):
+    return [
+        {"AttributeName": partition, "KeyType": "HASH"},
+        {"AttributeName": sort, "KeyType": "RANGE"},
+    ]
+
+
+def report(version="v1", **counts):
+    return IngestReport(FILE, Counts(**counts), [], [], [], "", version)
+
+
+def finished(ledger, lease, version="v1"):
+    ledger.begin(lease, version)
+    ledger.finish(lease, version, "written", report(version, read=3), "{}", 12)
+
+
+def test_one_owner_at_a_time(ledger, clock):
+    ledger.leases.acquire(FILE, "first", 60)
+    clock.now += 59
+    with pytest.raises(LeaseHeldError) as held:
+        ledger.leases.acquire(FILE, "second", 60)
+    assert held.value.owner == "first"
+    assert held.value.until == clock.now + 1
+
+
+def test_a_lapsed_lease_is_taken_over_as_the_next_attempt(ledger, clock):
+    first = ledger.leases.acquire(FILE, "first", 60)
+    clock.now += 60
+    second = ledger.leases.acquire(FILE, "second", 60)
+    assert (first.attempt, second.attempt) == (1, 2)
+
+
+def test_a_released_lease_is_free_at_once(ledger):
+    ledger.leases.release(ledger.leases.acquire(FILE, "first", 60))
+    assert ledger.leases.acquire(FILE, "second", 60).attempt == 2
+
+
+def test_releasing_a_lease_that_was_taken_over_leaves_it_to_its_new_owner(ledger, clock):
+    first = ledger.leases.acquire(FILE, "first", 60)
+    clock.now += 61
+    ledger.leases.acquire(FILE, "second", 60)
+    ledger.leases.release(first)
+    with pytest.raises(LeaseHeldError):
+        ledger.leases.acquire(FILE, "third", 60)
+
+
+def test_a_renewed_lease_lives_longer_and_a_lost_one_cannot_be_renewed(ledger, clock):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    clock.now += 50
+    lease = ledger.leases.renew(lease, 60)
+    assert lease.until == clock.now + 60
+    clock.now += 61
+    ledger.leases.acquire(FILE, "second", 60)
+    with pytest.raises(LeaseLostError):
+        ledger.leases.renew(lease, 60)
+
+
+def test_whoever_lost_the_lease_can_record_nothing_any_more(ledger, clock):
+    first = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(first, "v1")
+    clock.now += 61
+    second = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(second, "v1")
+    with pytest.raises(LeaseLostError):
+        ledger.save_progress(first, "v1", "{}")
+    with pytest.raises(LeaseLostError):
+        ledger.finish(first, "v1", "written", report(), "{}", 1)
+    with pytest.raises(LeaseLostError):
+        ledger.begin(first, "v1")
+
+
+def test_written_comes_before_notified(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    record = ledger.find(FILE, "v1")
+    assert record.awaits_notice
+    assert not record.is_done
+    ledger.mark_notified(lease, "v1", record.status, "e-mail 7")
+    record = ledger.find(FILE, "v1")
+    assert record.is_done
+    assert (record.status, record.outcome, record.notified_by) == (
+        "notified",
+        "success",
+        "e-mail 7",
+    )
+    assert record.counts == Counts(read=3)
+
+
+def test_a_newer_version_supersedes_one_that_was_never_finished(ledger):
+    first = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(first, "v1")
+    ledger.make_current(first, "v1")
+    ledger.leases.release(first)
+    second = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(second, "v2")
+    ledger.make_current(second, "v2")
+    assert ledger.find(FILE, "v1").status == "superseded"
+
+
+def test_giving_up_an_older_version_leaves_the_newer_one_to_be_finished(ledger):
+    second = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(second, "v2")
+    ledger.make_current(second, "v2")
+    ledger.leases.release(second)
+    ledger.begin(ledger.leases.acquire(FILE, "first", 60), "v1")
+    assert ledger.find(FILE, "v2").status == "running"
+
+
+def test_a_call_that_is_made_again_because_its_answer_got_lost_changes_nothing(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    ledger.begin(lease, "v1")
+    ledger.make_current(lease, "v1")
+    ledger.make_current(lease, "v1")
+    ledger.finish(lease, "v1", "written", report(read=3), "{}", 12)
+    ledger.leases.acquire(FILE, "first", 60)
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.adopt(lease, "v1")
+    ledger.adopt(lease, "v1")
+    assert ledger.find(FILE, "v1").attempt == lease.attempt == 3
+
+
+def test_a_finished_version_is_never_called_superseded(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    ledger.supersede(FILE, "v1")
+    assert ledger.find(FILE, "v1").status == "written"
+
+
+def test_again_forgets_what_an_earlier_ingest_left(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    ledger.mark_notified(lease, "v1", "written", "e-mail 7")
+    ledger.leases.release(lease)
+    ledger.begin(ledger.leases.acquire(FILE, "second", 60), "v1", again=True)
+    record = ledger.find(FILE, "v1")
+    assert (record.status, record.notified_at, record.outcome) == ("running", "", "")
+
+
+def test_reasons_of_failed_tries_are_kept_by_message(ledger):
+    ledger.note_failed_try(FILE, "v1", "m-1 receive 1", "throttled")
+    ledger.note_failed_try(FILE, "v1", "m-1 receive 2", "x" * 1000)
+    reasons = ledger.find(FILE, "v1").reasons
+    assert reasons["m-1 receive 1"] == "throttled"
+    assert len(reasons["m-1 receive 2"]) == 400
+
+
+def test_only_a_failed_version_is_reopened(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    assert not ledger.reopen(FILE, "v1")
+    ledger.begin(ledger.leases.acquire(FILE, "first", 60), "v2")
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v2")
+    ledger.finish(lease, "v2", "failed", report("v2", read=3, unwritten=3), "{}", 1)
+    assert ledger.reopen(FILE, "v2")
+    assert ledger.find(FILE, "v2").status == "running"
+
+
+def test_history_is_by_file_and_recent_ones_by_day(ledger, clock):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    clock.now += 24 * 3600
+    lease = ledger.leases.acquire("upload/other.csv", "first", 60)
+    ledger.begin(lease, "w1")
+    clock.now += 1
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v2")
+    assert [record.version for record in ledger.history(FILE)] == ["v1", "v2"]
+    assert [record.version for record in ledger.recent(days=1)] == ["v2", "w1"]
+    assert [record.version for record in ledger.recent(days=3)] == ["v2", "w1", "v1"]
+
+
+def test_the_lease_of_a_dead_owner_is_broken_and_no_other(ledger):
+    ledger.leases.acquire(FILE, "first", 60)
+    ledger.leases.break_lease(FILE, "somebody else")
+    with pytest.raises(LeaseHeldError):
+        ledger.leases.acquire(FILE, "second", 60)
+    ledger.leases.break_lease(FILE, "first")
+    assert ledger.leases.acquire(FILE, "second", 60).attempt == 2
+
+
+def test_the_record_expires_after_ninety_days_or_more_and_the_head_never(ledger, clock):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    head = ledger._table.get(FILE, "HEAD")
+    version = ledger._table.get(FILE, "VERSION#v1")
+    assert "ExpiresAt" not in head
+    assert version["ExpiresAt"] - clock.now > 90 * 24 * 3600 - 1

@@ -1,0 +1,306 @@
+"""Deploying to a CloudFormation that fails as AWS does."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from festival.cli.stack import plan_lines
+from festival.errors import FestivalError
+from festival.stack.deploy import (
+    Wishes,
+    change_set_parameters,
+    default_bucket_name,
+    discard,
+    ensure_bucket,
+    execute,
+    plan,
+    watch,
+)
+from festival.stack.stack import StackOutputs, Step
+from tests.fake_stack import ACCOUNT, DECLARED, FakeCloudFormation, FakeS3, FakeSession
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+
+
+def wishes(**parameters: str) -> Wishes:
+    return Wishes(parameters={"EmailAddress": "ops@festival.example", **parameters})
+
+
+# ── parameters ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_first_deployment_needs_the_address_and_says_so():
+    with pytest.raises(FestivalError, match="EmailAddress has no value yet: Who is told"):
+        plan(FakeSession(), Wishes())
+
+
+def test_a_first_deployment_names_its_buckets_after_stack_account_and_region():
+    session = FakeSession()
+    plan(session, wishes())
+    (request,) = session.cloudformation.requests
+    values = {p["ParameterKey"]: p.get("ParameterValue") for p in request["Parameters"]}
+    assert values["UploadBucketName"] == "o240-festival-uploads-123456789012-eu-north-1"
+    assert values["DeploymentBucketName"] == "festival-deployment-123456789012-eu-north-1"
+    assert values["EmailAddress"] == "ops@festival.example"
+    assert "LogLevel" not in values, "the template's own default holds"
+    assert request["ChangeSetType"] == "CREATE"
+
+
+def test_an_update_keeps_every_value_that_is_not_said_anew():
+    known = {p["ParameterKey"]: "old" for p in DECLARED}
+    given = {"LogLevel": "DEBUG"}
+    by_name = {p["ParameterKey"]: p for p in change_set_parameters(DECLARED, given, known, {})}
+    assert by_name["LogLevel"]["ParameterValue"] == "DEBUG"
+    assert by_name["EmailAddress"] == {"ParameterKey": "EmailAddress", "UsePreviousValue": True}
+
+
+def test_a_parameter_that_a_newer_template_brings_takes_its_default():
+    known = {"UploadBucketName": "u", "DeploymentBucketName": "d", "EmailAddress": "e"}
+    names = {
+        p["ParameterKey"] for p in change_set_parameters(DECLARED, {"LambdaZipKey": "k"}, known, {})
+    }
+    assert "LogLevel" not in names
+
+
+def test_a_parameter_that_a_newer_template_has_no_more_is_not_passed_on():
+    known = {p["ParameterKey"]: "old" for p in DECLARED} | {"PopularityShards": "4"}
+    names = [p["ParameterKey"] for p in change_set_parameters(DECLARED, {}, known, {})]
+    assert names == [p["ParameterKey"] for p in DECLARED]
+
+
+def test_an_unknown_parameter_is_named_beside_the_known_ones():
+    with pytest.raises(FestivalError, match=r"no parameter Emial: it has UploadBucketName, "):
+        plan(FakeSession(), wishes(Emial="x"))
+
+
+# ── plans ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_changes_nothing_and_tells_what_would_change():
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", former_change_sets=[]))
+    planned = plan(session, wishes(UploadBucketName="u"))
+    assert [change.resource for change in planned.changes] == ["IngestFunction"]
+    assert "execute" not in session.cloudformation.calls
+
+
+def test_without_changes_there_is_nothing_to_execute():
+    cloudformation = FakeCloudFormation(
+        "UPDATE_COMPLETE",
+        change_set_status="FAILED",
+        change_set_reason="The submitted information didn't contain changes. Submit different",
+    )
+    session = FakeSession(cloudformation)
+    planned = plan(session, wishes(UploadBucketName="u"))
+    assert (planned.change_set, planned.changes) == (None, ())
+    assert list(execute(session, planned)) == []
+    assert cloudformation.calls == ["create change set to UPDATE", "delete change-set"]
+
+
+def test_a_change_that_cloudformation_refuses_is_told_in_its_words():
+    cloudformation = FakeCloudFormation(
+        "UPDATE_COMPLETE", change_set_status="FAILED", change_set_reason="Circular dependency"
+    )
+    with pytest.raises(FestivalError, match="refuses the change of o240-festival: Circular"):
+        plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
+
+
+def plan_of(*changes: tuple[str, str, str, str]) -> list[str]:
+    """The lines about each change, and the warnings under them."""
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", changes=list(changes)))
+    return [" ".join(line.split()) for line in plan_lines(plan(session, wishes()))][3:]
+
+
+def test_a_plan_says_of_each_resource_what_cloudformation_says_of_its_replacement():
+    assert plan_of(
+        ("Add", "IngestDashboard", "AWS::CloudWatch::Dashboard", ""),
+        ("Modify", "LedgerTable", "AWS::DynamoDB::Table", "False"),
+        ("Modify", "IngestRole", "AWS::IAM::Role", "True"),
+        ("Modify", "IngestFunction", "AWS::Lambda::Function", "Conditional"),
+    ) == [
+        "Add IngestDashboard AWS::CloudWatch::Dashboard",
+        "Modify LedgerTable AWS::DynamoDB::Table False",
+        "Modify IngestRole AWS::IAM::Role True",
+        "Modify IngestFunction AWS::Lambda::Function Conditional",
+    ]
+
+
+@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"])
+@pytest.mark.parametrize(
+    ("action", "replacement", "told"),
+    [
+        ("Modify", "True", "would be replaced by an empty one"),
+        ("Modify", "Conditional", "may be replaced by an empty one"),
+        ("Remove", "", "would be removed"),
+    ],
+)
+def test_a_plan_warns_of_data_that_the_update_would_lose(
+    type_: str, action: str, replacement: str, told: str
+):
+    assert plan_of((action, "Summer", type_, replacement))[1:] == [
+        f"Careful: Summer ({type_}) {told}"
+    ]
+
+
+def test_plans_that_an_interrupt_left_behind_are_forgotten_and_others_kept():
+    cloudformation = FakeCloudFormation(
+        "UPDATE_COMPLETE", former_change_sets=["festival-20250712-200000", "colleague"]
+    )
+    plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
+    assert cloudformation.calls[0] == "delete festival-20250712-200000"
+    assert "delete colleague" not in cloudformation.calls
+
+
+def test_a_creation_that_was_only_planned_is_begun_anew():
+    cloudformation = FakeCloudFormation("REVIEW_IN_PROGRESS")
+    plan(FakeSession(cloudformation), wishes())
+    assert cloudformation.calls == [
+        "delete stack",
+        "wait until it is gone",
+        "create change set to CREATE",
+    ]
+
+
+def test_a_discarded_creation_leaves_no_trace():
+    session = FakeSession()
+    discard(session, plan(session, wishes()))
+    assert session.cloudformation.calls[-2:] == ["delete change-set", "delete stack"]
+
+
+def test_a_discarded_update_leaves_the_stack_alone():
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE"))
+    discard(session, plan(session, wishes(UploadBucketName="u")))
+    assert session.cloudformation.calls[-1] == "delete change-set"
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("UPDATE_IN_PROGRESS", "is being changed"),
+        ("ROLLBACK_COMPLETE", "from a former try .UploadBucket: already exists.*teardown"),
+        ("ROLLBACK_FAILED", "from a former try"),
+        ("DELETE_FAILED", "festival teardown"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name o240-festival"),
+    ],
+)
+def test_a_stack_that_cannot_be_changed_says_why_and_what_to_do(status: str, told: str):
+    events = [
+        ("UploadBucket", "CREATE_FAILED", "already exists"),
+        ("IngestQueue", "CREATE_FAILED", "Resource creation cancelled"),
+    ]
+    session = FakeSession(FakeCloudFormation(status, events=events))
+    with pytest.raises(FestivalError, match=told) as error:
+        plan(session, wishes())
+    assert "\n" not in str(error.value)
+    assert session.s3.calls == [], "nothing is uploaded for a stack that cannot be changed"
+
+
+# ── execution ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_step_is_told_once_and_in_order():
+    cloudformation = FakeCloudFormation(
+        "CREATE_COMPLETE",
+        events=[("IngestTopic", "CREATE_COMPLETE", "")],
+        outcomes=[
+            ([("IngestFunction", "UPDATE_IN_PROGRESS", "")], "UPDATE_IN_PROGRESS"),
+            ([("IngestFunction", "UPDATE_COMPLETE", "")], "UPDATE_COMPLETE"),
+        ],
+    )
+    session = FakeSession(cloudformation)
+    steps = list(execute(session, plan(session, wishes(UploadBucketName="u"))))
+    assert [(step.resource, step.status) for step in steps] == [
+        ("IngestFunction", "UPDATE_IN_PROGRESS"),
+        ("IngestFunction", "UPDATE_COMPLETE"),
+    ]
+
+
+def test_a_failure_is_told_by_the_resource_that_caused_it_and_not_by_its_victims():
+    cloudformation = FakeCloudFormation(
+        "CREATE_COMPLETE",
+        outcomes=[
+            (
+                [
+                    ("UploadBucket", "CREATE_FAILED", "lineups already exists"),
+                    ("IngestQueue", "CREATE_FAILED", "Resource creation cancelled"),
+                ],
+                "UPDATE_ROLLBACK_COMPLETE",
+            )
+        ],
+    )
+    session = FakeSession(cloudformation)
+    planned = plan(session, wishes(UploadBucketName="u"))
+    steps: list[Step] = []
+    with pytest.raises(FestivalError) as error:
+        steps.extend(execute(session, planned))
+    assert str(error.value) == (
+        "The stack o240-festival could not be deployed (UPDATE_ROLLBACK_COMPLETE):"
+        " UploadBucket: lineups already exists"
+    )
+
+
+def test_a_deployment_that_was_interrupted_is_watched_to_its_end_and_then_planned_anew():
+    cloudformation = FakeCloudFormation(
+        "UPDATE_IN_PROGRESS",
+        events=[("IngestTopic", "UPDATE_COMPLETE", "")],
+        outcomes=[
+            ([], "UPDATE_IN_PROGRESS"),
+            ([("IngestFunction", "UPDATE_COMPLETE", "")], "UPDATE_COMPLETE"),
+        ],
+    )
+    session = FakeSession(cloudformation)
+    assert [step.resource for step in watch(session)] == ["IngestFunction"]
+    assert plan(session, wishes(UploadBucketName="u")).changes
+
+
+def test_a_stack_at_rest_and_one_that_is_not_there_have_nothing_to_watch():
+    assert list(watch(FakeSession(FakeCloudFormation("CREATE_COMPLETE")))) == []
+    assert list(watch(FakeSession())) == []
+
+
+# ── deployment bucket ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-north-1"])
+def test_a_missing_bucket_is_made_in_the_stacks_region_private_and_versioned(region: str):
+    session = FakeSession(region_name=region)
+    ensure_bucket(session, "deployment", ACCOUNT)
+    assert session.s3.buckets == {"deployment": (ACCOUNT, region)}
+    assert session.s3.calls == ["block public access", "version"]
+
+
+def test_a_bucket_of_someone_else_is_never_used():
+    session = FakeSession(s3=FakeS3({"deployment": ("999999999999", "eu-north-1")}))
+    with pytest.raises(FestivalError, match="not of the account 123456789012"):
+        ensure_bucket(session, "deployment", ACCOUNT)
+
+
+def test_a_bucket_in_another_region_is_refused_before_lambda_would():
+    session = FakeSession(s3=FakeS3({"deployment": (ACCOUNT, "us-west-2")}))
+    with pytest.raises(FestivalError, match="is in us-west-2 and the stack in eu-north-1"):
+        ensure_bucket(session, "deployment", ACCOUNT)
+
+
+def test_the_same_code_is_uploaded_once():
+    session = FakeSession()
+    plan(session, wishes())
+    plan(session, wishes())
+    assert session.s3.calls.count("upload") == 1
+
+
+def test_a_bucket_name_that_s3_would_refuse_is_told_before():
+    with pytest.raises(FestivalError, match="has 66 characters and S3 takes 63"):
+        default_bucket_name("a-stack-with-quite-a-long-name-for-uploads", ACCOUNT, "eu-north-1")
+
+
+def test_outputs_of_another_stack_are_told_apart():
+    with pytest.raises(FestivalError, match="has no output 'UploadBucketNameOut'"):
+        StackOutputs.from_outputs("somebodys", {"TableNameOut": "t"})
+
+
+def test_the_template_is_looked_for_where_it_is_said_to_be(tmp_path: Path):
+    with pytest.raises(FestivalError, match=r"nowhere\.yaml cannot be read"):
+        plan(FakeSession(), Wishes(template=tmp_path / "nowhere.yaml"))
