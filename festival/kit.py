@@ -17,7 +17,7 @@ from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.pipeline import Writer, ingest_blocks
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import Budget, Result
+from festival.ingest.resources import Budget, TryResult
 from festival.ingest.service import Ingestor
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block
@@ -41,7 +41,7 @@ def ingest_object(
     again: bool = False,
     say: Callable[[str], None] = silent,
     sleep: Callable[[float], None] = time.sleep,
-) -> Result:
+) -> TryResult:
     """Ingest one file version to its end, through the ledger.
 
     Waits where another process holds the lease, and takes it over at once where that process is
@@ -53,7 +53,7 @@ def ingest_object(
         try:
             return ingestor.ingest(event, owner, Budget.of_command(), again=again)
         except LeaseHeldError as held:
-            ledger = ingestor.means.ledger
+            ledger = ingestor.resources.ledger
             if is_dead(held.owner):
                 say(f"{event.file}: the process that ingested it ({held.owner}) died; going on")
                 ledger.leases.break_lease(event.file, held.owner)
@@ -117,14 +117,14 @@ def _is_zombie(pid: int) -> bool:
 
 
 @dataclass
-class Settings:
+class Kit:
     """`table` and `stack` as the environment names them; AWS is asked when it is needed."""
 
     table: str
     stack: str
 
     @classmethod
-    def from_environment(cls) -> "Settings":
+    def from_environment(cls) -> "Kit":
         return cls(
             table=os.environ.get("FESTIVAL_TABLE", ""),
             stack=os.environ.get("FESTIVAL_STACK", "") or DEFAULT_STACK,

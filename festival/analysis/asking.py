@@ -17,7 +17,7 @@ from festival.table.item import item_size
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MeasuredAnswer:
     """A question, its answer, and what it took.
 
     `read_units` is what DynamoDB says it charged, `units_by_rule` what its published rules give for
@@ -47,10 +47,10 @@ class TableSize:
         return max(1, -(-self.bytes // READ_BLOCK)) / 2
 
 
-def ask_and_measure(client: Any, table: str, pattern: AccessPattern) -> Asked:
+def ask_and_measure(client: Any, table: str, pattern: AccessPattern) -> MeasuredAnswer:
     """The whole answer to a question, and what it took. Raises FestivalError as `access.ask`."""
     pages: list[Page] = list(ask(client, table, pattern))
-    return Asked(
+    return MeasuredAnswer(
         pattern=pattern,
         performances=pattern.select([row for page in pages for row in page.performances]),
         pages=len(pages),
@@ -72,7 +72,7 @@ def lineup_of(client: Any, table: str, first: str, days: int) -> list[Performanc
     return [row for day in each for row in ask_and_measure(client, table, day).performances]
 
 
-def table_size(client: Any, table: str, asked: Iterable[Asked] = ()) -> TableSize:
+def table_size(client: Any, table: str, asked: Iterable[MeasuredAnswer] = ()) -> TableSize:
     """The size of a table; where DynamoDB has not weighed it yet, by the items it found so far.
 
     Raises FestivalError where there is no such table.
@@ -89,7 +89,7 @@ def table_size(client: Any, table: str, asked: Iterable[Asked] = ()) -> TableSiz
     return TableSize(items, size)
 
 
-def asked_frame(asked: Sequence[Asked], size: TableSize) -> pd.DataFrame:
+def asked_frame(asked: Sequence[MeasuredAnswer], size: TableSize) -> pd.DataFrame:
     """One row for each question: its key conditions, its answer's size, time and cost."""
     rows = [
         (
@@ -111,7 +111,7 @@ def asked_frame(asked: Sequence[Asked], size: TableSize) -> pd.DataFrame:
     )
 
 
-def scan_sentence(asked: Sequence[Asked], size: TableSize) -> str:
+def scan_sentence(asked: Sequence[MeasuredAnswer], size: TableSize) -> str:
     """What the questions cost, and what they would have cost by reading the whole table."""
     units = sum(one.units_by_rule for one in asked)
     scans = len(asked) * size.scan_units

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from festival.analysis.checks import Finding
-from festival.analysis.cost.bill import Line
+from festival.analysis.cost.bill import BillLine
 from festival.analysis.cost.forecast import PartitionRun
 from festival.analysis.cost.original import Compared, Difference
 from festival.analysis.cost.prices import PriceList
@@ -110,7 +110,7 @@ def profile_frame(profile: RowProfile) -> pd.DataFrame:
     )
 
 
-def bill_frame(lines: Iterable[Line]) -> pd.DataFrame:
+def bill_frame(lines: Iterable[BillLine]) -> pd.DataFrame:
     """The bill, one row for each line, with its share of the whole."""
     frame = pd.DataFrame(
         [

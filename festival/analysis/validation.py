@@ -11,13 +11,13 @@ from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.report import FAILURE, Counts, IngestReport
 from festival.ingest.tally import Tally
 from festival.inspection.result import Inspection
-from festival.inspection.sources import Lineup, lineups_in
+from festival.inspection.sources import LineupSource, lineups_in
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedLineup:
     """One file as an ingest would take it: how it is understood, its report, its performances."""
 
     file: str
@@ -28,7 +28,7 @@ class Checked:
 
 def check_lineups(
     source: str, clients: Any = None, mapping: str | None = None
-) -> Iterator[Checked]:
+) -> Iterator[CheckedLineup]:
     """Every lineup of a source, checked; nothing is written.
 
     `source` is a file, a folder or `s3://bucket/prefix` (see `sources.lineups_in`). Raises
@@ -37,22 +37,22 @@ def check_lineups(
     return map(check_lineup, lineups_in(source, clients, mapping))
 
 
-def check_lineup(lineup: Lineup) -> Checked:
+def check_lineup(lineup: LineupSource) -> CheckedLineup:
     """One lineup, checked. Of rows with one key the last is kept, as the table would keep it."""
-    kept, tally = _Kept(), Tally(source=lineup.name)
+    kept, tally = _KeptRows(), Tally(source=lineup.name)
     inspection = lineup.inspect()
     ended = ingest_blocks(lineup.blocks(), tally, kept)
     report = tally.report(lineup.name, error=ended.error)
-    return Checked(lineup.name, inspection, report, list(kept.by_key.values()))
+    return CheckedLineup(lineup.name, inspection, report, list(kept.by_key.values()))
 
 
-def together(checked: Iterable[Checked]) -> list[Performance]:
+def together(checked: Iterable[CheckedLineup]) -> list[Performance]:
     """The performances of all files; of one key, those of the last file, as the table has them."""
     by_key = {row.key: row for one in checked for row in one.performances}
     return list(by_key.values())
 
 
-def require_clean(checked: Iterable[Checked]) -> None:
+def require_clean(checked: Iterable[CheckedLineup]) -> None:
     """Raises FestivalError where a row was rejected or a file could not be read."""
     files = list(checked)
     refused = [one for one in files if one.report.counts.rejected]
@@ -66,7 +66,7 @@ def require_clean(checked: Iterable[Checked]) -> None:
         )
 
 
-def verdict(checked: Iterable[Checked], findings: Iterable[Finding]) -> str:
+def verdict(checked: Iterable[CheckedLineup], findings: Iterable[Finding]) -> str:
     """The whole check in one sentence."""
     files = list(checked)
     counts = sum((one.report.counts for one in files), Counts())
@@ -78,7 +78,7 @@ def verdict(checked: Iterable[Checked], findings: Iterable[Finding]) -> str:
     )
 
 
-class _Kept:
+class _KeptRows:
     """Takes performances as the table's writer would, and keeps the last of each key."""
 
     def __init__(self) -> None:

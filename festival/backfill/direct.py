@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Event
 from time import perf_counter
 
-from festival.backfill.outcome import Outcome, outcome_of_report, unfinished
+from festival.backfill.outcome import FileOutcome, outcome_of_report, unfinished
 from festival.ingest.events import FileEvent
 from festival.ingest.mail import one_line
 from festival.ingest.report import Counts
@@ -27,11 +27,11 @@ class DirectEngine:
 
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[FileOutcome, None, None]:
         """The outcome of each file that began (see Engine). Closing waits for files in work."""
         stop = Event()
 
-        def work(event: FileEvent) -> Outcome | None:
+        def work(event: FileEvent) -> FileOutcome | None:
             if stop.is_set():
                 return None
             outcome = ingest_one(self.ingestor, event, again=again)
@@ -49,7 +49,7 @@ class DirectEngine:
             threads.shutdown(cancel_futures=True)
 
 
-def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> Outcome:
+def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:
     """One file by this process. Its trouble, of whatever kind, is told and not raised."""
     began = perf_counter()
     try:
@@ -60,10 +60,10 @@ def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> 
         # One file's trouble, of whatever kind, is not the other files'.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
-            ledger = ingestor.means.ledger
+            ledger = ingestor.resources.ledger
             ledger.note_failed_try(event.file, event.version, event.run, text)
         return unfinished(event.file, text, perf_counter() - began)
     seconds = perf_counter() - began
     if result.report is None or result.action in (DONE, SUPERSEDED):
-        return Outcome(event.file, result.action, Counts(), "", seconds)
+        return FileOutcome(event.file, result.action, Counts(), "", seconds)
     return outcome_of_report(event.file, result.report, seconds=seconds)

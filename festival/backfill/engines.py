@@ -4,8 +4,8 @@ from collections.abc import Generator, Sequence
 from typing import Any, Protocol
 
 from festival.backfill.direct import FILES_AT_ONCE, DirectEngine
-from festival.backfill.outcome import Outcome
-from festival.backfill.plan import Plan
+from festival.backfill.outcome import FileOutcome
+from festival.backfill.plan import BackfillPlan
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
@@ -27,7 +27,7 @@ class Engine(Protocol):
 
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[FileOutcome, None, None]:
         """The outcome of each file, as it is known; files that never began have none.
 
         `again` takes files up once more that the ledger shows as done. With `stop_at_failure` no
@@ -55,7 +55,7 @@ def choose_engine(
 
 def pick_engine(
     wanted: str,
-    plan: Plan,
+    plan: BackfillPlan,
     ingestor: Ingestor,
     clients: Any,
     outputs: StackOutputs,
@@ -88,7 +88,7 @@ def pick_engine(
         )
     if wanted == QUEUE:
         queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
-        return QueueEngine(queues, ingestor.means, workers_of(clients, outputs)), why
+        return QueueEngine(queues, ingestor.resources, workers_of(clients, outputs)), why
     if wanted == DIRECT:
         return DirectEngine(ingestor, files_at_once), why
     raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT} or {QUEUE}")

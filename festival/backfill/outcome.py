@@ -7,7 +7,7 @@ from festival.ingest.report import FAILURE, Counts, IngestReport
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one file: its report's status, `done`, `superseded` or `not started`."""
 
     file: str
@@ -23,20 +23,20 @@ class Outcome:
 
 def outcome_of_report(
     file: str, report: IngestReport, error: str = "", seconds: float = 0.0
-) -> Outcome:
+) -> FileOutcome:
     """A finished ingest, or with `error` one that is not finished and how far it came."""
     status = FAILURE if error else report.status
-    return Outcome(file, status, report.counts, error or report.error, seconds)
+    return FileOutcome(file, status, report.counts, error or report.error, seconds)
 
 
-def outcome_of_record(record: VersionRecord) -> Outcome:
+def outcome_of_record(record: VersionRecord) -> FileOutcome:
     """A file that the ledger shows as done."""
     seconds = record.milliseconds / 1000
     if record.status == SUPERSEDED:
-        return Outcome(record.file, SUPERSEDED, Counts(), "", seconds)
+        return FileOutcome(record.file, SUPERSEDED, Counts(), "", seconds)
     return outcome_of_report(record.file, record.report, seconds=seconds)
 
 
-def unfinished(file: str, why: str, seconds: float = 0.0) -> Outcome:
+def unfinished(file: str, why: str, seconds: float = 0.0) -> FileOutcome:
     """A file that is not in the table yet, and why; a later run goes on with it."""
-    return Outcome(file, FAILURE, Counts(), why, seconds)
+    return FileOutcome(file, FAILURE, Counts(), why, seconds)

@@ -16,8 +16,8 @@ from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import FAILED, VersionRecord
 from festival.ingest.s3_object import unversioned
-from festival.ingest.sidecar import SIDECAR, Applied, applied_mapping
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.table.schema import PARTITION_LIMIT
 
 # What a row takes in a file, as measured on real lineups; a plan estimates, a run counts.
@@ -44,7 +44,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFile:
     """The current version of one object. `has_sidecar`: its mapping lies beside it."""
 
     key: str
@@ -58,7 +58,7 @@ class Listed:
 class PlannedFile:
     """One file, what the ledger knows of this very version, and whether it is to be ingested."""
 
-    listed: Listed
+    listed: ListedFile
     state: str
     ingest: bool
 
@@ -71,7 +71,7 @@ class PlannedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BackfillPlan:
     """The files in the order they are ingested, oldest first, and what that is estimated to take.
 
     `dollars` is None where there are no prices for the region.
@@ -92,7 +92,7 @@ class Plan:
         return tuple(file for file in self.files if file.state == FAILED_BEFORE and not file.ingest)
 
 
-def list_files(s3: Any, selection: Selection) -> list[Listed]:
+def list_files(s3: Any, selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
     Sidecars with a mapping are not lineups. Raises FestivalError for a bucket that is not there or
@@ -121,19 +121,19 @@ def list_files(s3: Any, selection: Selection) -> list[Listed]:
 def look_up(
     ledger: Ledger,
     bucket: str,
-    files: Sequence[Listed],
+    files: Sequence[ListedFile],
     *,
     s3: Any = None,
-    mapping: Mapping = DEFAULT_MAPPING,
-) -> list[tuple[Listed, VersionRecord | None]]:
+    mapping: LineupMapping = DEFAULT_MAPPING,
+) -> list[tuple[ListedFile, VersionRecord | None]]:
     """Each file with what the ledger has of its current version, read with its current mapping.
 
     `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError where the
     ledger or a sidecar cannot be read.
     """
 
-    def find(listed: Listed) -> VersionRecord | None:
-        applied = Applied(mapping, mapping.fingerprint())
+    def find(listed: ListedFile) -> VersionRecord | None:
+        applied = AppliedMapping(mapping, mapping.fingerprint())
         if listed.has_sidecar and s3 is not None:
             applied = applied_mapping(s3, bucket, listed.key, mapping)
         return ledger.find(f"{bucket}/{listed.key}", applied.version(listed.version))
@@ -147,28 +147,28 @@ def look_up(
 
 def make_plan(
     bucket: str,
-    files: Iterable[tuple[Listed, VersionRecord | None]],
+    files: Iterable[tuple[ListedFile, VersionRecord | None]],
     *,
-    force: bool = False,
+    again: bool = False,
     region: str = "",
-) -> Plan:
+) -> BackfillPlan:
     """Decide what to ingest, and estimate what it takes. Pure.
 
-    What the ledger shows as done for the same version is skipped, unless `force`. Dollars are the
+    What the ledger shows as done for the same version is skipped, unless `again`. Dollars are the
     write units of new rows; minutes are the longer of this process's processor time and the hottest
     partition's, with rows of an ordinary spread.
     """
-    planned = tuple(_planned(listed, record, force) for listed, record in files)
+    planned = tuple(_planned(listed, record, again) for listed, record in files)
     rows = sum(file.rows for file in planned if file.ingest)
     _, share = Spread().hottest()
     seconds = max(rows / ROWS_PER_CPU_SECOND, rows * share / PARTITION_LIMIT)
     dollars = None
     if region in known_regions():
         dollars = price_list(region)["dynamodb_write"].cost(rows * WRITE_UNITS_PER_ROW)
-    return Plan(bucket, planned, dollars, seconds / 60)
+    return BackfillPlan(bucket, planned, dollars, seconds / 60)
 
 
-def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+def plan_rows(plan: BackfillPlan) -> list[dict[str, Any]]:
     """One row of a table for each file: size, rows, when it came, what is next and why."""
     return [
         {
@@ -183,7 +183,7 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def plan_sentence(plan: Plan) -> str:
+def plan_sentence(plan: BackfillPlan) -> str:
     """The plan in one sentence."""
     files = plan.to_ingest
     size = sum(file.listed.bytes for file in files)
@@ -195,16 +195,16 @@ def plan_sentence(plan: Plan) -> str:
     )
 
 
-def _planned(listed: Listed, record: VersionRecord | None, force: bool) -> PlannedFile:
+def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> PlannedFile:
     if record is None:
         return PlannedFile(listed, NEW, ingest=True)
     if not record.is_done:
         return PlannedFile(listed, UNFINISHED, ingest=True)
     state = FAILED_BEFORE if record.status == FAILED else DONE
-    return PlannedFile(listed, state, ingest=force)
+    return PlannedFile(listed, state, ingest=again)
 
 
-def _lineups(objects: Iterable[Listed]) -> list[Listed]:
+def _lineups(objects: Iterable[ListedFile]) -> list[ListedFile]:
     """The objects that are no sidecars, each knowing whether it has one."""
     by_key = {listed.key: listed for listed in objects}
     return [
@@ -214,14 +214,14 @@ def _lineups(objects: Iterable[Listed]) -> list[Listed]:
     ]
 
 
-def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[Listed]:
+def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[ListedFile]:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Versions", []):
             if entry["IsLatest"] and not entry["Key"].endswith("/"):
                 version, modified = entry["VersionId"], entry["LastModified"]
                 if version == "null":
                     version = unversioned(entry["ETag"], modified)
-                yield Listed(entry["Key"], version, entry["Size"], modified)
+                yield ListedFile(entry["Key"], version, entry["Size"], modified)
 
 
 def _moment(text: str | None, what: str, *, end: bool = False) -> datetime | None:

@@ -18,12 +18,12 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.backfill.outcome import Outcome, outcome_of_record, unfinished
+from festival.backfill.outcome import FileOutcome, outcome_of_record, unfinished
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.report import Counts
-from festival.ingest.resources import DONE, Means
+from festival.ingest.resources import DONE, Resources
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import applied_mapping
 from festival.kit import new_owner
@@ -143,7 +143,7 @@ class Queues:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentFiles:
     """A file that was asked for, and the ledger's name of its version."""
 
     event: FileEvent
@@ -155,14 +155,14 @@ class QueueEngine:
     """Lets the function's fleet of `workers` (the stack's MaximumConcurrency) ingest the files."""
 
     queues: Queues
-    means: Means
+    resources: Resources
     workers: int
     sleep: Callable[[float], object] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
-    ) -> Generator[Outcome, None, None]:
+    ) -> Generator[FileOutcome, None, None]:
         """The outcome of each file that was sent (see Engine).
 
         No more than some ten messages a worker are on their way at once. Closed before its end, the
@@ -178,9 +178,9 @@ class QueueEngine:
 
     def _run(
         self, waiting: deque[FileEvent], again: bool, stop_at_failure: bool
-    ) -> Generator[Outcome, None, None]:
-        watch, failed = Watch(self), False
-        sent: dict[str, Sent] = {}
+    ) -> Generator[FileOutcome, None, None]:
+        watch, failed = QueueWatch(self), False
+        sent: dict[str, SentFiles] = {}
         while waiting or sent:
             outcomes = self._finished(sent.values()) or watch.given_up(sent)
             for outcome in outcomes:
@@ -199,8 +199,8 @@ class QueueEngine:
                 self.sleep(POLL_SECONDS)
 
     def _send(
-        self, batch: Sequence[FileEvent], sent: dict[str, Sent], again: bool
-    ) -> list[Outcome]:
+        self, batch: Sequence[FileEvent], sent: dict[str, SentFiles], again: bool
+    ) -> list[FileOutcome]:
         """Send what is not done yet; the outcomes of what is, and of what could not be sent."""
         if not batch:
             return []
@@ -211,23 +211,25 @@ class QueueEngine:
         left = {each.event: each for each in asked if each.event.file not in done}
         refused = self.queues.send(list(left))
         sent.update({event.file: left[event] for event in left if event not in refused})
-        return [Outcome(file, DONE, Counts()) for file in sorted(done)] + [
+        return [FileOutcome(file, DONE, Counts()) for file in sorted(done)] + [
             unfinished(event.file, why) for event, why in refused.items()
         ]
 
-    def _finished(self, sent: Iterable[Sent]) -> list[Outcome]:
+    def _finished(self, sent: Iterable[SentFiles]) -> list[FileOutcome]:
         records = self._each(
-            lambda each: self.means.ledger.find(each.event.file, each.ingest), sent
+            lambda each: self.resources.ledger.find(each.event.file, each.ingest), sent
         )
         return [outcome_of_record(record) for record in records if record and record.is_done]
 
-    def _named(self, event: FileEvent) -> Sent:
-        applied = applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)
-        return Sent(event, applied.version(event.version))
+    def _named(self, event: FileEvent) -> SentFiles:
+        applied = applied_mapping(
+            self.resources.s3, event.bucket, event.key, self.resources.mapping
+        )
+        return SentFiles(event, applied.version(event.version))
 
-    def _reopen(self, asked: Sent) -> None:
+    def _reopen(self, asked: SentFiles) -> None:
         """Forget that the version was ingested, unless somebody is at it this very moment."""
-        ledger, event = self.means.ledger, asked.event
+        ledger, event = self.resources.ledger, asked.event
         try:
             lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
         except LeaseHeldError:
@@ -243,7 +245,7 @@ class QueueEngine:
             threads.shutdown(cancel_futures=True)
 
 
-class Watch:
+class QueueWatch:
     """Notices files that the ledger will never show as done."""
 
     def __init__(self, engine: QueueEngine) -> None:
@@ -255,13 +257,13 @@ class Watch:
         self._looked = self._progress = self._engine.monotonic()
         self._was_empty = False
 
-    def given_up(self, sent: Mapping[str, Sent]) -> list[Outcome]:
+    def given_up(self, sent: Mapping[str, SentFiles]) -> list[FileOutcome]:
         """After a quiet minute: the files whose message is dead, or gone; all, after hours."""
         queues, now = self._engine.queues, self._engine.monotonic()
         if not sent or now - self._looked < QUIET_SECONDS:
             return []
         self._looked = now
-        dead = queues.dead(self._engine.means.ledger)
+        dead = queues.dead(self._engine.resources.ledger)
         if found := [each.event for each in sent.values() if _asked(each.event) in dead]:
             return [unfinished(event.file, DEAD + dead[_asked(event)]) for event in found]
         was_empty, self._was_empty = self._was_empty, queues.is_empty

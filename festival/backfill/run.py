@@ -12,15 +12,15 @@ from tqdm import tqdm
 
 from festival.backfill.direct import FILES_AT_ONCE, DirectEngine
 from festival.backfill.engines import Engine
-from festival.backfill.outcome import Outcome
-from festival.backfill.plan import Plan
+from festival.backfill.outcome import FileOutcome
+from festival.backfill.plan import BackfillPlan
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
 from festival.ingest.report import FAILURE, Counts
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Means, writer_opener
+from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import mapping_of
 from festival.stack.stack import StackOutputs, find_stack
@@ -44,7 +44,7 @@ def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) 
     stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
     default = stack.parameters.get("DefaultMapping", "") if stack else ""
     return Ingestor(
-        Means(
+        Resources(
             s3=clients.s3,
             ledger=Ledger(clients.dynamodb, outputs.ledger_table),
             open_writer=writer_opener(clients.dynamodb, table or outputs.table),
@@ -55,15 +55,15 @@ def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) 
 
 
 def run_backfill(
-    plan: Plan,
+    plan: BackfillPlan,
     ingestor: Ingestor,
     run: str,
     *,
     engine: Engine | None = None,
-    force: bool = False,
+    again: bool = False,
     on_error: str = CONTINUE,
     files_at_once: int = FILES_AT_ONCE,
-) -> list[Outcome]:
+) -> list[FileOutcome]:
     """Ingest what the plan says, oldest file first, with a progress bar; the outcome of each file.
 
     `engine` does the work; without one this process does, `files_at_once` files at a time. A file
@@ -78,19 +78,20 @@ def run_backfill(
         for file in plan.to_ingest
     ]
     engine = engine or DirectEngine(ingestor, files_at_once)
-    working = engine.run(events, again=force, stop_at_failure=on_error == STOP)
-    outcomes: dict[str, Outcome] = {}
+    working = engine.run(events, again=again, stop_at_failure=on_error == STOP)
+    outcomes: dict[str, FileOutcome] = {}
     bar = tqdm(total=len(events), unit="file", file=sys.stdout, mininterval=0.5)
     with bar, closing(working):
         for outcome in working:
             outcomes[outcome.file] = outcome
             bar.update()
     return [
-        outcomes.get(event.file) or Outcome(event.file, NOT_STARTED, Counts()) for event in events
+        outcomes.get(event.file) or FileOutcome(event.file, NOT_STARTED, Counts())
+        for event in events
     ]
 
 
-def outcome_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+def outcome_rows(outcomes: Iterable[FileOutcome]) -> list[dict[str, Any]]:
     """One row of a table for each file: status, the five counts, seconds, and why it failed."""
     return [
         {
@@ -104,7 +105,7 @@ def outcome_rows(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def summary(plan: Plan, outcomes: Sequence[Outcome], run: str) -> tuple[str, str]:
+def summary(plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> tuple[str, str]:
     """Subject and body of the one e-mail about a run."""
     by_status = Counter(one.status for one in outcomes)
     counts = sum((one.counts for one in outcomes), Counts())
@@ -123,7 +124,7 @@ def summary(plan: Plan, outcomes: Sequence[Outcome], run: str) -> tuple[str, str
     return subject, "\n".join(lines) + "\n"
 
 
-def tell(mailer: Mailer, plan: Plan, outcomes: Sequence[Outcome], run: str) -> str:
+def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> str:
     """Send the summary; what was done, as a sentence. A run that did nothing sends nothing."""
     if not outcomes:
         return "Nothing was ingested, so no e-mail was sent."
@@ -132,7 +133,7 @@ def tell(mailer: Mailer, plan: Plan, outcomes: Sequence[Outcome], run: str) -> s
     return f"One e-mail was sent: {subject}"
 
 
-def require_no_stop(outcomes: Sequence[Outcome]) -> None:
+def require_no_stop(outcomes: Sequence[FileOutcome]) -> None:
     """Raises FestivalError where files were not started because one failed."""
     left = sum(one.status == NOT_STARTED for one in outcomes)
     failed = [one for one in outcomes if one.failed]
@@ -143,7 +144,7 @@ def require_no_stop(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def _listed(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
     if not outcomes:
         return
     yield from ("", f"{title}:")
@@ -154,10 +155,10 @@ def _listed(title: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
         yield f"  ... and {len(outcomes) - LISTED_IN_EMAIL:,} more"
 
 
-def _failed_before(plan: Plan) -> Iterator[str]:
+def _failed_before(plan: BackfillPlan) -> Iterator[str]:
     if not plan.failed_before:
         return
-    yield from ("", "Failed in an earlier run, and skipped (upload them again, or force):")
+    yield from ("", "Failed in an earlier run, and skipped (upload them again, or with `again`):")
     for file in plan.failed_before[:LISTED_IN_EMAIL]:
         yield f"  {one_line(file.listed.key, 200)}"
     if len(plan.failed_before) > LISTED_IN_EMAIL:

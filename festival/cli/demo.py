@@ -12,7 +12,7 @@ from festival.cli import answers as printed
 from festival.cli.steps import email_lines, step
 from festival.cli.text import counted
 from festival.embedded.aws import EMAIL, EmbeddedAws
-from festival.embedded.demo import FILES, SAMPLES, Answer, answers, drop, item_count
+from festival.embedded.demo import FILES, SAMPLES, DemoAnswer, answers, drop, item_count
 from festival.notebook.run import find_notebook, run_notebook
 from festival.stack.stack import StackOutputs
 
@@ -59,7 +59,7 @@ def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
         click.echo("\n".join(answer_lines(answer)) + "\n")
 
 
-def answer_lines(answer: Answer) -> Iterator[str]:
+def answer_lines(answer: DemoAnswer) -> Iterator[str]:
     question, *conditions = answer.pattern.describe().splitlines()
     yield f"  {question}"
     yield from (f"  {condition}" for condition in conditions)

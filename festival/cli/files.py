@@ -15,7 +15,7 @@ from festival.cli.mapping import mapped
 from festival.cli.source import blocks_of, refuse_same_file, written_whole
 from festival.ingest.pipeline import check_blocks, ingest_blocks
 from festival.ingest.tally import Tally
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
 
@@ -25,7 +25,9 @@ from festival.table.writer import WriteOutcome
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("--strict", is_flag=True, help="Exit 1 where rows were rejected.")
 @mapped
-def check(file: str, mapping: Mapping, sheet: str | None, as_json: bool, strict: bool) -> None:
+def check(
+    file: str, mapping: LineupMapping, sheet: str | None, as_json: bool, strict: bool
+) -> None:
     """Show what of a lineup would be accepted; nothing is written.
 
     FILE is CSV, JSON, JSON Lines or an Excel workbook, or - for standard input. Where its columns
@@ -45,7 +47,7 @@ def check(file: str, mapping: Mapping, sheet: str | None, as_json: bool, strict:
 @mapped
 def normalize(
     file: str,
-    mapping: Mapping,
+    mapping: LineupMapping,
     sheet: str | None,
     form: str | None,
     out: str | None,
@@ -61,7 +63,7 @@ def normalize(
     header = (",".join(rows.COLUMNS) + "\n").encode() if as_csv else b""
     with written_whole(out) as place:
         place.write(header)
-        kept, tally = Kept(encode, place), Tally()
+        kept, tally = KeptLines(encode, place), Tally()
         result = ingest_blocks(blocks_of(file, mapping, sheet), tally, kept)
         report = tally.report(file, error=result.error)
         if out is not None:
@@ -74,7 +76,7 @@ def normalize(
     printed.end(report, strict=strict)
 
 
-class Kept:
+class KeptLines:
     """Takes the accepted performances as the table's writer would, and keeps them as lines."""
 
     def __init__(self, encode: Callable[[Iterable[Performance]], str], place: IO[bytes]) -> None:

@@ -16,11 +16,11 @@ from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.mail import Mailer
 from festival.ingest.report import IngestReport
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import DONE, Means, TryFailedError, writer_opener
+from festival.ingest.resources import DONE, Resources, TryFailedError, writer_opener
 from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import SIDECAR, mapping_of
-from festival.kit import Settings, ingest_blocks_directly, ingest_object
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.kit import Kit, ingest_blocks_directly, ingest_object
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
 from festival.stack.stack import find_stack
 
@@ -39,7 +39,7 @@ S3 = "s3://"
 @mapped
 def ingest(
     file: str,
-    mapping: Mapping,
+    mapping: LineupMapping,
     sheet: str | None,
     table: str | None,
     again: bool,
@@ -53,7 +53,7 @@ def ingest(
     ledger, once a version, with the mapping beside it; a file on this machine goes straight to the
     table.
     """
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     mailer = Mailer(settings.clients.sns, settings.outputs.topic_arn) if notify else None
     if file.startswith(S3):
         if mapping != DEFAULT_MAPPING or sheet:
@@ -70,9 +70,7 @@ def ingest(
     printed.show(report, as_json=as_json, strict=strict)
 
 
-def from_here(
-    settings: Settings, file: str, table: str | None, blocks: Iterable[Block]
-) -> IngestReport:
+def from_here(settings: Kit, file: str, table: str | None, blocks: Iterable[Block]) -> IngestReport:
     """A file of this machine, or standard input, into the table."""
     open_writer = writer_opener(settings.clients.dynamodb, settings.table_name(table))
     with open_writer(Path(file).name, math.inf) as writer:
@@ -80,12 +78,12 @@ def from_here(
 
 
 def from_s3(
-    settings: Settings, file: str, table: str | None, mailer: Mailer | None, *, again: bool
+    settings: Kit, file: str, table: str | None, mailer: Mailer | None, *, again: bool
 ) -> IngestReport:
     """The current version of an object into the table, under its lease."""
     event = event_of(file)
     clients, outputs = settings.clients, settings.outputs
-    means = Means(
+    resources = Resources(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, outputs.ledger_table),
         open_writer=writer_opener(clients.dynamodb, settings.table_name(table)),
@@ -94,7 +92,7 @@ def from_s3(
         mapping=mapping_of(default_mapping(settings)),
     )
     try:
-        result = ingest_object(Ingestor(means), event, again=again, say=say)
+        result = ingest_object(Ingestor(resources), event, again=again, say=say)
     except TryFailedError as failed:
         return replace(failed.report, error=str(failed))
     if result.action == DONE:
@@ -104,7 +102,7 @@ def from_s3(
     return result.report
 
 
-def default_mapping(settings: Settings) -> str:
+def default_mapping(settings: Kit) -> str:
     """What the stack says of files that have no mapping beside them."""
     stack = find_stack(settings.session.client("cloudformation"), settings.stack)
     return stack.parameters.get("DefaultMapping", "") if stack else ""

@@ -10,7 +10,7 @@ from festival.cli.text import printable
 from festival.errors import LineupError
 from festival.inspection.inspect import inspect_lineup
 from festival.inspection.workbook import inspect_rows
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 
 
 @click.command()
@@ -18,7 +18,9 @@ from festival.lineup.mapping import Mapping
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-o", "--out", metavar="OUT", help="Save the proposed mapping there.")
 @mapped
-def inspect(file: str, mapping: Mapping, sheet: str | None, as_json: bool, out: str | None) -> None:
+def inspect(
+    file: str, mapping: LineupMapping, sheet: str | None, as_json: bool, out: str | None
+) -> None:
     """Show how a file is read, and what only you can decide.
 
     Encoding, delimiter, columns and what each was taken for, the forms of times and dates, what is

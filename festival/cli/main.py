@@ -19,7 +19,7 @@ INTERRUPTED = 128 + signal.SIGINT
 NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
 
 
-class Place(NamedTuple):
+class CommandPlace(NamedTuple):
     """Where a command is, and what it does in a few words (the first sentence of its help)."""
 
     module: str
@@ -27,22 +27,30 @@ class Place(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Place("demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."),
-    "check": Place("files", "Show what of a lineup would be accepted; nothing is written."),
-    "inspect": Place("inspect", "Show how a file is read, and what only you can decide."),
-    "normalize": Place("files", "Write the accepted performances with the table's attributes."),
-    "ingest": Place("ingest", "Put a lineup into the table."),
-    "query": Place("query", "Ask the table."),
-    "status": Place("operate", "Show the stack, its queues, ingests, alarms and subscription."),
-    "reconcile": Place("reconcile", "Show what a new version of a lineup changed, and clear up."),
-    "history": Place("operate", "Show what became of every file, from the ledger."),
-    "dlq": Place("operate", "Show the dead-letter queue, and put messages back."),
-    "run": Place("run", "Run a notebook, with its parameters checked first."),
-    "local": Place("local", "Run the embedded AWS until Ctrl-C."),
-    "lab": Place("local", "Run the embedded AWS with JupyterLab on it."),
-    "build": Place("stack", "Build the function's zip."),
-    "deploy": Place("stack", "Create or update the stack."),
-    "teardown": Place("stack", "Remove the stack."),
+    "demo": CommandPlace(
+        "demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."
+    ),
+    "check": CommandPlace("files", "Show what of a lineup would be accepted; nothing is written."),
+    "inspect": CommandPlace("inspect", "Show how a file is read, and what only you can decide."),
+    "normalize": CommandPlace(
+        "files", "Write the accepted performances with the table's attributes."
+    ),
+    "ingest": CommandPlace("ingest", "Put a lineup into the table."),
+    "query": CommandPlace("query", "Ask the table."),
+    "status": CommandPlace(
+        "operate", "Show the stack, its queues, ingests, alarms and subscription."
+    ),
+    "reconcile": CommandPlace(
+        "reconcile", "Show what a new version of a lineup changed, and clear up."
+    ),
+    "history": CommandPlace("operate", "Show what became of every file, from the ledger."),
+    "dlq": CommandPlace("operate", "Show the dead-letter queue, and put messages back."),
+    "run": CommandPlace("run", "Run a notebook, with its parameters checked first."),
+    "local": CommandPlace("local", "Run the embedded AWS until Ctrl-C."),
+    "lab": CommandPlace("local", "Run the embedded AWS with JupyterLab on it."),
+    "build": CommandPlace("stack", "Build the function's zip."),
+    "deploy": CommandPlace("stack", "Create or update the stack."),
+    "teardown": CommandPlace("stack", "Remove the stack."),
 }
 
 # What a missing module means to the person who called the command.

@@ -11,7 +11,7 @@ import click
 from festival.cli.source import STANDARD
 from festival.errors import LineupError
 from festival.ingest.sidecar import SIDECAR
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 Command = Callable[..., Any]
 
@@ -76,7 +76,7 @@ def mapped(command: Command) -> Command:
 
     @functools.wraps(command)
     def run(file: str, mapping_file: str | None, **given: Any) -> Any:
-        names = [name for name in given if name in Mapping.__dataclass_fields__]
+        names = [name for name in given if name in LineupMapping.__dataclass_fields__]
         options = {name: given.pop(name) for name in names}
         return command(file=file, mapping=mapping_of(file, mapping_file, options), **given)
 
@@ -85,7 +85,7 @@ def mapped(command: Command) -> Command:
     return run
 
 
-def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> Mapping:
+def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> LineupMapping:
     """The mapping of its file, or of the one beside the lineup; what an option says goes before.
 
     Raises LineupError for a mapping that is wrong, FestivalError where its file cannot be read.
@@ -93,11 +93,11 @@ def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> Ma
     named = {name: _plain(name, value) for name, value in given.items() if value not in (None, ())}
     path = mapping_file or _beside(file)
     if path is None:
-        return Mapping.from_dict(named) if named else DEFAULT_MAPPING
+        return LineupMapping.from_dict(named) if named else DEFAULT_MAPPING
     try:
-        said = Mapping.from_json(Path(path).read_bytes()).to_dict()
+        said = LineupMapping.from_json(Path(path).read_bytes()).to_dict()
         pairs = {name: said[name] | named[name] for name in PAIRS if name in said and name in named}
-        return Mapping.from_dict(said | named | pairs)
+        return LineupMapping.from_dict(said | named | pairs)
     except OSError as error:
         raise LineupError(f"{path}: cannot be read: {error.strerror or error}") from None
     except LineupError as error:

@@ -7,11 +7,20 @@ import click
 from festival.cli.text import counted, printable, table
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
-from festival.kit import Settings
+from festival.kit import Kit
 from festival.stack.dead_letters import DeadLetter, dead_letters, put_back_unread, redrive
-from festival.stack.status import Status, read_status
+from festival.stack.status import StackStatus, read_status
 
-HEADS = ("Started (UTC)", "File", "Version", "Status", "Outcome", "Written", "Rejected", "Seconds")
+HEADS = (
+    "Started (UTC)",
+    "File",
+    "Version",
+    "StackStatus",
+    "Outcome",
+    "Written",
+    "Rejected",
+    "Seconds",
+)
 
 
 @click.command()
@@ -23,7 +32,7 @@ def history(file: str | None, days: int) -> None:
     FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it, else the
     ingests of the last days over all files.
     """
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     ledger = ledger_of(settings)
     if file is None:
         records = list(ledger.recent(days))
@@ -32,7 +41,7 @@ def history(file: str | None, days: int) -> None:
     click.echo("\n".join(history_lines(records)) if records else "nothing was ingested")
 
 
-def ledger_of(settings: Settings) -> Ledger:
+def ledger_of(settings: Kit) -> Ledger:
     return Ledger(settings.clients.dynamodb, settings.outputs.ledger_table)
 
 
@@ -70,12 +79,12 @@ def _cells(record: VersionRecord) -> Sequence[object]:
 @click.option("--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival.")
 def status(stack: str | None) -> None:
     """Show the stack, its queues, ingests, alarms and subscription."""
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     shown = read_status(settings.session, stack or settings.stack)
     click.echo("\n".join(status_lines(shown)))
 
 
-def status_lines(shown: Status) -> Iterator[str]:
+def status_lines(shown: StackStatus) -> Iterator[str]:
     """How a stack is; where something is wrong, what to do."""
     changed = f" since {shown.stack.changed:%Y-%m-%d %H:%M} UTC" if shown.stack.changed else ""
     yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}"
@@ -102,7 +111,7 @@ def dlq(put_back: bool) -> None:
 
     Each message with its files, how often it was received and why each try failed.
     """
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     outputs, sqs, ledger = settings.outputs, settings.clients.sqs, ledger_of(settings)
     letters = dead_letters(sqs, outputs.dead_letter_queue_url, ledger)
     for line in dead_letter_lines(letters):

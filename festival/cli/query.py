@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from festival.cli import answers
-from festival.kit import Settings
+from festival.kit import Kit
 from festival.query import patterns
 from festival.table.item import attributes
 
@@ -70,7 +70,7 @@ def popular(above: int, table: str | None, as_json: bool) -> None:
 
 
 def show(pattern: patterns.AccessPattern, table: str | None, as_json: bool) -> None:
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     pages = list(patterns.ask(settings.clients.dynamodb, settings.table_name(table), pattern))
     found = pattern.select([found for page in pages for found in page.performances])
     if as_json:

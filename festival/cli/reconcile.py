@@ -15,7 +15,7 @@ from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.reconciliations import Removal
 from festival.ingest.reconcile.compare import KINDS, Change
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
-from festival.kit import Settings, is_dead, new_owner
+from festival.kit import Kit, is_dead, new_owner
 from festival.lineup.model import Performance
 from festival.table.item import attributes
 
@@ -41,7 +41,7 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
     FILE is s3://BUCKET/KEY; without it, every file with versions that were not reconciled. Nothing
     is removed without --yes.
     """
-    reconciler = reconciler_of(Settings.from_environment())
+    reconciler = reconciler_of(Kit.from_environment())
     if file is not None:
         results = iter([reconciled(reconciler, event_of(file).file, yes)])
     else:
@@ -59,7 +59,7 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
         click.echo("no file has versions that were not reconciled")
 
 
-def reconciler_of(settings: Settings) -> Reconciler:
+def reconciler_of(settings: Kit) -> Reconciler:
     """What reconciles the files of the stack."""
     outputs = settings.outputs
     return Reconciler.of(

@@ -8,7 +8,7 @@ import click
 
 from festival.cli.text import counted, printable, table
 from festival.errors import FestivalError
-from festival.ingest.report import FAILURE, IngestReport, Rows
+from festival.ingest.report import FAILURE, IngestReport, RowList
 
 SHOWN_ROWS = 20
 VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100
@@ -71,7 +71,7 @@ def summary(report: IngestReport, done: str) -> str:
     return f"{printable(report.file)}: {report.status}. {read} read: {', '.join(parts)}"
 
 
-def _listed(title: str, names: tuple[str, ...], rows: Rows) -> Iterator[str]:
+def _listed(title: str, names: tuple[str, ...], rows: RowList) -> Iterator[str]:
     if not len(rows):
         return
     shown = [

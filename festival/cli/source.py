@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from festival.errors import FestivalError, LineupError
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Block
 from festival.lineup.read import read_lineup
 
@@ -44,7 +44,7 @@ def _chunks(opened: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def blocks_of(file: str, mapping: Mapping, sheet: str | None = None) -> Iterator[Block]:
+def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Iterator[Block]:
     """The rows of a lineup file or an Excel workbook, told apart by their content.
 
     Raises LineupError while reading, as `read_lineup` does.

@@ -11,9 +11,9 @@ import click
 from festival.cli.steps import step
 from festival.cli.text import counted, table
 from festival.errors import FestivalError
-from festival.kit import Settings
+from festival.kit import Kit
 from festival.stack.build import build_zip
-from festival.stack.deploy import Plan, Wishes, discard, execute, plan, watch
+from festival.stack.deploy import DeployPlan, DeployRequest, discard, execute, plan, watch
 from festival.stack.kit_archive import make_archive
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
@@ -69,7 +69,7 @@ def deploy(
     Builds the zip, uploads it under a name made of its content, and shows what would change before
     anything does. Safe to run again at any time, after an interrupt, too.
     """
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     named = {
         "EmailAddress": email,
         "UploadBucketName": upload_bucket,
@@ -77,14 +77,16 @@ def deploy(
         "BackfillSchedule": "" if schedule == NEVER else schedule,
     }
     said = dict(given) | {name: value for name, value in named.items() if value is not None}
-    wishes = Wishes(stack or settings.stack, said)
+    deploy_request = DeployRequest(stack or settings.stack, said)
     with TemporaryDirectory() as folder:
         if said.get("BackfillSchedule"):
             with step("collecting every wheel that a scheduled backfill needs"):
-                wishes = replace(wishes, archive=make_archive(Path(folder) / "kit.zip"))
-        for event in watch(settings.session, wishes.stack):
+                deploy_request = replace(
+                    deploy_request, archive=make_archive(Path(folder) / "kit.zip")
+                )
+        for event in watch(settings.session, deploy_request.stack):
             click.echo(step_line(event))
-        planned = plan(settings.session, wishes)
+        planned = plan(settings.session, deploy_request)
     click.echo("\n".join(plan_lines(planned)))
     if planned.change_set is not None:
         if not agreed(yes, "Go on?"):
@@ -96,7 +98,7 @@ def deploy(
     click.echo("\n".join(outputs_lines(outputs, planned)))
 
 
-def outputs_lines(outputs: StackOutputs, planned: Plan) -> Iterator[str]:
+def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
     """What the stack is made of, and what to do next."""
     yield ""
     names = [(name.replace("_", " "), value) for name, value in asdict(outputs).items()]
@@ -117,7 +119,7 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
     Says what it would remove, and asks. Where the tables or the buckets hold data it stops, unless
     told --delete-data.
     """
-    settings = Settings.from_environment()
+    settings = Kit.from_environment()
     planned = plan_teardown(settings.session, stack or settings.stack)
     click.echo("\n".join(teardown_lines(planned)))
     if planned.holding_data and not delete_data:
@@ -155,7 +157,7 @@ def agreed(yes: bool, question: str) -> bool:
     return click.confirm(question)
 
 
-def plan_lines(planned: Plan) -> Iterator[str]:
+def plan_lines(planned: DeployPlan) -> Iterator[str]:
     """What a change set would do."""
     if planned.change_set is None:
         yield f"The stack {planned.stack} is as it should be: nothing to change."

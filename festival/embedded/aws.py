@@ -20,7 +20,7 @@ from festival.embedded.poller import Drained, EventSource, Invocation, Poller
 from festival.embedded.runtime import DeployedFunction
 from festival.embedded.server import serving
 from festival.errors import FestivalError
-from festival.stack.deploy import Wishes, deploy
+from festival.stack.deploy import DeployRequest, deploy
 from festival.stack.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
@@ -135,7 +135,7 @@ class EmbeddedAws:
 
     def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
         """Deploy the kit's template, with parameters by the template's names."""
-        return deploy(self.session(), Wishes(stack, {"EmailAddress": EMAIL, **parameters}))
+        return deploy(self.session(), DeployRequest(stack, {"EmailAddress": EMAIL, **parameters}))
 
     def poller(
         self,

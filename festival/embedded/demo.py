@@ -27,7 +27,7 @@ FILES = ("sample.csv", "sample.json", "messy.csv")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DemoQuestion:
     """An access pattern, and what its answer is when one simply looks through the file."""
 
     pattern: AccessPattern
@@ -35,7 +35,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DemoAnswer:
     """What the table answered, page by page, and the performances in order."""
 
     pattern: AccessPattern
@@ -44,25 +44,25 @@ class Answer:
 
 
 QUESTIONS = (
-    Question(
+    DemoQuestion(
         by_performer("Megan Thee Stallion"), lambda one: one.performer == "Megan Thee Stallion"
     ),
-    Question(
+    DemoQuestion(
         on_date("2025-07-12", "16:00", "21:00"),
         lambda one: one.date == "2025-07-12" and 16 * 60 <= one.start <= 21 * 60,
     ),
-    Question(
+    DemoQuestion(
         stage_at_exactly("Main Stage", "2025-07-12", "20:00"),
         lambda one: (one.stage, one.date, one.start) == ("Main Stage", "2025-07-12", 20 * 60),
     ),
-    Question(
+    DemoQuestion(
         on_stage_at("Le Chapiteau", "2025-07-13", "00:45"),
         lambda one: (
             (one.stage, one.date) == ("Le Chapiteau", "2025-07-12")
             and one.start <= MINUTES_PER_DAY + 45 < one.end
         ),
     ),
-    Question(more_popular_than(80), lambda one: (one.popularity or 0) > 80),
+    DemoQuestion(more_popular_than(80), lambda one: (one.popularity or 0) > 80),
 )
 
 
@@ -95,7 +95,7 @@ def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
     return int(table["Table"]["ItemCount"])
 
 
-def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[Answer]:
+def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
     """The table's answer to each question.
 
     Raises FestivalError where it is not what one finds by looking through the files themselves.
@@ -110,7 +110,7 @@ def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[Answer]:
                 f"{question.pattern.question}: the table answers with {len(found)} performances, "
                 f"the files have {len(expected)}"
             )
-        yield Answer(question.pattern, pages, found)
+        yield DemoAnswer(question.pattern, pages, found)
 
 
 def performances_of(files: Iterable[Path]) -> list[Performance]:

@@ -24,7 +24,7 @@ from festival.errors import FestivalError
 from festival.stack.stack import find_stack, read_outputs
 
 
-class Said(NamedTuple):
+class FunctionReply(NamedTuple):
     """What the process said: ready, response, error, init error, gone, or nothing in time."""
 
     what: str
@@ -34,12 +34,12 @@ class Said(NamedTuple):
 class RuntimeApi:
     """The Runtime API on a loopback port, for one process and one event at a time."""
 
-    def __init__(self, said: SimpleQueue[Said]) -> None:
+    def __init__(self, said: SimpleQueue[FunctionReply]) -> None:
         self.said = said
         self.offers: SimpleQueue[tuple[bytes, dict[str, str]] | None] = SimpleQueue()
         api = self
 
-        class Handler(_Handler):
+        class Handler(_RuntimeApiHandler):
             runtime_api = api
 
         self._server = _Server(("127.0.0.1", 0), Handler)
@@ -74,13 +74,13 @@ class _Server(ThreadingHTTPServer):
         """Says nothing: a process that is killed breaks its connection off."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RuntimeApiHandler(BaseHTTPRequestHandler):
     runtime_api: RuntimeApi
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
 
     def do_GET(self) -> None:
-        self.runtime_api.said.put(Said("ready"))
+        self.runtime_api.said.put(FunctionReply("ready"))
         offer = self.runtime_api.offers.get()
         if offer is None:
             self.close_connection = True
@@ -92,7 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         what = self.path.rpartition("/")[2]
         self._answer(202, b'{"status":"OK"}', {})
-        self.runtime_api.said.put(Said("init error" if "/init/" in self.path else what, body))
+        self.runtime_api.said.put(
+            FunctionReply("init error" if "/init/" in self.path else what, body)
+        )
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -277,7 +279,7 @@ class _Process:
         self._function = function
         self._on_log = on_log
         self._log: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        self._said: SimpleQueue[Said] = SimpleQueue()
+        self._said: SimpleQueue[FunctionReply] = SimpleQueue()
         self._api = RuntimeApi(self._said)
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-u", str(BOOTSTRAP), function.handler],
@@ -335,11 +337,11 @@ class _Process:
             f"{self._function.name} cannot start with the handler {handler}: {reason}"
         )
 
-    def _next(self, seconds: float) -> Said:
+    def _next(self, seconds: float) -> FunctionReply:
         try:
             return self._said.get(timeout=seconds)
         except Empty:
-            return Said("nothing")
+            return FunctionReply("nothing")
 
     def _read_log(self) -> None:
         assert self._child.stdout is not None
@@ -348,7 +350,7 @@ class _Process:
                 self._log.append(line.rstrip("\n"))
                 if self._on_log is not None:
                     self._on_log(line.rstrip("\n"))
-        self._said.put(Said("gone"))
+        self._said.put(FunctionReply("gone"))
 
     def _last_words(self) -> str:
         return (

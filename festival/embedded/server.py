@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet"}
 
 
-class _Handler(MotoRequestHandler):
+class _MotoRequestHandler(MotoRequestHandler):
     disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
 
 
@@ -60,7 +60,7 @@ def serving(
         server = make_server(
             *(HOST, port, application),
             threaded=True,
-            request_handler=_Handler,
+            request_handler=_MotoRequestHandler,
             fd=listener.fileno(),
         )
         thread = Thread(target=server.serve_forever, args=(0.05,), name="moto", daemon=True)

@@ -24,9 +24,9 @@ from festival.ingest.resources import (
     SUPERSEDED,
     TOLD,
     Budget,
-    Means,
-    Result,
+    Resources,
     TryFailedError,
+    TryResult,
 )
 from festival.ingest.s3_object import (
     StoredObject,
@@ -35,7 +35,7 @@ from festival.ingest.s3_object import (
     gone,
     object_chunks,
 )
-from festival.ingest.sidecar import Applied
+from festival.ingest.sidecar import AppliedMapping
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
@@ -53,47 +53,47 @@ class Attempt:
 
     def __init__(
         self,
-        means: Means,
+        resources: Resources,
         event: FileEvent,
-        applied: Applied,
+        applied: AppliedMapping,
         lease: Lease,
         budget: Budget,
         again: bool,
     ) -> None:
-        self._means = means
-        self._ledger = means.ledger
+        self._resources = resources
+        self._ledger = resources.ledger
         self._event = event
         self._applied = applied
         self._lease = lease
         self._budget = budget
         self._again = again
-        self._started = means.monotonic()
+        self._started = resources.monotonic()
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
         self._renew_at = self._started + budget.lease / 3
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
-    def run(self) -> Result:
+    def run(self) -> TryResult:
         event = self._event
-        stored = current_object(self._means.s3, event.bucket, event.key)
+        stored = current_object(self._resources.s3, event.bucket, event.key)
         asked = event.version or (stored.version if stored else event.version_or_stand_in)
         version = self._applied.version(asked)
         record = self._ledger.find(event.file, version)
         if record and not self._again:
             if record.is_done:
-                return Result(DONE, event.file, version, record.report)
+                return TryResult(DONE, event.file, version, record.report)
             if record.awaits_notice:
                 return self._tell(record)
         if stored is None and event.by_sidecar:
-            return Result(AWAITED, event.file)
+            return TryResult(AWAITED, event.file)
         if stored is None:
             return self._fail(version, gone(event.file, event.version))
         if stored.version != asked:
             self._ledger.supersede(event.file, version, event.sequencer)
-            return Result(SUPERSEDED, event.file, version)
+            return TryResult(SUPERSEDED, event.file, version)
         progress = self._progress_of(record)
         if event.continues and (progress is None or progress.continues != event.continues):
-            return Result(STALE, event.file, version)
+            return TryResult(STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
@@ -102,7 +102,7 @@ class Attempt:
             return self._read(replace(stored, ingest=version), progress)
         except SupersededError:
             self._ledger.supersede(event.file, version, event.sequencer)
-            return Result(SUPERSEDED, event.file, version)
+            return TryResult(SUPERSEDED, event.file, version)
 
     def give_up(self, error: RetryableError) -> bool:
         """Record the version as failed, and tell. False: there is nothing to give up.
@@ -113,7 +113,7 @@ class Attempt:
         self._given_up = error
         version = event.version
         if not version:
-            stored = current_object(self._means.s3, event.bucket, event.key)
+            stored = current_object(self._resources.s3, event.bucket, event.key)
             version = stored.version if stored else event.version_or_stand_in
         version = self._applied.version(version)
         record = self._ledger.find(event.file, version)
@@ -137,9 +137,9 @@ class Attempt:
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
         if record is None or self._again or not record.progress:
             return None
-        return self._means.reports.load_progress(record.progress)
+        return self._resources.reports.load_progress(record.progress)
 
-    def _read(self, stored: StoredObject, progress: Progress | None) -> Result:
+    def _read(self, stored: StoredObject, progress: Progress | None) -> TryResult:
         start = _place(progress)
         tally = Tally(
             progress.counts if progress else None,
@@ -148,9 +148,9 @@ class Attempt:
             keep_rows=True,
         )
         self._saved = progress
-        chunks = object_chunks(self._means.s3, stored, start.offset if start else 0)
-        lists = self._means.reports.key_lists
-        with self._means.open_writer(stored.file, self._started + self._budget.write) as opened:
+        chunks = object_chunks(self._resources.s3, stored, start.offset if start else 0)
+        lists = self._resources.reports.key_lists
+        with self._resources.open_writer(stored.file, self._started + self._budget.write) as opened:
             writer = ListedWriter(opened, lists, stored.file, stored.ingest)
             try:
                 ended = ingest_blocks(
@@ -158,7 +158,7 @@ class Attempt:
                         chunks,
                         mapping=self._applied.mapping,
                         start=start,
-                        limits=self._means.limits,
+                        limits=self._resources.limits,
                     ),
                     tally,
                     writer,
@@ -186,7 +186,7 @@ class Attempt:
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
         """Asked behind each block: renew the lease, save the place, or stop for this try."""
-        now = self._means.monotonic()
+        now = self._resources.monotonic()
         if now >= self._started + self._budget.work:
             return True
         if self._budget.renew and now >= self._renew_at:
@@ -199,7 +199,7 @@ class Attempt:
                 raise self._failed(stored, tally, why)
             if block.end is not None:
                 self._save(stored, tally, block.end)
-            self._checkpoint_at = self._means.monotonic() + CHECKPOINT_SECONDS
+            self._checkpoint_at = self._resources.monotonic() + CHECKPOINT_SECONDS
         return False
 
     def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
@@ -210,19 +210,19 @@ class Attempt:
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
         name = f"{stored.ingest}/{self._lease.attempt}"
-        text = self._means.reports.save_progress(stored.file, name, progress)
+        text = self._resources.reports.save_progress(stored.file, name, progress)
         self._ledger.save_progress(self._lease, stored.ingest, text)
         self._saved = progress
 
-    def _continue_later(self, stored: StoredObject, tally: Tally) -> Result:
+    def _continue_later(self, stored: StoredObject, tally: Tally) -> TryResult:
         """Send the message that carries on from the saved place.
 
         It goes out before its number is saved: a process that dies in between leaves a stale
         continuation and its own message, which comes back.
         """
-        if self._means.send_continuation is None or self._saved is None:
+        if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        self._means.send_continuation(
+        self._resources.send_continuation(
             replace(self._event, version=stored.version), self._lease.attempt
         )
         self._record(stored, replace(self._saved, continues=self._lease.attempt))
@@ -233,8 +233,8 @@ class Attempt:
 
     def _result(
         self, action: str, stored: StoredObject, tally: Tally, report: IngestReport | None
-    ) -> Result:
-        return Result(
+    ) -> TryResult:
+        return TryResult(
             action,
             stored.file,
             stored.ingest,
@@ -246,7 +246,7 @@ class Attempt:
 
     def _keep_rows(self, stored: StoredObject, tally: Tally) -> str:
         """Keep the rows since the saved place; where the refused ones of the file are, or ''."""
-        reports = self._means.reports
+        reports = self._resources.reports
         saved = _place(self._saved)
         first = saved.line if saved else 1
         refused = tally.take_rejected_rows()
@@ -255,14 +255,14 @@ class Attempt:
         at = reports.rejected_rows_at(stored.file, stored.ingest)
         return at if tally.counts.rejected else ""
 
-    def _fail(self, version: str, error: str) -> Result:
+    def _fail(self, version: str, error: str) -> TryResult:
         self._ledger.begin(self._lease, version, sequencer=self._event.sequencer, again=self._again)
         return self._settle_unread(version, error)
 
-    def _settle_unread(self, version: str, error: str) -> Result:
+    def _settle_unread(self, version: str, error: str) -> TryResult:
         report = Tally().report(self._event.file, error=error, version=version)
         self._settle(FAILED, report, {})
-        return Result(INGESTED, self._event.file, version, report)
+        return TryResult(INGESTED, self._event.file, version, report)
 
     def _settle(self, status: str, report: IngestReport, shown: dict[str, Any]) -> None:
         self._ledger.finish(
@@ -277,26 +277,26 @@ class Attempt:
             report = replace(report, rejections=shown["rejections"], warnings=shown["warnings"])
         self._notify(status, report)
 
-    def _tell(self, record: VersionRecord) -> Result:
+    def _tell(self, record: VersionRecord) -> TryResult:
         report = record.report
         # This attempt has to own the record before it may say that it told.
         self._ledger.adopt(self._lease, record.version)
         self._notify(record.status, report)
-        return Result(TOLD, record.file, record.version, report)
+        return TryResult(TOLD, record.file, record.version, report)
 
     def _notify(self, status: str, report: IngestReport) -> None:
         note = self._reconcile(report)
         if self._event.run:
             by = f"run {self._event.run}"
-        elif self._means.mailer is None:
+        elif self._resources.mailer is None:
             by = "nobody: asked not to"
         else:
-            by = "e-mail " + self._means.mailer.send(report, note)
+            by = "e-mail " + self._resources.mailer.send(report, note)
         self._ledger.mark_notified(self._lease, report.version, status, by)
 
     def _reconcile(self, report: IngestReport) -> str:
         """Remove what older versions left behind; what the e-mail says about it, or ''."""
-        on_upload = self._means.on_upload
+        on_upload = self._resources.on_upload
         if on_upload is None:
             return ""
         if self._given_up is not None:
@@ -304,11 +304,11 @@ class Attempt:
         return on_upload.note(self._lease, report, self._step)
 
     def _step(self) -> None:
-        if self._means.monotonic() >= self._started + self._budget.write:
+        if self._resources.monotonic() >= self._started + self._budget.write:
             raise RetryableError("the time of this try is over; the next one goes on reconciling")
 
     def _milliseconds(self) -> int:
-        return int((self._means.monotonic() - self._started) * 1000)
+        return int((self._resources.monotonic() - self._started) * 1000)
 
 
 def _place(progress: Progress | None) -> Position | None:

@@ -12,11 +12,11 @@ from festival.ingest.events import FileEvent, continuation
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
-from festival.ingest.messages import Desk, Message
+from festival.ingest.messages import Message, MessageHandler
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Means, writer_opener
+from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.service import Ingestor
-from festival.ingest.settings import Settings
+from festival.ingest.settings import FunctionSettings
 from festival.ingest.sidecar import mapping_of
 
 if TYPE_CHECKING:
@@ -33,19 +33,21 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     Answers `{"batchItemFailures": [{"itemIdentifier": message id}, …]}` (docs: "Reporting batch
     item failures").
     """
-    desk = _desk(Log().with_context(requestId=context.aws_request_id))
+    message_handler = _message_handler(Log().with_context(requestId=context.aws_request_id))
     failures = []
     for record in event["Records"]:
         message = Message.of_record(record)
         owner = f"{context.aws_request_id} {uuid.uuid4().hex[:8]}"
-        if not desk.work_on(message, owner, lambda: context.get_remaining_time_in_millis() / 1000):
+        if not message_handler.work_on(
+            message, owner, lambda: context.get_remaining_time_in_millis() / 1000
+        ):
             failures.append({"itemIdentifier": message.id})
     return {"batchItemFailures": failures}
 
 
-def _desk(log: Log) -> Desk:
+def _message_handler(log: Log) -> MessageHandler:
     settings, ingestor, clients = _function()
-    return Desk(
+    return MessageHandler(
         ingestor,
         clients.sqs,
         settings.queue_url,
@@ -56,14 +58,14 @@ def _desk(log: Log) -> Desk:
 
 
 @cache
-def _function() -> tuple[Settings, Ingestor, Clients]:
+def _function() -> tuple[FunctionSettings, Ingestor, Clients]:
     """What is made once and kept over warm invocations."""
-    settings = Settings.from_environment(os.environ)
+    settings = FunctionSettings.from_environment(os.environ)
     clients = Clients.of_environment()
-    return settings, Ingestor(means_of(settings, clients)), clients
+    return settings, Ingestor(resources_of(settings, clients)), clients
 
 
-def means_of(settings: Settings, clients: Clients) -> Means:
+def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
     """What the function works with."""
 
     def send_continuation(event: FileEvent, attempt: int) -> None:
@@ -73,7 +75,7 @@ def means_of(settings: Settings, clients: Clients) -> Means:
             DelaySeconds=CONTINUATION_DELAY_SECONDS,
         )
 
-    return Means(
+    return Resources(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, settings.ledger_table),
         open_writer=writer_opener(clients.dynamodb, settings.table),
@@ -85,7 +87,7 @@ def means_of(settings: Settings, clients: Clients) -> Means:
     )
 
 
-def _on_upload(settings: Settings, clients: Clients) -> "OnUpload":
+def _on_upload(settings: FunctionSettings, clients: Clients) -> "OnUpload":
     # Off by default: a cold start without it does not pay for loading it.
     from festival.ingest.reconcile.on_upload import OnUpload
     from festival.ingest.reconcile.reconciler import Reconciler

@@ -11,7 +11,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
-from festival.ingest.resources import Budget, Result
+from festival.ingest.resources import Budget, TryResult
 from festival.ingest.service import Ingestor
 
 LEAST_SECONDS = 4.0
@@ -46,7 +46,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Desk:
+class MessageHandler:
     """Works on messages. `max_receives` is the queue's maxReceiveCount."""
 
     ingestor: Ingestor
@@ -106,7 +106,7 @@ class Desk:
 
     def _lapse(self, held: LeaseHeldError) -> float:
         """In how many seconds the lease is over, and a little more."""
-        return held.until - self.ingestor.means.ledger.now() + random.uniform(1, 5)
+        return held.until - self.ingestor.resources.ledger.now() + random.uniform(1, 5)
 
     def _come_back(self, message: Message, seconds: float, log: Log) -> bool:
         """Hide a message that was not tried; at its last receive, send it anew instead."""
@@ -158,7 +158,7 @@ class Desk:
             log.warning("the reason could not be kept", reason=str(error))
 
     def _note_unread(self, message: Message, reason: str, log: Log) -> None:
-        ledger = self.ingestor.means.ledger
+        ledger = self.ingestor.resources.ledger
         try:
             ledger.note_failed_try(MESSAGE_FILE + message.id, "-", message.name, reason)
         except (ClientError, BotoCoreError) as error:
@@ -175,7 +175,7 @@ class Desk:
         except (ClientError, BotoCoreError) as error:
             log.warning("visibility could not be changed", reason=str(error))
 
-    def _tell_metrics(self, result: Result, log: Log) -> None:
+    def _tell_metrics(self, result: TryResult, log: Log) -> None:
         log.info("file " + result.action, **(result.report.summary() if result.report else {}))
         values: dict[str, float] = {
             "Milliseconds": result.milliseconds,

@@ -8,7 +8,7 @@ from typing import IO, Any, Protocol
 SUCCESS, PARTIAL, FAILURE = "success", "partial", "failure"
 
 
-class Rows(Sized, Protocol):
+class RowList(Sized, Protocol):
     """A re-readable list of `{…}` rows, of any length."""
 
     def __iter__(self) -> Iterator[Any]: ...
@@ -72,9 +72,9 @@ class IngestReport:
 
     file: str
     counts: Counts
-    rejections: Rows
-    warnings: Rows
-    duplicate_rows: Rows
+    rejections: RowList
+    warnings: RowList
+    duplicate_rows: RowList
     error: str = ""
     version: str = ""
     rejected_rows_at: str = ""

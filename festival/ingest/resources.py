@@ -15,7 +15,7 @@ from festival.ingest.pipeline import Writer
 from festival.ingest.report import IngestReport
 from festival.ingest.reports_bucket import Reports
 from festival.lineup.decode import DEFAULT_LIMITS, Limits
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.table.connection import Connection
 from festival.table.writer import BulkWriter
 
@@ -81,7 +81,7 @@ class TryFailedError(RetryableError):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TryResult:
     """What one try did. `report` is there where it settled the file, or told of it."""
 
     action: str
@@ -94,12 +94,13 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Means:
+class Resources:
     """What an ingest works with.
 
     `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
     seconds). `send_continuation` sends the message that carries on with a paused file; None where
-    work is never paused. `mailer` None tells nobody, `on_upload` None leaves what older versions had in the table.
+    work is never paused. `mailer` None tells nobody, `on_upload` None leaves what older versions
+    had in the table.
     `mapping` is for files without a sidecar of their own.
     """
 
@@ -111,5 +112,5 @@ class Means:
     on_upload: "OnUpload | None" = None
     send_continuation: Callable[[FileEvent, int], None] | None = None
     monotonic: Callable[[], float] = time.monotonic
-    mapping: Mapping = DEFAULT_MAPPING
+    mapping: LineupMapping = DEFAULT_MAPPING
     limits: Limits = DEFAULT_LIMITS

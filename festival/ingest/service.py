@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from festival.errors import RetryableError
 from festival.ingest.attempt import Attempt
 from festival.ingest.events import FileEvent
-from festival.ingest.resources import DONE, Budget, Means, Result
+from festival.ingest.resources import DONE, Budget, Resources, TryResult
 from festival.ingest.s3_object import unanswered
-from festival.ingest.sidecar import Applied, applied_mapping, file_of_sidecar
+from festival.ingest.sidecar import AppliedMapping, applied_mapping, file_of_sidecar
 
 Answer = TypeVar("Answer")
 
@@ -21,7 +21,7 @@ Answer = TypeVar("Answer")
 class Ingestor:
     """Ingests files from S3, one lease at a time."""
 
-    means: Means
+    resources: Resources
 
     def ingest(
         self,
@@ -30,23 +30,23 @@ class Ingestor:
         budget: Budget,
         *,
         again: bool = False,
-    ) -> Result:
+    ) -> TryResult:
         """One try at a file version; safe to repeat at any time, in any order.
 
         Raises LeaseHeldError where another owner works on the file, and RetryableError where this
         try failed and a later one may succeed.
         """
-        ledger = self.means.ledger
+        ledger = self.resources.ledger
         event = file_of_sidecar(event)
         applied = self._applied(event)
         version = applied.version(event.version)
         if version and not again:
             record = _answered(lambda: ledger.find(event.file, version))
             if record and record.is_done:
-                return Result(DONE, event.file, version, record.report)
+                return TryResult(DONE, event.file, version, record.report)
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
-            attempt = Attempt(self.means, event, applied, lease, budget, again)
+            attempt = Attempt(self.resources, event, applied, lease, budget, again)
             return _answered(attempt.run)
         finally:
             with suppress(RetryableError):
@@ -58,12 +58,12 @@ class Ingestor:
         False where there is nothing to give up: it is done, or another message goes on with it.
         Raises as `ingest` does, where even that is not possible now.
         """
-        ledger = self.means.ledger
+        ledger = self.resources.ledger
         event = file_of_sidecar(event)
         applied = self._applied(event)
         lease = _answered(lambda: ledger.leases.acquire(event.file, owner, budget.lease))
         try:
-            attempt = Attempt(self.means, event, applied, lease, budget, again=False)
+            attempt = Attempt(self.resources, event, applied, lease, budget, again=False)
             return _answered(lambda: attempt.give_up(error))
         finally:
             with suppress(RetryableError):
@@ -75,10 +75,12 @@ class Ingestor:
         version = event.version_or_stand_in
         with suppress(RetryableError):
             version = self._applied(event).version(version)
-        _answered(lambda: self.means.ledger.note_failed_try(event.file, version, message, reason))
+        _answered(
+            lambda: self.resources.ledger.note_failed_try(event.file, version, message, reason)
+        )
 
-    def _applied(self, event: FileEvent) -> Applied:
-        return applied_mapping(self.means.s3, event.bucket, event.key, self.means.mapping)
+    def _applied(self, event: FileEvent) -> AppliedMapping:
+        return applied_mapping(self.resources.s3, event.bucket, event.key, self.resources.mapping)
 
 
 def _answered(call: Callable[[], Answer]) -> Answer:

@@ -7,7 +7,7 @@ from festival.errors import FestivalError
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class FunctionSettings:
     """The function's environment, as the stack sets it."""
 
     table: str
@@ -24,7 +24,7 @@ class Settings:
     default_mapping: str = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+    def from_environment(cls, environment: Mapping[str, str]) -> "FunctionSettings":
         """Raises FestivalError where a variable is missing or no number."""
         try:
             return cls(

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from festival.errors import LineupError
 from festival.ingest.events import FileEvent
 from festival.ingest.s3_object import GONE, unanswered
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 SIDECAR = ".mapping.json"
 MARK = "+"
@@ -22,13 +22,13 @@ MOST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedMapping:
     """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
 
     `problem` says why the sidecar is no mapping; the file is then not read at all.
     """
 
-    mapping: Mapping = DEFAULT_MAPPING
+    mapping: LineupMapping = DEFAULT_MAPPING
     mark: str = ""
     problem: str = ""
 
@@ -37,9 +37,9 @@ class Applied:
         return version + MARK + self.mark if self.mark and version else version
 
 
-def mapping_of(text: str) -> Mapping:
+def mapping_of(text: str) -> LineupMapping:
     """The mapping that a stack's parameter says; empty: the kit's own. Raises LineupError."""
-    return Mapping.from_json(text) if text else DEFAULT_MAPPING
+    return LineupMapping.from_json(text) if text else DEFAULT_MAPPING
 
 
 def file_of_sidecar(event: FileEvent) -> FileEvent:
@@ -59,22 +59,22 @@ def _at_most(most: int, body: Any) -> bytes:
         return text
 
 
-def applied_mapping(s3: Any, bucket: str, key: str, default: Mapping) -> Applied:
+def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> AppliedMapping:
     """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
     try:
         text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
-            return Applied(default, default.fingerprint())
+            return AppliedMapping(default, default.fingerprint())
         raise unanswered(sidecar, error) from None
     except (BotoCoreError, OSError) as error:
         raise unanswered(sidecar, error) from None
     try:
         if len(text) > MOST_BYTES:
             raise LineupError(f"the mapping has more than {MOST_BYTES:,} bytes")
-        mapping = Mapping.from_json(text)
+        mapping = LineupMapping.from_json(text)
     except LineupError as error:
         mark = hashlib.sha256(text).hexdigest()[:12]
-        return Applied(default, mark, f"{sidecar}: {error}; correct it and upload it again")
-    return Applied(mapping, mapping.fingerprint())
+        return AppliedMapping(default, mark, f"{sidecar}: {error}; correct it and upload it again")
+    return AppliedMapping(mapping, mapping.fingerprint())

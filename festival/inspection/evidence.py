@@ -10,11 +10,11 @@ from typing import Any
 
 from festival.inspection.result import ColumnUse, FormCount, Question
 from festival.lineup.columns import match
-from festival.lineup.fields.text import Number, RuleError, fold, shown, text_of
+from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
 from festival.lineup.fields.times import moment, parts
 from festival.lineup.mapped.dates import ISO, WEEKDAY, WEEKDAY_AND_DAY, written
 from festival.lineup.mapped.instants import epoch
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import FIELDS, MINUTES_PER_DAY, TIME
 
 BLANK = "blank"
@@ -65,7 +65,7 @@ def date_form(cell: Any) -> str:
 
 def popularity_form(cell: Any) -> str:
     """Whether a popularity is a whole number from 1 to 100, a larger one, or none."""
-    text = cell.text if isinstance(cell, Number) else shown(cell)
+    text = cell.text if isinstance(cell, Number) else preview(cell)
     if not text.strip():
         return BLANK
     whole = text.strip().removesuffix(".0")
@@ -118,7 +118,7 @@ class Evidence:
     """What a sample tells beyond a given mapping; the fields' columns are by field."""
 
     sample: Sample
-    given: Mapping
+    given: LineupMapping
     options: dict[str, Any]
     by_field: dict[str, str] = field(default_factory=dict)
     columns: list[ColumnUse] = field(default_factory=list)
@@ -214,9 +214,9 @@ def _use(evidence: Evidence, column: str) -> ColumnUse:
             how = "cells"
         elif fold(column) == fold(own):
             how = "name"
-    texts = dict.fromkeys(shown(cell) for cell in evidence.sample.cells(column))
+    texts = dict.fromkeys(preview(cell) for cell in evidence.sample.cells(column))
     examples = [text for text in texts if text.strip()][:_EXAMPLES]
-    return ColumnUse(shown(column), " and ".join(fields), how, tuple(examples))
+    return ColumnUse(preview(column), " and ".join(fields), how, tuple(examples))
 
 
 def _counted(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
@@ -226,7 +226,7 @@ def _counted(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
     for cell in cells:
         form = form_of(cell)
         counts[form] += 1
-        examples.setdefault(form, shown(cell))
+        examples.setdefault(form, preview(cell))
     for form, count in counts.most_common():
         yield FormCount(name, form, count, examples[form])
 
@@ -249,7 +249,7 @@ def _weigh_dates(evidence: Evidence) -> None:
             "the festival's first day, as YYYY-MM-DD; or in dates each weekday's date",
             must=True,
         )
-    labels = dict.fromkeys(shown(cell) for cell in cells if date_form(cell) == OTHER)
+    labels = dict.fromkeys(preview(cell) for cell in cells if date_form(cell) == OTHER)
     if labels:
         some = ", ".join(list(labels)[:_LABELS]) + (", …" if len(labels) > _LABELS else "")
         evidence.ask(f"words for dates: {some}", "dates", "what dates they stand for", must=True)
@@ -322,7 +322,7 @@ def _weigh_popularity(evidence: Evidence) -> None:
         "rank, if 1 is the biggest",
     )
     cells = evidence.sample.cells(evidence.by_field["Popularity"])
-    whole = Counter(int(text) for text in map(shown, cells) if text.isdecimal())
+    whole = Counter(int(text) for text in map(preview, cells) if text.isdecimal())
     largest, count = max(whole.items(), default=(0, 0))
     if count >= _OFTEN:
         evidence.ask(
@@ -344,4 +344,4 @@ def _main_form(cells: Sequence[Any], form_of: Any) -> str:
 def _name_form(cell: Any) -> str:
     if is_placeholder(cell):
         return PLACEHOLDER
-    return BLANK if not shown(cell).strip() else "text"
+    return BLANK if not preview(cell).strip() else "text"

@@ -12,7 +12,7 @@ from typing import Any
 
 from festival.errors import LineupError
 from festival.inspection.evidence import OTHER, Evidence, Sample, date_form, weigh
-from festival.inspection.result import Inspection, Question, Refused
+from festival.inspection.result import Inspection, Question, RefusedReason
 from festival.lineup.columns import match
 from festival.lineup.decode import (
     AS_CP1252,
@@ -27,9 +27,9 @@ from festival.lineup.formats import csv_rows, json_document, json_stream
 from festival.lineup.formats.header import find_header
 from festival.lineup.formats.json_document import ANY
 from festival.lineup.formats.json_objects import ObjectRows, original
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Rows, RowWarning
-from festival.lineup.normalise import Normaliser, Outcome
+from festival.lineup.normalise import NormalisedRows, Normaliser
 from festival.lineup.read import sniff
 
 _DEEPEST = 8
@@ -88,7 +88,7 @@ _LONG = "is taken as after midnight"
 
 
 @dataclass
-class Look:
+class SampledFile:
     """A file as far as it could be looked at: how it is written, and its first rows."""
 
     shape: str = ""
@@ -105,7 +105,7 @@ class Look:
 def inspect_lineup(
     chunks: Iterable[bytes],
     *,
-    mapping: Mapping = DEFAULT_MAPPING,
+    mapping: LineupMapping = DEFAULT_MAPPING,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Inspection:
     """How a lineup file is written, what its first 10,000 rows say, and what is left to decide.
@@ -113,7 +113,7 @@ def inspect_lineup(
     `mapping` is what has been decided already; the proposal has that, and what is plain beside.
     A bad file raises nothing: the inspection's `problem` says why it cannot be read.
     """
-    look = Look()
+    look = SampledFile()
     try:
         _look_at(look, chunks, mapping, limits)
     except LineupError as error:
@@ -121,14 +121,14 @@ def inspect_lineup(
     return inspected(look, mapping)
 
 
-def inspected(look: Look, mapping: Mapping) -> Inspection:
+def inspected(look: SampledFile, mapping: LineupMapping) -> Inspection:
     """What the rows that were looked at say beyond a mapping."""
     evidence = Evidence(Sample(look.names, look.rows), mapping, mapping.to_dict())
     if look.names:
         weigh(evidence)
     if look.path and not mapping.rows:
         _propose_path(evidence, look.path)
-    proposal = Mapping.from_dict(evidence.options)
+    proposal = LineupMapping.from_dict(evidence.options)
     outcome = _tried(look.rows, proposal)
     _ask_about_nights(evidence, outcome)
     return Inspection(
@@ -155,7 +155,9 @@ def _propose_path(evidence: Evidence, path: tuple[str, ...]) -> None:
         evidence.ask(f"the document's keys are taken as {steps}", "rows", "the path to the rows")
 
 
-def _look_at(look: Look, chunks: Iterable[bytes], mapping: Mapping, limits: Limits) -> None:
+def _look_at(
+    look: SampledFile, chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits
+) -> None:
     origin, feed = open_source(chunks, None, limits)
     look.compression = origin.compression
     look.shape = sniff(feed, mapping, limits)
@@ -176,7 +178,7 @@ def _look_at(look: Look, chunks: Iterable[bytes], mapping: Mapping, limits: Limi
             _go_into_objects(look)
 
 
-def _go_into_objects(look: Look) -> None:
+def _go_into_objects(look: SampledFile) -> None:
     """Take the objects of a JSON file as rows; where those are inside them, those."""
     if look.shape != json_document.SHAPE and (path := find_path(look.rows)):
         look.shape, look.path = json_document.SHAPE, path
@@ -187,7 +189,7 @@ def _go_into_objects(look: Look) -> None:
 
 
 def _csv_rows(
-    look: Look, origin: Origin, feed: Feed, mapping: Mapping, limits: Limits
+    look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     reader = LineReader(origin, feed, limits)
     found = find_header(reader, mapping)
@@ -212,7 +214,7 @@ class _AnyObjects(ObjectRows):
 
 
 def _object_rows(
-    look: Look, origin: Origin, feed: Feed, limits: Limits
+    look: SampledFile, origin: Origin, feed: Feed, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     objects = _AnyObjects(DEFAULT_MAPPING, tell_ignored=False)
     blocks: Iterable[Rows] = json_stream.ArrayRows(origin, feed, objects, limits)
@@ -224,7 +226,7 @@ def _object_rows(
 
 
 def _document_rows(
-    look: Look, origin: Origin, feed: Feed, mapping: Mapping, limits: Limits
+    look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     document, assumed = json_document.read_document(origin, feed, limits)
     if assumed:
@@ -251,12 +253,12 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _note_encoding(look: Look, warnings: Sequence[RowWarning]) -> None:
+def _note_encoding(look: SampledFile, warnings: Sequence[RowWarning]) -> None:
     if any(each.reason == AS_CP1252 for each in warnings):
         look.encoding = _LAST_RESORT
 
 
-def _tried(rows: Sequence[dict[str, Any]], mapping: Mapping) -> Outcome:
+def _tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
     """What becomes of the rows under a mapping."""
     objects = ObjectRows(replace(mapping, rows=()), tell_ignored=False)
     for index, row in enumerate(rows, 1):
@@ -267,7 +269,7 @@ def _tried(rows: Sequence[dict[str, Any]], mapping: Mapping) -> Outcome:
     return outcome
 
 
-def _ask_about_nights(evidence: Evidence, outcome: Outcome) -> None:
+def _ask_about_nights(evidence: Evidence, outcome: NormalisedRows) -> None:
     nights = [each for each in outcome.performances if each.start % MINUTES_PER_DAY < _NIGHT_ENDS]
     if nights:
         evidence.ask(
@@ -281,8 +283,8 @@ def _ask_about_nights(evidence: Evidence, outcome: Outcome) -> None:
         evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
 
 
-def _reasons(outcome: Outcome) -> Iterator[Refused]:
+def _reasons(outcome: NormalisedRows) -> Iterator[RefusedReason]:
     counts = Counter((each.field, each.reason) for each in outcome.rejections)
     examples = {(each.field, each.reason): each.value for each in reversed(outcome.rejections)}
     for (name, reason), count in counts.most_common(_REASONS):
-        yield Refused(name, reason, count, examples[name, reason])
+        yield RefusedReason(name, reason, count, examples[name, reason])

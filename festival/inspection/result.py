@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedReason:
     """A reason for which rows are refused under the proposed mapping, and how many."""
 
     field: str
@@ -69,9 +69,9 @@ class Inspection:
     columns: tuple[ColumnUse, ...]
     forms: tuple[FormCount, ...]
     questions: tuple[Question, ...]
-    proposal: Mapping
+    proposal: LineupMapping
     kept: int
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedReason, ...]
     problem: str = ""
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from festival.ingest.sidecar import SIDECAR, applied_mapping
 from festival.inspection.inspect import inspect_lineup
 from festival.inspection.result import Inspection
 from festival.inspection.workbook import inspect_rows, read_rows, rows_of_workbook
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
 from festival.lineup.read import read_lineup
 
@@ -25,12 +25,12 @@ ZIP = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
-class Lineup:
+class LineupSource:
     """A lineup to read: its name, how to open its bytes, and the mapping it is read with."""
 
     name: str
     open: Callable[[], Iterable[bytes]]
-    mapping: Mapping = DEFAULT_MAPPING
+    mapping: LineupMapping = DEFAULT_MAPPING
 
     def inspect(self) -> Inspection:
         """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
@@ -56,7 +56,9 @@ class Lineup:
             return None
 
 
-def lineups_in(source: str, clients: Any = None, mapping: str | None = None) -> Iterator[Lineup]:
+def lineups_in(
+    source: str, clients: Any = None, mapping: str | None = None
+) -> Iterator[LineupSource]:
     """Every lineup of a source: a file, a folder or `s3://bucket/prefix`.
 
     Of a folder or prefix, what is named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with
@@ -74,7 +76,7 @@ def lineups_in(source: str, clients: Any = None, mapping: str | None = None) -> 
         raise FestivalError(f"no lineup in {source}: expected names that end in {endings}")
 
 
-def _sources(source: str, clients: Any, default: Mapping) -> Iterator[Lineup]:
+def _sources(source: str, clients: Any, default: LineupMapping) -> Iterator[LineupSource]:
     if source.startswith(S3):
         yield from _objects(source, clients.s3, default)
     elif Path(source).is_dir():
@@ -85,7 +87,7 @@ def _sources(source: str, clients: Any, default: Mapping) -> Iterator[Lineup]:
         yield _file(source, Path(source), default)
 
 
-def _objects(source: str, s3: Any, default: Mapping) -> Iterator[Lineup]:
+def _objects(source: str, s3: Any, default: LineupMapping) -> Iterator[LineupSource]:
     bucket, _, prefix = source.removeprefix(S3).partition("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
@@ -94,21 +96,21 @@ def _objects(source: str, s3: Any, default: Mapping) -> Iterator[Lineup]:
             opener = partial(_object, s3, bucket, key)
             if applied.problem:
                 opener = partial(_refused, applied.problem)
-            yield Lineup(f"{S3}{bucket}/{key}", opener, applied.mapping)
+            yield LineupSource(f"{S3}{bucket}/{key}", opener, applied.mapping)
 
 
-def _file(name: str, path: Path, default: Mapping) -> Lineup:
+def _file(name: str, path: Path, default: LineupMapping) -> LineupSource:
     sidecar = path.with_name(path.name + SIDECAR)
     try:
         mapping = _mapping_file(sidecar) if sidecar.is_file() else default
     except FestivalError as error:
-        return Lineup(name, partial(_refused, str(error)))
-    return Lineup(name, partial(_bytes, path), mapping)
+        return LineupSource(name, partial(_refused, str(error)))
+    return LineupSource(name, partial(_bytes, path), mapping)
 
 
-def _mapping_file(path: Path) -> Mapping:
+def _mapping_file(path: Path) -> LineupMapping:
     try:
-        return Mapping.from_json(path.read_bytes())
+        return LineupMapping.from_json(path.read_bytes())
     except OSError as error:
         raise FestivalError(f"mapping {path}: {error.strerror or error}") from None
     except LineupError as error:

@@ -15,13 +15,13 @@ from typing import IO, Any
 from openpyxl import load_workbook
 
 from festival.errors import LineupError
-from festival.inspection.inspect import SAMPLE_ROWS, Look, inspected
+from festival.inspection.inspect import SAMPLE_ROWS, SampledFile, inspected
 from festival.inspection.result import Inspection
 from festival.lineup.columns import match
 from festival.lineup.decode import DEFAULT_LIMITS, Limits
-from festival.lineup.fields.text import Number, clean, plain, shown
+from festival.lineup.fields.text import Number, clean, plain, preview
 from festival.lineup.formats.header import Header, ignored, misfit
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, Block, Rejection, RowWarning, clock
 from festival.lineup.normalise import Normaliser
 
@@ -90,7 +90,7 @@ SheetRow = Sequence[object]
 def read_rows(
     rows: Iterable[SheetRow],
     *,
-    mapping: Mapping = DEFAULT_MAPPING,
+    mapping: LineupMapping = DEFAULT_MAPPING,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
     """Read a sheet's rows, the header among them, as `read_lineup` reads a file.
@@ -118,9 +118,11 @@ def read_rows(
         raise LineupError(f"the sheet has no row; {_EXPECTED}, and at least one performance")
 
 
-def inspect_rows(rows: Iterable[SheetRow], *, mapping: Mapping = DEFAULT_MAPPING) -> Inspection:
+def inspect_rows(
+    rows: Iterable[SheetRow], *, mapping: LineupMapping = DEFAULT_MAPPING
+) -> Inspection:
     """A sheet's rows, the header among them, as `inspect_lineup` looks at a file."""
-    look = Look(shape=SHAPE, encoding="cells")
+    look = SampledFile(shape=SHAPE, encoding="cells")
     numbered = enumerate(rows, 1)
     try:
         header = _header(numbered, mapping)
@@ -144,7 +146,7 @@ def inspect_rows(rows: Iterable[SheetRow], *, mapping: Mapping = DEFAULT_MAPPING
 class _Sheet:
     """Judges a sheet's rows under its header."""
 
-    def __init__(self, header: Header, mapping: Mapping) -> None:
+    def __init__(self, header: Header, mapping: LineupMapping) -> None:
         self._names = header.names
         self._pick = header.picker()
         self._date = header.columns.places[_DATE]
@@ -160,8 +162,8 @@ class _Sheet:
             cells = _cells(row, self._date)
             if not _is_blank(cells[width:]):
                 reason = f"has cells beyond the header's {width}; expected none"
-                value = " ".join(shown(cell) for cell in cells if not _is_blank([cell]))
-                refused.append(Rejection(line, "", shown(value), reason, self._original(cells)))
+                value = " ".join(preview(cell) for cell in cells if not _is_blank([cell]))
+                refused.append(Rejection(line, "", preview(value), reason, self._original(cells)))
                 continue
             lines.append(line)
             rows.append([*cells[:width], *[""] * (width - len(cells))])
@@ -177,9 +179,9 @@ class _Sheet:
         return {name: plain(cell) for name, cell in zip(self._names, cells, strict=False)}
 
 
-def _header(numbered: Iterator[tuple[int, SheetRow]], mapping: Mapping) -> Header:
+def _header(numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping) -> Header:
     for _, row in numbered:
-        names = tuple(clean(shown(cell)) for cell in _cells(row, None))
+        names = tuple(clean(preview(cell)) for cell in _cells(row, None))
         if any(names):
             return Header(names, "", match(names, mapping))
     raise LineupError(f"the sheet is empty; {_EXPECTED}")

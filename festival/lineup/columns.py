@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from festival.lineup.fields.text import fold, shown
+from festival.lineup.fields.text import fold, preview
 from festival.lineup.fields.times import as_range
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import FIELDS, TIME
 
 REQUIRED = FIELDS[:5]
@@ -61,7 +61,7 @@ class Columns:
         return as_range(cells) if self.is_range else cells
 
 
-def match(names: Sequence[str], mapping: Mapping) -> Columns:
+def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
     """Find each field's column: as the mapping says, else by the field's name, else by an alias.
 
     One `Time` column stands for Start and End where neither has a column of its own.
@@ -94,7 +94,7 @@ def match(names: Sequence[str], mapping: Mapping) -> Columns:
 class _Search:
     """Looks for columns by name, and notes what is in doubt."""
 
-    def __init__(self, names: Sequence[str], mapping: Mapping) -> None:
+    def __init__(self, names: Sequence[str], mapping: LineupMapping) -> None:
         self.unclear: list[str] = []
         self._names = names
         self._folded = [fold(name) for name in names]
@@ -124,14 +124,14 @@ class _Search:
         place = self._only(field, self._folded, {fold(name)})
         if place is None:
             self.unclear.append(
-                f"the mapping says that '{shown(name)}' is the {field}, and there is no such column"
+                f"the mapping says that '{preview(name)}' is the {field}; there is no such column"
             )
         return place
 
     def _only(self, field: str, folded: Sequence[str], wanted: set[str]) -> int | None:
         found = [at for at, name in enumerate(folded) if name in wanted]
         if len(found) > 1:
-            both = " and ".join(f"'{shown(self._names[at])}'" for at in found)
+            both = " and ".join(f"'{preview(self._names[at])}'" for at in found)
             self.unclear.append(
                 f"the columns {both} are each the {field}; expected one: rename the other, or say "
                 f"which with the mapping's columns"

@@ -331,12 +331,12 @@ class LineReader:
 
     def _cut(self) -> int:
         whole = self._feed.ended and not self._feed.failure
-        return len(self._feed.data) if whole else _behind_last_line(self._feed.data)
+        return len(self._feed.data) if whole else _after_last_line(self._feed.data)
 
     def _at_most_rows(self, cut: int) -> int:
         data = self._feed.data
         while max(data.count(b"\n", 0, cut), data.count(b"\r", 0, cut)) > self._limits.block_rows:
-            shorter = _behind_last_line(data[: cut // 2])
+            shorter = _after_last_line(data[: cut // 2])
             if not shorter:
                 break
             cut = shorter
@@ -345,7 +345,7 @@ class LineReader:
     def _long_line(self) -> LongLine:
         feed, number = self._feed, self.line
         head = self._head(feed.data)
-        while not (cut := _behind_first_line(feed.data)):
+        while not (cut := _after_first_line(feed.data)):
             if feed.ended:
                 cut = len(feed.data)
                 break
@@ -435,7 +435,7 @@ def _has_multibyte(lines: Lines, raw: bytes, count: int) -> bool:
     )
 
 
-def _behind_first_line(data: bytes) -> int:
+def _after_first_line(data: bytes) -> int:
     """The index behind the first line end, 0 where there is none (or half of one at the end)."""
     feed, carriage = data.find(b"\n"), data.find(b"\r")
     if carriage < 0 or 0 <= feed < carriage:
@@ -445,7 +445,7 @@ def _behind_first_line(data: bytes) -> int:
     return carriage + 1 + (data[carriage + 1 : carriage + 2] == b"\n")
 
 
-def _behind_last_line(data: bytes) -> int:
+def _after_last_line(data: bytes) -> int:
     """The index behind the last line end, 0 where there is none (or half of one at the end)."""
     if cut := data.rfind(b"\n") + 1:
         return cut

@@ -38,11 +38,11 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Mapping:
+class LineupMapping:
     """How a file's columns and values are meant: the options above, checked and made plain.
 
     `day_starts_at` is in minutes since midnight. Make one with `from_dict` or `from_json`;
-    `Mapping()` is the kit's own contract.
+    `LineupMapping()` is the kit's own contract.
     """
 
     columns: tuple[tuple[str, str | None], ...] = ()
@@ -61,7 +61,7 @@ class Mapping:
     popularity_none: tuple[str, ...] = ()
 
     @classmethod
-    def from_dict(cls, options: AnyMapping[str, Any]) -> "Mapping":
+    def from_dict(cls, options: AnyMapping[str, Any]) -> "LineupMapping":
         """The mapping of some options. Raises LineupError for a wrong or contradictory one."""
         # Only a mapping needs its checks: the function starts faster without them.
         from festival.lineup.mapped.options import checked
@@ -69,7 +69,7 @@ class Mapping:
         return cls(**checked(options))
 
     @classmethod
-    def from_json(cls, text: bytes | str) -> "Mapping":
+    def from_json(cls, text: bytes | str) -> "LineupMapping":
         """The mapping of a JSON file. Raises LineupError."""
         try:
             options = json.loads(text)
@@ -101,4 +101,4 @@ def _plain(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-DEFAULT_MAPPING = Mapping()
+DEFAULT_MAPPING = LineupMapping()

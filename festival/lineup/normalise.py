@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from festival.lineup.fields.text import Memo, RuleError
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, RowRules, Settled
+from festival.lineup.rules import LONG_MINUTES, AcceptedRow, RowRules
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
@@ -16,7 +16,7 @@ _FAR = 10 * MINUTES_PER_DAY
 
 
 @dataclass(slots=True)
-class Outcome:
+class NormalisedRows:
     """What became of some rows."""
 
     performances: list[Performance] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Normaliser:
     Whatever the short way is not sure of, it leaves to `settle`, which alone knows the rules.
     """
 
-    def __init__(self, mapping: Mapping = DEFAULT_MAPPING) -> None:
+    def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
         rules = self._rules = rules_of(mapping)
         self._names = Memo(_or(None, rules.name))
         self._dates = Memo(_or(None, rules.day))
@@ -47,12 +47,12 @@ class Normaliser:
         rows: Iterable[Row],
         cells: Iterable[tuple[Any, ...]],
         original: Callable[[Row], Any],
-    ) -> Outcome:
+    ) -> NormalisedRows:
         """The outcome of rows, given as their line, themselves and their six cells.
 
         `original` tells how a refused row stood in the file, or None where it was no row at all.
         """
-        outcome = Outcome()
+        outcome = NormalisedRows()
         keep, new = outcome.performances.append, tuple.__new__
         names, dates, scores = self._names, self._dates, self._scores
         starts, ends, tidy_only = self._starts, self._ends, self._tidy_only
@@ -82,7 +82,7 @@ class Normaliser:
 
     def accepts(self, cells: tuple[Any, ...]) -> bool:
         """Whether six cells are a performance."""
-        return isinstance(self._rules.settle(0, cells), Settled)
+        return isinstance(self._rules.settle(0, cells), AcceptedRow)
 
     def _carefully(
         self,
@@ -90,12 +90,12 @@ class Normaliser:
         row: Row,
         cells: tuple[Any, ...],
         original: Callable[[Row], Any],
-        outcome: Outcome,
+        outcome: NormalisedRows,
     ) -> None:
         if not cells[0] and original(row) is None:
             return
         settled = self._rules.settle(line, cells)
-        if isinstance(settled, Settled):
+        if isinstance(settled, AcceptedRow):
             outcome.performances.append(settled.performance)
             outcome.warnings.extend(settled.warnings)
         elif (stood := original(row)) is not None:
@@ -120,7 +120,7 @@ def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return attempt
 
 
-def rules_of(mapping: Mapping) -> RowRules:
+def rules_of(mapping: LineupMapping) -> RowRules:
     """The rules as a mapping has them; the kit's own for the default."""
     if mapping == DEFAULT_MAPPING:
         return RowRules()

@@ -20,7 +20,7 @@ from festival.lineup.formats import csv_rows, json_document, json_stream
 from festival.lineup.formats.header import Header, read_header
 from festival.lineup.formats.json_objects import ObjectRows, original
 from festival.lineup.formats.json_text import TooDeepError, whole_value
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Position, Rows, RowWarning
 from festival.lineup.normalise import Normaliser
 
@@ -29,7 +29,7 @@ _WHITE = b" \t\r\n"
 _LINES_TRIED = 20
 
 
-def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
+def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """The shape of the text at the beginning of a feed; takes its byte order mark away.
 
     What begins with `[` is a JSON array. What begins with `{` is JSON Lines where one of the first
@@ -53,14 +53,14 @@ def sniff(feed: Feed, mapping: Mapping, limits: Limits) -> str:
     return csv_rows.SHAPE
 
 
-def _has_object_line(feed: Feed, mapping: Mapping, limits: Limits) -> bool:
+def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool:
     while not feed.ended and len(feed.data) < limits.record_bytes:
         feed.fill()
     lines = feed.data[: limits.record_bytes].lstrip(_WHITE).splitlines()[:_LINES_TRIED]
     return any(_is_row(line, mapping) for line in lines)
 
 
-def _is_row(line: bytes, mapping: Mapping) -> bool:
+def _is_row(line: bytes, mapping: LineupMapping) -> bool:
     """Whether a line is an object that is no wrapper: one that holds others and no field."""
     try:
         value = whole_value(line.decode("utf-8", "replace"))
@@ -78,7 +78,7 @@ _LEAST_ROWS = 1_000
 def read_lineup(
     chunks: Iterable[bytes],
     *,
-    mapping: Mapping = DEFAULT_MAPPING,
+    mapping: LineupMapping = DEFAULT_MAPPING,
     start: Position | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
@@ -138,7 +138,7 @@ def _joined(first: Block, second: Block) -> Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedLineup:
     """A file whose rows can be read: how it is written, and the rows, not yet judged.
 
     `original` tells how a row stood in the file; None for a blank row, which is none.
@@ -155,10 +155,10 @@ def open_rows(
     chunks: Iterable[bytes],
     is_row: Callable[[tuple[Any, ...]], bool],
     *,
-    mapping: Mapping,
+    mapping: LineupMapping,
     start: Position | None,
     limits: Limits,
-) -> Opened:
+) -> OpenedLineup:
     """Find out how a file is written and open its rows. Raises LineupError for what is no lineup.
 
     `is_row` says of six cells whether they are a performance: a quoted cell over several lines is
@@ -171,22 +171,22 @@ def open_rows(
     objects = ObjectRows(mapping, tell_ignored=start is None)
     if shape == json_stream.ARRAY:
         array = json_stream.ArrayRows(origin, feed, objects, limits, start)
-        return Opened(origin, shape, iter(array), original)
+        return OpenedLineup(origin, shape, iter(array), original)
     if shape == json_stream.LINES:
         lines = json_stream.line_rows(_line_reader(origin, feed, start, limits), objects)
-        return Opened(origin, shape, lines, original)
+        return OpenedLineup(origin, shape, lines, original)
     document = json_document.document_rows(origin, feed, objects, mapping.rows, limits)
-    return Opened(origin, shape, document, original)
+    return OpenedLineup(origin, shape, document, original)
 
 
 def _open_csv(
     origin: Origin,
     feed: Feed,
     is_row: Callable[[tuple[Any, ...]], bool],
-    mapping: Mapping,
+    mapping: LineupMapping,
     start: Position | None,
     limits: Limits,
-) -> Opened:
+) -> OpenedLineup:
     reader = _line_reader(origin, feed, start, limits)
     warnings: list[RowWarning] = []
     if start:
@@ -194,7 +194,7 @@ def _open_csv(
     else:
         header, warnings = read_header(reader, mapping)
     rows = iter(csv_rows.CsvRows(reader, header, is_row, limits))
-    return Opened(origin, csv_rows.SHAPE, _warned(rows, warnings), header.original, header)
+    return OpenedLineup(origin, csv_rows.SHAPE, _warned(rows, warnings), header.original, header)
 
 
 def _line_reader(origin: Origin, feed: Feed, start: Position | None, limits: Limits) -> LineReader:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from festival.lineup.fields.popularity import iso_date, popularity
-from festival.lineup.fields.text import RangeEnd, RangeStart, RuleError, name, shown
+from festival.lineup.fields.text import RangeEnd, RangeStart, RuleError, name, preview
 from festival.lineup.fields.times import Moment, moment, parts
 from festival.lineup.model import FIELDS, MINUTES_PER_DAY, Performance, Rejection, RowWarning
 
@@ -14,7 +14,7 @@ LONG_MINUTES = 12 * 60
 _REMEMBERED = 8_192
 
 
-class Settled(NamedTuple):
+class AcceptedRow(NamedTuple):
     """A performance, and what was changed or assumed to have it."""
 
     performance: Performance
@@ -41,7 +41,9 @@ class RowRules:
             _remembering(self.end),
         )
 
-    def settle(self, line: int, cells: Sequence[Any], original: Any = None) -> Settled | Rejection:
+    def settle(
+        self, line: int, cells: Sequence[Any], original: Any = None
+    ) -> AcceptedRow | Rejection:
         """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule."""
         kept: list[Any] = []
         try:
@@ -51,16 +53,16 @@ class RowRules:
             times = self.times(day, start, end)
         except RuleError as broken:
             at = min(len(kept), len(self._in_order) - 1)
-            return Rejection(line, FIELDS[at], shown(cells[at]), str(broken), original)
+            return Rejection(line, FIELDS[at], preview(cells[at]), str(broken), original)
         notes = list(self.assumed(times, start, end))
         score = None
         try:
             score = self.score(cells[-1])
         except RuleError as broken:
             notes.append((FIELDS[-1], str(broken)))
-        return Settled(
+        return AcceptedRow(
             Performance(performer, stage, times.day, times.start, times.end, score, line),
-            [RowWarning(line, f, shown(cells[FIELDS.index(f)]), reason) for f, reason in notes],
+            [RowWarning(line, f, preview(cells[FIELDS.index(f)]), reason) for f, reason in notes],
         )
 
     def name(self, cell: Any) -> str:

@@ -36,7 +36,7 @@ ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class NotebookRun:
     """Where the executed notebook and its HTML report are: paths, or `s3://` addresses."""
 
     executed: str
@@ -62,7 +62,7 @@ def run_notebook(
     out: str | None = None,
     *,
     progress: bool = True,
-) -> Run:
+) -> NotebookRun:
     """Run a notebook with parameters as a person gives them: pairs of name and text.
 
     `out` is the executed copy: a path, a folder (ending in `/`) or `s3://…`; by default
@@ -80,7 +80,7 @@ def run_notebook(
         raise FestivalError(
             f"{notebook.name} failed in {_failed_cell(finished)}: {failure} (see {executed})"
         )
-    return Run(executed, report)
+    return NotebookRun(executed, report)
 
 
 def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progress: bool) -> str:

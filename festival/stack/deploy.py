@@ -110,7 +110,7 @@ NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELET
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class DeployRequest:
     """What is to be deployed. What is not said keeps its value, or takes the template's default.
 
     `parameters` are the template's own, by name. `archive` is the kit's, for a backfill by schedule
@@ -124,7 +124,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ResourceChange:
     """What a change set would do to one resource, in CloudFormation's own words.
 
     `action` is Add, Modify, Remove and the like; `replacement` is True, False or Conditional, and
@@ -148,58 +148,60 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeployPlan:
     """A change set that waits for a yes. Without a change set there is nothing to do."""
 
     stack: str
     stack_id: str
     creates: bool
     change_set: str | None
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
 
 
-def deploy(session: Any, wishes: Wishes) -> StackOutputs:
+def deploy(session: Any, deploy_request: DeployRequest) -> StackOutputs:
     """Plan and execute in one go. `session` is a boto3 session.
 
     Raises FestivalError with the reason of the resource that failed.
     """
-    for _ in execute(session, plan(session, wishes)):
+    for _ in execute(session, plan(session, deploy_request)):
         pass
-    return read_outputs(session, wishes.stack)
+    return read_outputs(session, deploy_request.stack)
 
 
-def plan(session: Any, wishes: Wishes) -> Plan:
+def plan(session: Any, deploy_request: DeployRequest) -> DeployPlan:
     """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
 
     Raises FestivalError where the stack is busy or stuck, where a former try has to be removed
     first, and where a parameter is missing or unknown.
     """
     cloudformation = session.client("cloudformation")
-    body = read_template(wishes.template)
-    stack = _ready_for_a_plan(cloudformation, find_stack(cloudformation, wishes.stack))
+    body = read_template(deploy_request.template)
+    stack = _ready_for_a_plan(cloudformation, find_stack(cloudformation, deploy_request.stack))
     known = dict(stack.parameters) if stack else {}
-    given = dict(wishes.parameters)
+    given = dict(deploy_request.parameters)
     account = session.client("sts").get_caller_identity()["Account"]
     bucket = (
         given.get("DeploymentBucketName")
         or known.get("DeploymentBucketName")
         or default_bucket_name("festival-deployment", account, session.region_name)
     )
-    uploads = default_bucket_name(f"{wishes.stack}-uploads", account, session.region_name)
+    uploads = default_bucket_name(f"{deploy_request.stack}-uploads", account, session.region_name)
     ensure_bucket(session, bucket, account)
     with TemporaryDirectory() as folder:
         archive = build_zip(Path(folder) / "function.zip")
         key = upload_once(session, bucket, content_key(archive), archive)
     given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
-    if wishes.archive is not None:
-        kit = upload_once(session, bucket, content_key(wishes.archive, "kit/"), wishes.archive)
+    if deploy_request.archive is not None:
+        kit = upload_once(
+            session, bucket, content_key(deploy_request.archive, "kit/"), deploy_request.archive
+        )
         given |= {"KitArchiveKey": kit, "KitPython": PYTHON}
     declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
-    return _create_change_set(cloudformation, wishes.stack, stack is None, body, parameters)
+    return _create_change_set(cloudformation, deploy_request.stack, stack is None, body, parameters)
 
 
-def execute(session: Any, plan: Plan) -> Iterator[Step]:
+def execute(session: Any, plan: DeployPlan) -> Iterator[Step]:
     """Carry out a plan; each step as it happens.
 
     Raises FestivalError at the end where the stack did not come up, naming the first causes.
@@ -232,7 +234,7 @@ def watch(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
         yield from follow(cloudformation, stack.id, last_step(cloudformation, stack.id))
 
 
-def discard(session: Any, plan: Plan) -> None:
+def discard(session: Any, plan: DeployPlan) -> None:
     """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
     cloudformation = session.client("cloudformation")
     if plan.change_set is not None:
@@ -299,7 +301,7 @@ def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
 
 def _create_change_set(
     cloudformation: Any, name: str, creates: bool, body: str, parameters: list[dict[str, Any]]
-) -> Plan:
+) -> DeployPlan:
     if not creates:
         _forget_former_plans(cloudformation, name)
     try:
@@ -313,7 +315,7 @@ def _create_change_set(
         )
     except ClientError as error:
         if any(words in str(error) for words in NO_CHANGES):  # moto says so at once
-            return Plan(name, name, creates, None, ())
+            return DeployPlan(name, name, creates, None, ())
         raise FestivalError(f"CloudFormation refuses the change of {name}: {error}") from error
     change_set = answer["Id"]
     described = _wait_for_change_set(cloudformation, change_set)
@@ -321,7 +323,7 @@ def _create_change_set(
         reason = described.get("StatusReason", "")
         cloudformation.delete_change_set(ChangeSetName=change_set)
         if any(words in reason for words in NO_CHANGES):
-            return Plan(name, answer["StackId"], creates, None, ())
+            return DeployPlan(name, answer["StackId"], creates, None, ())
         raise FestivalError(f"CloudFormation refuses the change of {name}: {reason}")
     changes = tuple(
         _change(entry["ResourceChange"])
@@ -330,7 +332,7 @@ def _create_change_set(
         )
         for entry in page["Changes"]
     )
-    return Plan(name, answer["StackId"], creates, change_set, changes)
+    return DeployPlan(name, answer["StackId"], creates, change_set, changes)
 
 
 def _forget_former_plans(cloudformation: Any, name: str) -> None:
@@ -350,8 +352,8 @@ def _wait_for_change_set(cloudformation: Any, change_set: str) -> Mapping[str, A
         time.sleep(POLL_SECONDS)
 
 
-def _change(change: Mapping[str, Any]) -> Change:
-    return Change(
+def _change(change: Mapping[str, Any]) -> ResourceChange:
+    return ResourceChange(
         action=change["Action"],
         resource=change["LogicalResourceId"],
         type=change["ResourceType"],

@@ -33,7 +33,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StackStatus:
     """Everything that `festival status` shows."""
 
     stack: Stack
@@ -45,7 +45,7 @@ class Status:
     subscriptions: tuple[Subscription, ...]
 
 
-def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -> Status:
+def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -> StackStatus:
     """Ask AWS how the stack is, with at most `ingests` of the last ingests.
 
     Raises FestivalError where there is no such stack, or where it has not come up.
@@ -62,7 +62,7 @@ def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -
     outputs = StackOutputs.from_outputs(name, stack.outputs)
     sqs = session.client("sqs")
     ledger = Ledger(session.client("dynamodb"), outputs.ledger_table)
-    return Status(
+    return StackStatus(
         stack=stack,
         outputs=outputs,
         queue=queue_depth(sqs, outputs.queue_url),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.table.connection import Answer
+from festival.table.connection import Response
 from festival.table.faults import failure, is_throttle
 from festival.table.item import from_item
 
@@ -29,7 +29,7 @@ class Stored(NamedTuple):
         return bool(self.unprocessed)
 
 
-class Again(NamedTuple):
+class Unprocessed(NamedTuple):
     """Nothing is known to be stored; a later try may succeed."""
 
     reason: str
@@ -48,7 +48,7 @@ class Failed(NamedTuple):
     reason: str
 
 
-Verdict = Stored | Again | Refused | Failed
+Verdict = Stored | Unprocessed | Refused | Failed
 
 
 def last_of_each_key(rows: Sequence[Performance]) -> list[Performance]:
@@ -62,10 +62,10 @@ def body(table: str, rows: Sequence[Performance], encode: Callable[[Performance]
     return f'{{"RequestItems":{{{dumps(table)}:[{requests}]}}}}'.encode("ascii")
 
 
-def verdict(answer: Answer | FestivalError, table: str, rows: Sequence[Performance]) -> Verdict:
+def verdict(answer: Response | FestivalError, table: str, rows: Sequence[Performance]) -> Verdict:
     """What an answer, or the lack of one, means for the rows that were sent."""
     if isinstance(answer, RetryableError):
-        return Again(str(answer), throttled=False)
+        return Unprocessed(str(answer), throttled=False)
     if isinstance(answer, FestivalError):
         return Failed(str(answer))
     if answer.status == 200:
@@ -75,11 +75,11 @@ def verdict(answer: Answer | FestivalError, table: str, rows: Sequence[Performan
         return Refused(message)
     error = failure(table, answer.status, code, message)
     if isinstance(error, RetryableError):
-        return Again(str(error), throttled=is_throttle(answer.status, code))
+        return Unprocessed(str(error), throttled=is_throttle(answer.status, code))
     return Failed(str(error))
 
 
-def _stored(answer: Answer, rows: Sequence[Performance]) -> Verdict:
+def _stored(answer: Response, rows: Sequence[Performance]) -> Verdict:
     if _ALL_STORED in answer.body:
         return Stored([])
     try:
@@ -88,8 +88,8 @@ def _stored(answer: Answer, rows: Sequence[Performance]) -> Verdict:
             from_item(request["PutRequest"]["Item"])[:4] for items in tables for request in items
         }
     except (ValueError, LookupError, AttributeError, TypeError, FestivalError):
-        return Again("an answer that is not DynamoDB's", throttled=False)
+        return Unprocessed("an answer that is not DynamoDB's", throttled=False)
     unprocessed = [row for row in rows if row[:4] in left]
     if len(unprocessed) != len(left):
-        return Again("an answer about rows that were not sent", throttled=False)
+        return Unprocessed("an answer about rows that were not sent", throttled=False)
     return Stored(unprocessed)

@@ -122,7 +122,7 @@ def _left(until: float) -> float:
 _API = "DynamoDB_20120810"
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
 
     status: int
@@ -212,7 +212,7 @@ class Connection:
             read_timeout=config.read_timeout,
         )
 
-    def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Answer:
+    def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
         """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
 
         For operations that may be carried out twice: an unusual answer is asked for once more.
@@ -231,7 +231,7 @@ class Connection:
             raise kind(f"{operation} at {self._url}: {_short(error)}") from error
         if reply.checksum is not None and reply.checksum != str(crc32(reply.body)):
             raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
-        return Answer(reply.status, reply.body)
+        return Response(reply.status, reply.body)
 
     def close(self) -> None:
         """Close the connections that are open and not in use."""

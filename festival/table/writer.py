@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, Rejection
 from festival.table import batch
-from festival.table.connection import Answer, Connection
+from festival.table.connection import Connection, Response
 from festival.table.faults import pause
 from festival.table.item import put_request_encoder, rejection, too_large
 from festival.table.schema import MAX_BATCH_ITEMS
@@ -39,7 +39,7 @@ class Pace(NamedTuple):
         return self._replace(allowed=max(1.0, self.allowed / 2), cut_at=now)
 
 
-class Load(NamedTuple):
+class Batch(NamedTuple):
     """At most 25 rows to be sent together, and the lanes that are held until they are settled."""
 
     rows: list[Performance]
@@ -66,7 +66,7 @@ class Lanes:
             if len(lane) == MAX_BATCH_ITEMS and not self._held[number]:
                 self._full.append(number)
 
-    def take(self, *, partial: bool) -> Load | None:
+    def take(self, *, partial: bool) -> Batch | None:
         """A full batch of one lane; where `partial`, also what several lanes have left."""
         if self._full:
             return self._load([self._full.popleft()])
@@ -79,7 +79,7 @@ class Lanes:
                 room -= len(lane)
         return self._load(chosen) if chosen else None
 
-    def give_back(self, load: Load) -> None:
+    def give_back(self, load: Batch) -> None:
         """Open the lanes of a load again: its rows are stored, refused or given up."""
         for number in load.lanes:
             self._held[number] = False
@@ -95,14 +95,14 @@ class Lanes:
         self.waiting = 0
         return rows
 
-    def _load(self, numbers: list[int]) -> Load:
+    def _load(self, numbers: list[int]) -> Batch:
         rows: list[Performance] = []
         for number in numbers:
             lane = self._rows[number]
             self._held[number] = True
             rows += [lane.popleft() for _ in range(min(len(lane), MAX_BATCH_ITEMS))]
         self.waiting -= len(rows)
-        return Load(rows, numbers)
+        return Batch(rows, numbers)
 
 
 # DynamoDB answers in milliseconds; what has not come by then was lost on the way.
@@ -255,10 +255,10 @@ class BulkWriter:
             self._active += 1
             self._threads.submit(self._work, load)
 
-    def _next_load(self) -> Load | None:
+    def _next_load(self) -> Batch | None:
         return None if self._stopped else self._lanes.take(partial=self._flushing)
 
-    def _work(self, load: Load | None) -> None:
+    def _work(self, load: Batch | None) -> None:
         """Store load after load, until there is none or fewer threads are wanted."""
         try:
             while load is not None:
@@ -286,7 +286,7 @@ class BulkWriter:
                 case batch.Stored(unprocessed):
                     attempt = 1 if len(unprocessed) < len(rows) else attempt + 1
                     rows, trouble = unprocessed, "UnprocessedItems"
-                case batch.Again(reason):
+                case batch.Unprocessed(reason):
                     attempt, trouble = attempt + 1, reason
                 case batch.Refused(message):
                     return self._store_apart(rows, message)
@@ -321,7 +321,7 @@ class BulkWriter:
         sent = self._clock()
         if sent >= self.deadline:
             return batch.Failed("the time for writing ran out")
-        answer: Answer | FestivalError
+        answer: Response | FestivalError
         try:
             timeout = min(_LONGEST_REQUEST, self.deadline - sent)
             answer = self._connection.call("BatchWriteItem", body, timeout=timeout)
@@ -336,7 +336,7 @@ class BulkWriter:
         with self._changed:
             self._requests += 1
             self._retries += again
-            if isinstance(verdict, batch.Stored | batch.Again) and verdict.throttled:
+            if isinstance(verdict, batch.Stored | batch.Unprocessed) and verdict.throttled:
                 self._throttles += 1
                 self._pace = self._pace.after_throttle(sent, self._clock())
             elif isinstance(verdict, batch.Stored):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from festival.analysis.cost.workload import Stack
+from festival.analysis.cost.workload import StackProfile
 from festival.stack.template import parse_template
 
 TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
@@ -24,24 +24,24 @@ def test_every_metric_that_an_alarm_watches_is_on_the_bill(template):
     for alarm in of_type(template, "AWS::CloudWatch::Alarm"):
         metrics = alarm.get("Metrics", [{"MetricStat": alarm.get("MetricName")}])
         watched += sum("MetricStat" in metric for metric in metrics)
-    assert watched == Stack().alarms
+    assert watched == StackProfile().alarms
 
 
 def test_every_dashboard_is_on_the_bill(template):
-    assert len(of_type(template, "AWS::CloudWatch::Dashboard")) == Stack().dashboards
+    assert len(of_type(template, "AWS::CloudWatch::Dashboard")) == StackProfile().dashboards
 
 
 def test_the_functions_memory_and_log_retention_are_the_templates(template):
     parameters = template["Parameters"]
-    assert parameters["FunctionMemory"]["Default"] == Stack().memory_mb
-    assert parameters["LogRetentionDays"]["Default"] == Stack().log_days
-    assert (parameters["TopicKeyArn"]["Default"] != "") == Stack().topic_key
+    assert parameters["FunctionMemory"]["Default"] == StackProfile().memory_mb
+    assert parameters["LogRetentionDays"]["Default"] == StackProfile().log_days
+    assert (parameters["TopicKeyArn"]["Default"] != "") == StackProfile().topic_key
 
 
 def test_point_in_time_recovery_is_on_the_bill(template):
     for table in of_type(template, "AWS::DynamoDB::Table"):
         recovery = table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
-        assert recovery == Stack().point_in_time_recovery
+        assert recovery == StackProfile().point_in_time_recovery
 
 
 def test_old_versions_are_kept_as_long_as_the_bill_says(template):
@@ -55,4 +55,4 @@ def test_old_versions_are_kept_as_long_as_the_bill_says(template):
         for rule in rules
         if "NoncurrentVersionExpiration" in rule
     }
-    assert days == Stack().old_version_days
+    assert days == StackProfile().old_version_days

@@ -159,3 +159,14 @@ def test_the_zip_holds_what_the_handler_can_reach_and_nothing_else(tmp_path):
 def test_every_room_of_the_house_is_a_room_of_the_design():
     there = {room_of(path) for path in modules()} - {"__init__", "__main__"}
     assert there == set(ROOMS)
+
+
+def test_a_class_has_a_name_of_its_own():
+    """Two classes of one name are two ideas that a reader takes for one."""
+    names: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                place = path.relative_to(PACKAGE).as_posix()
+                names.setdefault(node.name.lstrip("_"), []).append(place)
+    assert {name: places for name, places in names.items() if len(places) > 1} == {}

@@ -11,7 +11,7 @@ import pytest
 
 from festival.cli import main as command
 from festival.lineup.columns import ALIASES
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.query.patterns import (
     AccessPattern,
     KeyQuery,
@@ -138,4 +138,4 @@ def test_the_readme_lists_every_alias(field):
 def test_the_readme_explains_every_option_of_a_mapping():
     table = README.split("| what it decides |")[1].split("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", table, re.M)))
-    assert set(named) == {each.name for each in fields(Mapping)}
+    assert set(named) == {each.name for each in fields(LineupMapping)}

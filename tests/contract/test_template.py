@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from festival.ingest.settings import Settings
+from festival.ingest.settings import FunctionSettings
 from festival.stack.stack import TEMPLATE, StackOutputs, read_template
 from festival.stack.template import parse_template
 from festival.table import schema
@@ -135,7 +135,7 @@ class Asked(dict[str, str]):
 
 def test_the_function_is_told_everything_that_it_reads_from_its_environment():
     asked = Asked()
-    Settings.from_environment(asked)
+    FunctionSettings.from_environment(asked)
     told = properties("IngestFunction")["Environment"]["Variables"]
     assert set(told) | {"AWS_LAMBDA_FUNCTION_NAME"} == set(asked)
 

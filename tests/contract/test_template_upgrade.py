@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from festival.embedded.aws import EMAIL, EmbeddedAws
-from festival.stack.deploy import HOLDS_DATA, Wishes, deploy, execute, plan
+from festival.stack.deploy import HOLDS_DATA, DeployRequest, deploy, execute, plan
 from festival.stack.stack import list_resources, read_template
 from festival.stack.template import parse_template
 
@@ -34,9 +34,9 @@ def test_a_stack_of_an_earlier_version_keeps_its_tables_buckets_and_queues(tmp_p
     with EmbeddedAws() as aws:
         session = aws.session()
         cloudformation = session.client("cloudformation")
-        deploy(session, Wishes(parameters={"EmailAddress": EMAIL}, template=earlier))
+        deploy(session, DeployRequest(parameters={"EmailAddress": EMAIL}, template=earlier))
         before = list_resources(cloudformation, "o240-festival")
-        planned = plan(session, Wishes())
+        planned = plan(session, DeployRequest())
         assert {change.resource for change in planned.changes} >= {"IngestDashboard"}
         assert list(execute(session, planned))[-1].status == "UPDATE_COMPLETE"
         after = list_resources(cloudformation, "o240-festival")

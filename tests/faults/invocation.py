@@ -22,9 +22,9 @@ from festival.ingest.clients import Clients
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
-from festival.ingest.resources import Budget, Means
+from festival.ingest.resources import Budget, Resources
 from festival.ingest.service import Ingestor
-from festival.ingest.settings import Settings
+from festival.ingest.settings import FunctionSettings
 from festival.lineup.decode import Limits
 from festival.table.connection import Connection
 from festival.table.writer import BulkWriter
@@ -133,7 +133,7 @@ class Conditions:
     `ledger_bytes` is kept in the reports bucket.
     """
 
-    settings: Settings
+    settings: FunctionSettings
     timeout: float
     batch_size: int
     tick: float
@@ -211,11 +211,11 @@ class Invocation:
         self._thread.join(REAL_SECONDS)
         assert not self._thread.is_alive(), f"invocation {self.number} hangs"
 
-    def means(self) -> Means:
+    def resources(self) -> Resources:
         """The function's own means, on this invocation's port and in the schedule's time."""
         settings, conditions, port = self._conditions.settings, self._conditions, self.port
         return replace(
-            handler.means_of(settings, port.clients),
+            handler.resources_of(settings, port.clients),
             ledger=Ledger(port.clients.dynamodb, settings.ledger_table, now=self._monotonic),
             mailer=Mailer(
                 port.clients.sns,
@@ -289,9 +289,9 @@ _mine = local()
 def functions_in_threads(conditions: Conditions) -> Iterator[None]:
     """The handler module serves whichever invocation runs in a thread; botocore never sleeps."""
 
-    def function() -> tuple[Settings, Ingestor, Any]:
+    def function() -> tuple[FunctionSettings, Ingestor, Any]:
         mine: Invocation = _mine.invocation
-        return mine._conditions.settings, Ingestor(mine.means()), mine.port.clients
+        return mine._conditions.settings, Ingestor(mine.resources()), mine.port.clients
 
     def budget(remaining: float) -> Budget:
         whole = Budget.of_invocation(remaining)

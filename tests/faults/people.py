@@ -11,7 +11,7 @@ from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
 from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.stack.dead_letters import dead_letters, redrive
 
 from .invocation import Invocation
@@ -21,7 +21,7 @@ UPLOADS = "upload-bucket"
 QUEUE, DEAD_QUEUE = "http://sqs/ingest", "http://sqs/dead"
 UPLOAD, DELETE, INGEST = "upload", "delete", "ingest"
 MAPPING = b'{"date_order": "day_first"}'  # which says nothing of dates that have no doubt
-MARK = "+" + Mapping.from_json(MAPPING).fingerprint()
+MARK = "+" + LineupMapping.from_json(MAPPING).fingerprint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ def event_body(named: Iterable[tuple[str, str]], sequencer: int, run: str) -> st
 
 def ingest_by_hand(key: str, invocation: Invocation) -> None:
     """`festival ingest s3://…`: no queue to go on by, no e-mail, a lease that is renewed."""
-    means = replace(invocation.means(), send_continuation=None, mailer=None)
+    resources = replace(invocation.resources(), send_continuation=None, mailer=None)
     with suppress(FestivalError):
-        ingest_object(Ingestor(means), FileEvent(UPLOADS, key), sleep=invocation.sleep)
+        ingest_object(Ingestor(resources), FileEvent(UPLOADS, key), sleep=invocation.sleep)
 
 
 def redrive_dead_letters(invocation: Invocation) -> None:
     """`festival dlq --redrive`."""
-    clients, ledger = invocation.port.clients, invocation.means().ledger
+    clients, ledger = invocation.port.clients, invocation.resources().ledger
     letters = dead_letters(clients.sqs, DEAD_QUEUE, ledger)
     list(redrive(clients.sqs, DEAD_QUEUE, QUEUE, ledger, letters))

@@ -130,7 +130,7 @@ def _unchunked(body: bytes, headers: dict[str, str]) -> bytes:
 
 def let_the_function_reconcile(patch: pytest.MonkeyPatch) -> None:
     """From now on the function of every schedule reconciles on upload, and no guard refuses."""
-    conditions, means = worlds._conditions, Invocation.means
+    conditions, resources = worlds._conditions, Invocation.resources
 
     def reconciling(random: Any, backend: Any) -> Any:
         made = conditions(random, backend)
@@ -138,12 +138,12 @@ def let_the_function_reconcile(patch: pytest.MonkeyPatch) -> None:
         return replace(made, settings=settings)
 
     def in_the_time_of_the_schedule(self: Invocation) -> Any:
-        made = means(self)
+        made = resources(self)
         reconciler: Reconciler = replace(made.on_upload.reconciler, ledger=made.ledger)
         return replace(made, on_upload=replace(made.on_upload, reconciler=reconciler))
 
     patch.setattr(worlds, "_conditions", reconciling)
-    patch.setattr(Invocation, "means", in_the_time_of_the_schedule)
+    patch.setattr(Invocation, "resources", in_the_time_of_the_schedule)
     patch.setattr(reconciler, "LOOKS_AT_ONCE", 1)  # a seed has to give the same run again
 
 

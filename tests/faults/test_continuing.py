@@ -5,12 +5,12 @@ import itertools
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import INGESTED, PAUSED, STALE, Means
+from festival.ingest.attempt import INGESTED, PAUSED, STALE
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Budget
+from festival.ingest.resources import Budget, Resources
 from festival.ingest.service import Ingestor
 from festival.lineup.decode import Limits
 from festival.table.item import to_item
@@ -65,7 +65,7 @@ class Work:
         self.sent, self.post, seconds = [], Post(), itertools.count()
         self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: 1_752_300_000.0)
         self.ingestor = Ingestor(
-            Means(
+            Resources(
                 s3=line.clients.s3,
                 ledger=self.ledger,
                 open_writer=lambda source, deadline: Writer(self.store, source),

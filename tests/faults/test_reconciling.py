@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Means
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.ledger import Ledger
@@ -16,7 +15,7 @@ from festival.ingest.reconcile.items import Items
 from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler
 from festival.ingest.reports_bucket import KeyLists, Reports, corrected_name
-from festival.ingest.resources import Budget
+from festival.ingest.resources import Budget, Resources
 from festival.ingest.service import Ingestor
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
@@ -106,7 +105,7 @@ class Town:
             self.ingest(name)
 
     def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None):
-        means = Means(
+        resources = Resources(
             s3=self.clients.s3,
             ledger=self.ledger,
             open_writer=lambda source, deadline: Writer(self, source),
@@ -116,7 +115,7 @@ class Town:
             monotonic=lambda: self.now,
         )
         budget = Budget.of_invocation(300)
-        return Ingestor(means).ingest(
+        return Ingestor(resources).ingest(
             FileEvent(UPLOADS, name, version), f"try {self.calls}", budget
         )
 

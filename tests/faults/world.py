@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Protocol
 
 from festival.ingest.events import files_of_message
-from festival.ingest.settings import Settings
+from festival.ingest.settings import FunctionSettings
 from festival.ingest.sidecar import SIDECAR
 from festival.lineup.decode import Limits
 
@@ -434,7 +434,7 @@ class World:
 
 
 def _conditions(random: Random, backend: Backend) -> Conditions:
-    settings = Settings(
+    settings = FunctionSettings(
         table=backend.table,
         ledger_table=backend.ledger,
         topic_arn=TOPIC,

@@ -55,7 +55,7 @@ def stack():
 def plan_now(clients, outputs, ingestor):
     files = list_files(clients.s3, Selection(outputs.upload_bucket))
     return make_plan(
-        outputs.upload_bucket, look_up(ingestor.means.ledger, outputs.upload_bucket, files)
+        outputs.upload_bucket, look_up(ingestor.resources.ledger, outputs.upload_bucket, files)
     )
 
 
@@ -66,13 +66,13 @@ def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
     first = subprocess.Popen(
         [sys.executable, "-c", KILLED], env=dict(os.environ), stdout=subprocess.DEVNULL
     )
-    while len(list(ingestor.means.ledger.recent())) < FILES // 3:
+    while len(list(ingestor.resources.ledger.recent())) < FILES // 3:
         assert first.poll() is None, "the first run ended before it could be killed"
         time.sleep(0.02)
     first.send_signal(signal.SIGKILL)
     first.wait()
 
-    begun = list(ingestor.means.ledger.recent())
+    begun = list(ingestor.resources.ledger.recent())
     plan = plan_now(clients, outputs, ingestor)
     done_before = len(plan.files) - len(plan.to_ingest)
     outcomes = run_backfill(plan, ingestor, "second", files_at_once=FILES_AT_ONCE)
@@ -92,7 +92,7 @@ def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
 def test_the_bad_files_are_told_and_the_others_are_in(stack):
     _, outputs = stack
     clients = Clients.of_environment()
-    records = ingestor_for(clients, outputs).means.ledger.recent()
+    records = ingestor_for(clients, outputs).resources.ledger.recent()
     failed = {record.file.rpartition("/")[2]: record.error for record in records if record.error}
     assert set(failed) == {"07.csv", "23.csv"}
     assert "empty" in failed["07.csv"]

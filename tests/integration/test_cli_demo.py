@@ -54,8 +54,9 @@ def test_the_demo_fails_where_the_template_names_another_handler(festival, monke
     wrong.write_text(text.replace("handler.lambda_handler", "handler.handle"), encoding="utf-8")
     monkeypatch.setattr(
         "festival.embedded.aws.deploy",
-        lambda session, wishes: deploy(
-            session, type(wishes)(wishes.stack, wishes.parameters, template=wrong)
+        lambda session, deploy_request: deploy(
+            session,
+            type(deploy_request)(deploy_request.stack, deploy_request.parameters, template=wrong),
         ),
     )
     status, _, err = festival("demo")
@@ -73,7 +74,7 @@ def test_an_answer_that_is_not_in_the_files_fails_the_demo(monkeypatch, sample):
     monkeypatch.setattr(
         work,
         "QUESTIONS",
-        [work.Question(by_performer("1914"), lambda one: one.performer == "1914")],
+        [work.DemoQuestion(by_performer("1914"), lambda one: one.performer == "1914")],
     )
     with pytest.raises(work.FestivalError, match="'1914': the table answers with 0 performances"):
         list(work.answers(Forgetful(), "lineup", [sample / "sample.csv"]))

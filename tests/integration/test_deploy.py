@@ -9,13 +9,13 @@ import pytest
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.errors import FestivalError
 from festival.stack.build import build_zip
-from festival.stack.deploy import Wishes, discard, execute, plan
+from festival.stack.deploy import DeployRequest, discard, execute, plan
 from festival.stack.stack import find_stack, read_outputs, read_template
 from festival.stack.status import CONFIRMED, read_status
 from festival.stack.teardown import plan_teardown, teardown
 
 LINEUP = b"Performer,Stage,Date,Start,End\nSigur R\xc3\xb3s,Sk\xc3\xb3gur,2025-07-12,23:30,1:00\n"
-WISHES = Wishes(parameters={"EmailAddress": EMAIL})
+WISHES = DeployRequest(parameters={"EmailAddress": EMAIL})
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_stack_lives_and_dies_and_lives_again(aws: EmbeddedAws):
     assert plan(session, WISHES).change_set is None, "deploying again finds nothing to change"
     assert read_outputs(session) == outputs
 
-    planned = plan(session, Wishes(parameters={"LogLevel": "DEBUG"}))
+    planned = plan(session, DeployRequest(parameters={"LogLevel": "DEBUG"}))
     assert not planned.creates
     assert [change.resource for change in planned.changes] == ["IngestFunction"]
     assert list(execute(session, planned))[-1].status == "UPDATE_COMPLETE"
@@ -68,7 +68,7 @@ def test_an_interrupted_or_refused_plan_is_no_obstacle(aws: EmbeddedAws):
     discard(session, plan(session, WISHES))
     assert stack_status(aws) is None
     aws.deploy()
-    changed = Wishes(parameters={"LogLevel": "DEBUG"})
+    changed = DeployRequest(parameters={"LogLevel": "DEBUG"})
     plan(session, changed)
     assert list(execute(session, plan(session, changed)))[-1].status == "UPDATE_COMPLETE"
 
@@ -143,4 +143,6 @@ def test_the_plain_aws_way_of_deploying_works_with_the_same_template(
     aws.drain()
     (email,) = aws.emails()
     assert email.subject.startswith("SUCCESS")
-    assert len(plan(session, Wishes()).changes) > 0, "and the kit's own way goes on from there"
+    assert len(plan(session, DeployRequest()).changes) > 0, (
+        "and the kit's own way goes on from there"
+    )

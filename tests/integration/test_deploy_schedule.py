@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from festival.embedded.aws import EMAIL, EmbeddedAws
-from festival.stack.deploy import Wishes, deploy, plan
+from festival.stack.deploy import DeployRequest, deploy, plan
 from festival.stack.kit_archive import build_archive, pip_commands
 from festival.stack.stack import StackOutputs, find_stack, read_template
 from festival.stack.template import parse_template
@@ -34,7 +34,7 @@ class Night:
         archive = build_archive(folder / "kit.zip", folder / "wheels")
         self.session = aws.session()
         self.outputs: StackOutputs = deploy(
-            self.session, Wishes(parameters=SCHEDULE, archive=archive)
+            self.session, DeployRequest(parameters=SCHEDULE, archive=archive)
         )
         self.workspace = folder / "workspace"
         self.stack = find_stack(self.session.client("cloudformation"), self.outputs.stack)
@@ -137,7 +137,7 @@ def test_the_wheels_are_for_the_python_that_the_build_asks_for(night: Night, tmp
 
 
 def test_what_is_scheduled_stays_scheduled_with_the_next_deployment(night: Night):
-    planned = plan(night.session, Wishes(parameters={"LogLevel": "DEBUG"}))
+    planned = plan(night.session, DeployRequest(parameters={"LogLevel": "DEBUG"}))
     assert [change.resource for change in planned.changes] == ["IngestFunction"]
 
 

@@ -134,7 +134,7 @@ class Season:
         self.aws.drain(0)
 
     def backfill(self) -> None:
-        everything = {"dry_run": "false", "force": "true"}
+        everything = {"dry_run": "false", "again": "true"}
         self.notebook("notebook backfill, direct", "backfill", engine="direct", **everything)
         poller = self.aws.poller()
         poller.start(lambda error: None)

@@ -60,19 +60,19 @@ class Festival:
         )
         if isinstance(engine, QueueEngine):
             return QueueEngine(
-                engine.queues, engine.means, engine.workers, lambda _: self.aws.drain(0.0)
+                engine.queues, engine.resources, engine.workers, lambda _: self.aws.drain(0.0)
             )
         return engine
 
     def backfill(self, name):
         """Empty the table, bring every file in again by an engine; the outcomes by file."""
-        bucket, ledger = self.outputs.upload_bucket, self.ingestor.means.ledger
+        bucket, ledger = self.outputs.upload_bucket, self.ingestor.resources.ledger
         self.empty_table()
         known = look_up(ledger, bucket, list_files(self.clients.s3, Selection(bucket)))
-        plan = make_plan(bucket, known, force=True)
+        plan = make_plan(bucket, known, again=True)
         run = f"by {name}"
         outcomes = run_backfill(
-            plan, self.ingestor, run, engine=self.engine(name, plan), force=True
+            plan, self.ingestor, run, engine=self.engine(name, plan), again=True
         )
         tell(Mailer(self.clients.sns, self.outputs.topic_arn), plan, outcomes, run)
         return {one.file.rpartition("/")[2]: one for one in outcomes}
@@ -103,7 +103,7 @@ def by_engine(festival):
     for name in ("direct", "queue"):
         before = len(festival.aws.emails())
         outcomes = festival.backfill(name)
-        records = list(festival.ingestor.means.ledger.recent())
+        records = list(festival.ingestor.resources.ledger.recent())
         found[name] = outcomes, festival.items(), festival.aws.emails()[before:], records
     return found
 

@@ -19,7 +19,7 @@ from festival.analysis.cost.forecast import (
     simulate,
 )
 from festival.lineup.model import Performance
-from festival.table.connection import Answer
+from festival.table.connection import Response
 from festival.table.item import from_item
 from festival.table.writer import BulkWriter
 
@@ -47,9 +47,9 @@ class Throttling:
             left = [one for one in requests if not self._store(one["PutRequest"]["Item"])]
             self.refused += len(left)
         if len(left) == len(requests):
-            return Answer(400, THROTTLED)
+            return Response(400, THROTTLED)
         unprocessed = {table: left} if left else {}
-        return Answer(200, json.dumps({"UnprocessedItems": unprocessed}).encode())
+        return Response(200, json.dumps({"UnprocessedItems": unprocessed}).encode())
 
     def _store(self, item):
         performance, now = from_item(item), time.monotonic()

@@ -19,7 +19,7 @@ from festival.ingest.reconcile.compare import CANCELLED, MOVED
 from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import Reports, corrected_name
-from festival.ingest.resources import Budget, Means, writer_opener
+from festival.ingest.resources import Budget, Resources, writer_opener
 from festival.ingest.service import Ingestor
 from festival.kit import ingest_object, new_owner
 
@@ -66,26 +66,26 @@ class Kit:
         answer = self.clients.s3.put_object(Bucket=self.bucket, Key=key, Body=text.encode())
         return answer["VersionId"]
 
-    def ingest(self, *rows, name="lineup.csv", **means):
+    def ingest(self, *rows, name="lineup.csv", **resources):
         """Upload the rows, and ingest them from this process."""
         version = self.put(*rows, name=name)
-        return self.go_on(name=name, version=version, **means)
+        return self.go_on(name=name, version=version, **resources)
 
-    def go_on(self, *, name="lineup.csv", version="", **means):
+    def go_on(self, *, name="lineup.csv", version="", **resources):
         event = self.event(name, version)
-        return ingest_object(self.ingestor(**means), event, sleep=lambda _: None)
+        return ingest_object(self.ingestor(**resources), event, sleep=lambda _: None)
 
     def event(self, name, version=""):
         return FileEvent(self.bucket, f"{self.day}/{name}", version)
 
-    def ingestor(self, **means):
+    def ingestor(self, **resources):
         made = {
             "s3": self.clients.s3,
             "ledger": self.ledger,
             "open_writer": writer_opener(self.clients.dynamodb, self.outputs.table),
             "reports": Reports(self.clients.s3, self.outputs.reports_bucket),
         }
-        return Ingestor(Means(**{**made, **means}))
+        return Ingestor(Resources(**{**made, **resources}))
 
     def reconcile(self, name="lineup.csv"):
         return self.reconciler.reconcile(self.file(name), new_owner())

@@ -1,7 +1,7 @@
 """What the stack costs in a month: the bill line by line, each amount times its price.
 
-Amounts follow the services' own rules; what had to be assumed is a field of `Workload` or `Stack`
-with a default that says so. A month has 30 days, a GB 2^30 bytes.
+Amounts follow the rules of the services; what had to be assumed is a field of `Workload` or
+`StackProfile` with a default that says so. A month has 30 days, a GB 2^30 bytes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from festival.analysis.cost.ingest_time import Spread
 from festival.analysis.cost.prices import Price, PriceList
-from festival.analysis.cost.workload import RowProfile, Stack, Workload
+from festival.analysis.cost.workload import RowProfile, StackProfile, Workload
 
 DAYS = 30
 HOURS = 24 * DAYS
@@ -30,7 +30,7 @@ LOG_BYTES_PER_INVOCATION = 2500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BillLine:
     """One line of the bill: so much of something, at its price; `how` is the arithmetic."""
 
     component: str
@@ -46,16 +46,16 @@ def bill(
     profile: RowProfile,
     prices: PriceList,
     *,
-    stack: Stack | None = None,
+    stack: StackProfile | None = None,
     month: int = 1,
     free_tier: bool = False,
-) -> tuple[Line, ...]:
+) -> tuple[BillLine, ...]:
     """The bill of the `month`-th month (1 is the first), line by line.
 
     Stored data grows every day, so that storage is billed at the month's mean. With `free_tier`,
     the allowances that an account keeps for ever are taken off, as if this were its only stack.
     """
-    stack = stack or Stack()
+    stack = stack or StackProfile()
     lines = [
         *_writes(workload, profile, prices),
         *_reads(workload, prices),
@@ -70,8 +70,8 @@ def bill(
 
 
 def idle_bill(
-    prices: PriceList, *, stack: Stack | None = None, free_tier: bool = False
-) -> tuple[Line, ...]:
+    prices: PriceList, *, stack: StackProfile | None = None, free_tier: bool = False
+) -> tuple[BillLine, ...]:
     """What the stack costs in a month in which nobody uploads or asks anything."""
     nothing = Workload(rows_per_day=0, files_per_day=0, reads_per_day=0)
     empty = RowProfile(0, 0, {}, 0, 0, 0, Spread())
@@ -79,12 +79,12 @@ def idle_bill(
     return tuple(line for line in lines if line.amount)
 
 
-def total(lines: Iterable[Line]) -> float:
+def total(lines: Iterable[BillLine]) -> float:
     """Dollars of all lines together."""
     return sum(line.dollars for line in lines)
 
 
-def sentence(lines: Iterable[Line], idle: Iterable[Line], month: int) -> str:
+def sentence(lines: Iterable[BillLine], idle: Iterable[BillLine], month: int) -> str:
     """The bill in one sentence."""
     whole, standing = total(lines), total(idle)
     return (
@@ -99,9 +99,9 @@ def bills(
     profile: RowProfile,
     prices: PriceList,
     *,
-    stack: Stack | None = None,
+    stack: StackProfile | None = None,
     month: int = 1,
-) -> dict[int, tuple[Line, ...]]:
+) -> dict[int, tuple[BillLine, ...]]:
     """The bill of the same workload at each of several numbers of rows a day."""
     return {
         rows: bill(replace(workload, rows_per_day=rows), profile, prices, stack=stack, month=month)
@@ -109,12 +109,12 @@ def bills(
     }
 
 
-def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[Line]:
+def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[BillLine]:
     new = workload.rows_per_day * DAYS
     again = new * workload.repeated
     price = prices["dynamodb_write"]
     lines = [
-        Line(
+        BillLine(
             "DynamoDB writes",
             "table",
             (new + again) * profile.table_units,
@@ -123,26 +123,26 @@ def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[
         )
     ]
     lines += [
-        Line("DynamoDB writes", name, new * units, price, f"{new:,.0f} rows × {units:.2f} WRU")
+        BillLine("DynamoDB writes", name, new * units, price, f"{new:,.0f} rows × {units:.2f} WRU")
         for name, units in profile.index_units.items()
     ]
     files = _files_a_month(workload)
     how = f"{files:,.0f} ingests × {LEDGER_WRITE_UNITS} WRU"
-    return [*lines, Line("DynamoDB writes", "ledger", files * LEDGER_WRITE_UNITS, price, how)]
+    return [*lines, BillLine("DynamoDB writes", "ledger", files * LEDGER_WRITE_UNITS, price, how)]
 
 
-def _reads(workload: Workload, prices: PriceList) -> list[Line]:
+def _reads(workload: Workload, prices: PriceList) -> list[BillLine]:
     asked, files = workload.reads_per_day * DAYS, _files_a_month(workload)
     price = prices["dynamodb_read"]
     return [
-        Line(
+        BillLine(
             "DynamoDB reads",
             "questions",
             asked * workload.read_units,
             price,
             f"{asked:,.0f} questions × {workload.read_units:g} RRU",
         ),
-        Line(
+        BillLine(
             "DynamoDB reads",
             "ledger",
             files * LEDGER_READ_UNITS,
@@ -153,19 +153,19 @@ def _reads(workload: Workload, prices: PriceList) -> list[Line]:
 
 
 def _storage(
-    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack, month: int
-) -> list[Line]:
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile, month: int
+) -> list[BillLine]:
     rows = workload.rows_per_day * _days_so_far(month)
     entries = workload.files_per_day * min(_days_so_far(month), LEDGER_DAYS)
     lines = [
-        Line(
+        BillLine(
             "DynamoDB storage",
             "table and indexes",
             rows * profile.stored / GB,
             prices["dynamodb_storage"],
             f"{rows:,.0f} rows × {profile.stored:,.0f} B, 100 B of it for each entry",
         ),
-        Line(
+        BillLine(
             "DynamoDB storage",
             "ledger",
             entries * LEDGER_ENTRY_BYTES / GB,
@@ -177,50 +177,52 @@ def _storage(
         kept = (rows * profile.in_table + entries * LEDGER_ENTRY_BYTES / 2) / GB
         how = f"{rows:,.0f} rows × {profile.in_table:,.0f} B and the ledger, without indexes"
         lines.append(
-            Line("DynamoDB storage", "point-in-time recovery", kept, prices["dynamodb_pitr"], how)
+            BillLine(
+                "DynamoDB storage", "point-in-time recovery", kept, prices["dynamodb_pitr"], how
+            )
         )
     return lines
 
 
 def _function(
-    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack
-) -> list[Line]:
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile
+) -> list[BillLine]:
     files = _files_a_month(workload)
     took = stack.ingest_time(workload.rows_per_file, profile.spread)
     seconds = files * took.seconds
     how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
     return [
-        Line("Lambda", "requests", files, prices["lambda_requests"], f"{files:,.0f} files"),
-        Line(
+        BillLine("Lambda", "requests", files, prices["lambda_requests"], f"{files:,.0f} files"),
+        BillLine(
             "Lambda", "duration", seconds * stack.memory_mb / 1024, prices["lambda_duration"], how
         ),
     ]
 
 
-def _queue(workload: Workload, prices: PriceList) -> list[Line]:
+def _queue(workload: Workload, prices: PriceList) -> list[BillLine]:
     files = _files_a_month(workload)
     polling = f"{POLLERS} pollers × {DAYS} days / {POLL_SECONDS} s"
     price = prices["sqs_requests"]
     return [
-        Line("SQS", "polling", IDLE_RECEIVES, price, polling),
-        Line("SQS", "messages", 3 * files, price, f"{files:,.0f} files, send, receive, delete"),
+        BillLine("SQS", "polling", IDLE_RECEIVES, price, polling),
+        BillLine("SQS", "messages", 3 * files, price, f"{files:,.0f} files, send, receive, delete"),
     ]
 
 
 def _files(
-    workload: Workload, profile: RowProfile, prices: PriceList, stack: Stack, month: int
-) -> list[Line]:
+    workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile, month: int
+) -> list[BillLine]:
     files = _files_a_month(workload)
     a_day = workload.rows_per_day * profile.in_file / GB
     kept = a_day * _days_so_far(month)
     old = a_day * workload.repeated * min(_days_so_far(month), stack.old_version_days)
     row = f"{profile.in_file:.0f} B a row"
     return [
-        Line("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
-        Line("S3", "key lists", files, prices["s3_put"], f"{files:,.0f} files, one list each"),
-        Line("S3", "reads", 2 * files, prices["s3_get"], f"{files:,.0f} files, HEAD and GET"),
-        Line("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
-        Line(
+        BillLine("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
+        BillLine("S3", "key lists", files, prices["s3_put"], f"{files:,.0f} files, one list each"),
+        BillLine("S3", "reads", 2 * files, prices["s3_get"], f"{files:,.0f} files, HEAD and GET"),
+        BillLine("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
+        BillLine(
             "S3",
             "old versions",
             old,
@@ -230,54 +232,56 @@ def _files(
     ]
 
 
-def _emails(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]:
+def _emails(workload: Workload, prices: PriceList, stack: StackProfile) -> list[BillLine]:
     files = _files_a_month(workload)
     lines = [
-        Line("SNS", "publishes", files, prices["sns_publish"], f"{files:,.0f} files"),
-        Line("SNS", "e-mails", files, prices["sns_email"], f"{files:,.0f} files, one reader"),
+        BillLine("SNS", "publishes", files, prices["sns_publish"], f"{files:,.0f} files"),
+        BillLine("SNS", "e-mails", files, prices["sns_email"], f"{files:,.0f} files, one reader"),
     ]
     if stack.topic_key:
         lines += [
-            Line("SNS", "topic's key", 1, prices["kms_keys"], "one key"),
-            Line("SNS", "topic's key, use", files, prices["kms_requests"], f"{files:,.0f} e-mails"),
+            BillLine("SNS", "topic's key", 1, prices["kms_keys"], "one key"),
+            BillLine(
+                "SNS", "topic's key, use", files, prices["kms_requests"], f"{files:,.0f} e-mails"
+            ),
         ]
     return lines
 
 
-def _watching(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]:
+def _watching(workload: Workload, prices: PriceList, stack: StackProfile) -> list[BillLine]:
     files = _files_a_month(workload)
     logged = files * LOG_BYTES_PER_INVOCATION / GB
     hours = min(24.0, workload.files_per_day) * DAYS
     return [
-        Line(
+        BillLine(
             "CloudWatch",
             "logs, ingestion",
             logged,
             prices["logs_ingest"],
             f"{files:,.0f} invocations × {LOG_BYTES_PER_INVOCATION:,} B",
         ),
-        Line(
+        BillLine(
             "CloudWatch",
             "logs, storage",
             logged * stack.log_days / DAYS,
             prices["logs_storage"],
             f"kept {stack.log_days} days",
         ),
-        Line(
+        BillLine(
             "CloudWatch",
             "custom metrics",
             stack.metrics * hours / HOURS,
             prices["metrics"],
             f"{stack.metrics} metrics, billed in the {hours:,.0f} hours that report",
         ),
-        Line(
+        BillLine(
             "CloudWatch",
             "alarms",
             stack.alarms,
             prices["alarms"],
             f"{stack.alarms} metrics that alarms watch",
         ),
-        Line(
+        BillLine(
             "CloudWatch",
             "dashboard",
             stack.dashboards,
@@ -287,7 +291,7 @@ def _watching(workload: Workload, prices: PriceList, stack: Stack) -> list[Line]
     ]
 
 
-def _priced(lines: Sequence[Line], free_tier: bool) -> tuple[Line, ...]:
+def _priced(lines: Sequence[BillLine], free_tier: bool) -> tuple[BillLine, ...]:
     """The lines with their dollars; an allowance is shared by the lines it is for."""
     used: dict[str, float] = {}
     for line in lines:

@@ -7,18 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from festival.analysis.cost.bill import DAYS, Line
+from festival.analysis.cost.bill import DAYS, BillLine
 from festival.analysis.cost.forecast import PartitionRun
 from festival.analysis.cost.ingest_time import COLD_START_SECONDS, Spread
 from festival.analysis.cost.original import ORIGINAL
-from festival.analysis.cost.workload import Stack
+from festival.analysis.cost.workload import StackProfile
 from festival.analysis.drawing import COLOURS, DASHES, FILL, INK, QUIET, picture, spread_out
 
 LAMBDA_TIMEOUT = 300
 _LEAST_DOLLARS = 1e-4
 
 
-def cost_by_component(bills: Mapping[int, Sequence[Line]], *, month: int) -> Figure:
+def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) -> Figure:
     """Dollars a month by component against rows a day, both by powers of ten.
 
     `bills` has the bill of the `month`-th month for each number of rows a day. The original
@@ -54,7 +54,7 @@ def cost_by_component(bills: Mapping[int, Sequence[Line]], *, month: int) -> Fig
     return figure
 
 
-def time_to_ingest(rows: Sequence[int], *, stack: Stack, spread: Spread) -> Figure:
+def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, spread: Spread) -> Figure:
     """Seconds of one ingest against the rows of the file, by what they are spent on.
 
     One line for each of processor, requests and hottest partition; the time-out across.
@@ -98,7 +98,7 @@ def partition_runs(runs: Mapping[str, PartitionRun]) -> Figure:
     return figure
 
 
-def _of(lines: Sequence[Line], component: str) -> float:
+def _of(lines: Sequence[BillLine], component: str) -> float:
     return sum(line.dollars for line in lines if line.component == component)
 
 

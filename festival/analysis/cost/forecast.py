@@ -37,7 +37,7 @@ Write = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class PartitionLoad:
     """All WRU that one partition key of the table or an index takes, and the time they need."""
 
     where: str
@@ -55,7 +55,7 @@ class PartitionRun:
 
     rows: int
     seconds: float
-    loads: tuple[Load, ...]
+    loads: tuple[PartitionLoad, ...]
 
     @property
     def rows_per_second(self) -> float:
@@ -94,7 +94,7 @@ def simulate(
     position = slices = 0
     last = 0.0
     while waiting or position < len(rows):
-        budget = _Budget(partitions << (slices // (SLICES * DOUBLING_SECONDS)))
+        budget = _PartitionUnits(partitions << (slices // (SLICES * DOUBLING_SECONDS)))
         tried = len(waiting)
         waiting = [row for row in waiting if not budget.take(row)]
         written = tried - len(waiting)
@@ -118,7 +118,7 @@ def repeated(performances: Sequence[Performance], rows: int) -> list[Performance
     ]
 
 
-class _Budget:
+class _PartitionUnits:
     """The units that every partition has left in one slice of time."""
 
     def __init__(self, partitions: int) -> None:
@@ -146,9 +146,11 @@ class _Budget:
         return crc32(key.encode("utf-8", "surrogatepass")) * self._partitions >> 32
 
 
-def _loads(rows: Iterable[Sequence[Write]], most: int = 10) -> tuple[Load, ...]:
+def _loads(rows: Iterable[Sequence[Write]], most: int = 10) -> tuple[PartitionLoad, ...]:
     totals: Counter[tuple[str, str]] = Counter()
     for row in rows:
         for where, key, units in row:
             totals[where, key] += units
-    return tuple(Load(where, key, units) for (where, key), units in totals.most_common(most))
+    return tuple(
+        PartitionLoad(where, key, units) for (where, key), units in totals.most_common(most)
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from festival.analysis.cost.bill import DAYS, IDLE_RECEIVES, bill, idle_bill, total
 from festival.analysis.cost.prices import PriceList
-from festival.analysis.cost.workload import RowProfile, Stack, Workload
+from festival.analysis.cost.workload import RowProfile, StackProfile, Workload
 
 # Rows a day, and the dollars a day the README gives for them, from and to.
 ORIGINAL = ((1_000, 0.0, 0.05), (10_000, 0.05, 0.15), (100_000, 0.20, 0.60))
@@ -43,7 +43,7 @@ class Difference:
 
 
 def compare(
-    profile: RowProfile, prices: PriceList, *, stack: Stack | None = None
+    profile: RowProfile, prices: PriceList, *, stack: StackProfile | None = None
 ) -> Iterator[Compared]:
     """The README's three workloads, one file a day, in the first month."""
     standing = total(idle_bill(prices, stack=stack)) / DAYS
@@ -54,15 +54,19 @@ def compare(
 
 
 def differences(
-    profile: RowProfile, prices: PriceList, *, rows: int = 100_000, stack: Stack | None = None
+    profile: RowProfile,
+    prices: PriceList,
+    *,
+    rows: int = 100_000,
+    stack: StackProfile | None = None,
 ) -> Iterator[Difference]:
     """Why this model's day with so many rows differs from the README's, largest reason first."""
-    found = _differences(profile, prices, rows, stack or Stack())
+    found = _differences(profile, prices, rows, stack or StackProfile())
     yield from sorted(found, key=lambda difference: -abs(difference.dollars_a_day))
 
 
 def _differences(
-    profile: RowProfile, prices: PriceList, rows: int, stack: Stack
+    profile: RowProfile, prices: PriceList, rows: int, stack: StackProfile
 ) -> Iterator[Difference]:
     million = rows / 1_000_000
     price = prices["dynamodb_write"].dollars
@@ -106,11 +110,11 @@ def _differences(
     )
 
 
-def _watching(prices: PriceList, stack: Stack) -> float:
+def _watching(prices: PriceList, stack: StackProfile) -> float:
     lines = idle_bill(prices, stack=stack)
     return sum(line.dollars for line in lines if line.component == "CloudWatch") / DAYS
 
 
-def _stored(profile: RowProfile, prices: PriceList, rows: int, stack: Stack) -> float:
+def _stored(profile: RowProfile, prices: PriceList, rows: int, stack: StackProfile) -> float:
     lines = bill(Workload(rows_per_day=rows, reads_per_day=0), profile, prices, stack=stack)
     return sum(line.dollars for line in lines if line.component == "DynamoDB storage") / DAYS

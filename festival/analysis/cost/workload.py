@@ -79,7 +79,7 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class StackProfile:
     """What stands in the template whether anyone uploads or not.
 
     `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.

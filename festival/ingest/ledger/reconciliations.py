@@ -32,7 +32,7 @@ class Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRemoval:
     """The removing of one version as recorded: how far, when it ended ('': not yet), its note."""
 
     removal: Removal
@@ -52,14 +52,14 @@ class Reconciliations:
         item = self._table.get(file, HEAD)
         return Head(item.get("CurrentVersion", ""), item.get("ReconciledVersion", ""))
 
-    def find(self, file: str, version: str) -> Recorded:
+    def find(self, file: str, version: str) -> RecordedRemoval:
         """How far a version has come; nothing done where it was never begun."""
         item = self._table.get(file, VERSION_PREFIX + version)
         saved = item.get("Removal")
         if not saved:
-            return Recorded(Removal())
+            return RecordedRemoval(Removal())
         removal = Removal(**{**saved, "done_to": tuple(saved["done_to"])})
-        return Recorded(removal, item.get("ReconciledAt", ""), item.get("ReconcileNote", ""))
+        return RecordedRemoval(removal, item.get("ReconciledAt", ""), item.get("ReconcileNote", ""))
 
     def save(self, lease: Lease, version: str, removal: Removal) -> None:
         """How far the removing is. Raises LeaseLostError."""

@@ -120,7 +120,7 @@ def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
     return value
 
 
-def shown(value: Any) -> str:
+def preview(value: Any) -> str:
     """A value for a message: on one line, printable, at most 200 characters."""
     if isinstance(value, RangeStart | RangeEnd):
         value = value.cell

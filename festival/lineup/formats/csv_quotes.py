@@ -32,7 +32,7 @@ _UNDECIDED = Record([], 1, Flaw.UNDECIDED)
 
 
 @dataclass(frozen=True, slots=True)
-class Untangler:
+class QuoteResolver:
     """Decides what a line with quotes is that is no plain row.
 
     `width` is the header's number of cells; `is_row` says of some cells whether they are a

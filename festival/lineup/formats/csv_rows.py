@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
-from festival.lineup.fields.text import clean, shown
-from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, Untangler
+from festival.lineup.fields.text import clean, preview
+from festival.lineup.formats.csv_quotes import Cells, Flaw, QuoteResolver, Record
 from festival.lineup.formats.header import Header, unguard
 from festival.lineup.model import Position, Rejection, Rows, RowWarning
 
@@ -29,7 +29,7 @@ class CsvRows:
         self._header = header
         self._width = len(header.names)
         self._pick = header.picker()
-        self._untangler = Untangler(
+        self._untangler = QuoteResolver(
             header.delimiter, self._width, lambda cells: is_row(self._pick(cells)), limits
         )
 
@@ -37,7 +37,7 @@ class CsvRows:
         beyond = 0
         while (lines := self._reader.next(beyond)) is not None:
             if isinstance(lines, LongLine):
-                refused = Rejection(lines.number, "", shown(lines.head), lines.reason, lines.head)
+                refused = Rejection(lines.number, "", preview(lines.head), lines.reason, lines.head)
                 yield Rows((), (), (), self._position(), [refused])
                 continue
             block = self._plain(lines) or self._singly(lines)
@@ -57,14 +57,14 @@ class CsvRows:
         place = self._reader.position(SHAPE)
         return replace(place, delimiter=self._header.delimiter, header=self._header.names)
 
-    def _plain(self, lines: Lines) -> "_Block | None":
+    def _plain(self, lines: Lines) -> "_PendingRows | None":
         """All the lines at once, where every line is one row."""
         if lines.refused or lines.assumed:
             return None
         rows = self._divided(lines)
         if rows is None:
             return None
-        block = _Block(range(lines.first, lines.first + len(rows)), rows, len(rows))
+        block = _PendingRows(range(lines.first, lines.first + len(rows)), rows, len(rows))
         width = self._width
         if set(map(len, rows)) != {width}:
             for index in [at for at, cells in enumerate(rows) if len(cells) != width]:
@@ -83,10 +83,10 @@ class CsvRows:
         # Fewer rows than lines: one of them goes over several lines, and may not be what it seems.
         return rows if len(rows) == len(lines.text) else None
 
-    def _singly(self, lines: Lines) -> "_Block":
+    def _singly(self, lines: Lines) -> "_PendingRows":
         numbers: list[int] = []
         rows: list[Cells] = []
-        block = _Block(numbers, rows, 0)
+        block = _PendingRows(numbers, rows, 0)
         refused = sorted(lines.refused)
         index = 0
         while index < len(lines.text):
@@ -124,7 +124,7 @@ class CsvRows:
             final = lines.final or stop < len(lines.text)
             return self._untangler.untangle(lines.text, index, stop, final=final)
 
-    def _fitted(self, block: "_Block", cells: Cells, line: int, text: str) -> Cells:
+    def _fitted(self, block: "_PendingRows", cells: Cells, line: int, text: str) -> Cells:
         """The cells as wide as the header: missing ones are blank, more than that are refused."""
         missing = self._width - len(cells)
         if missing < 0 and clean("".join(cells)):
@@ -137,7 +137,7 @@ class CsvRows:
         return cells + [""] * missing if missing >= 0 else [""] * self._width
 
 
-class _Block:
+class _PendingRows:
     """Rows in the making: their lines, their cells, how many physical lines they take."""
 
     def __init__(self, lines: Sequence[int], rows: list[Cells], height: int) -> None:
@@ -148,10 +148,10 @@ class _Block:
         self._warnings: list[RowWarning] = []
 
     def refuse(self, line: int, text: str, reason: str) -> None:
-        self._rejections.append(Rejection(line, "", shown(text), reason, text))
+        self._rejections.append(Rejection(line, "", preview(text), reason, text))
 
     def warn(self, line: int, text: str, reason: str) -> None:
-        self._warnings.append(RowWarning(line, "", shown(text), reason))
+        self._warnings.append(RowWarning(line, "", preview(text), reason))
 
     def unguard(self) -> None:
         """Take away the apostrophes that the kit put before what a spreadsheet would run."""

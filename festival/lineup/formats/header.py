@@ -8,9 +8,9 @@ from typing import Any
 from festival.errors import LineupError
 from festival.lineup.columns import REQUIRED, Columns, match
 from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
-from festival.lineup.fields.text import clean, shown
+from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
-from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import RowWarning
 
 ADDED_COLUMNS = ("rejected_from", "line", "reason")
@@ -102,7 +102,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
     header, height = best_header(lines.text, index, mapping)
     warnings = [
-        RowWarning(lines.first + at, "", shown(lines.text[at]), AS_CP1252)
+        RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252)
         for at in range(index, index + height)
         if at in lines.assumed
     ]
@@ -116,7 +116,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
 def ignored(names: Sequence[str]) -> RowWarning:
     """The warning, once a file, that it has columns nobody asked for."""
     return RowWarning(
-        0, "", shown(", ".join(map(clean, names))), "columns that are no field; ignored"
+        0, "", preview(", ".join(map(clean, names))), "columns that are no field; ignored"
     )
 
 
@@ -163,12 +163,12 @@ def misfit(line: str, header: Header) -> str:
     if len(missing) == len(REQUIRED):
         if "\0" in line:
             return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
-        return f"the first line is no header: '{shown(line)}'; {EXPECTED}"
+        return f"the first line is no header: '{preview(line)}'; {EXPECTED}"
     if unclear:
         return unclear[0]
     if not missing:
         return ""
-    names = shown(", ".join(map(clean, header.names)))
+    names = preview(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
         f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"

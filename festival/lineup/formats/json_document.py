@@ -6,7 +6,7 @@ from typing import Any
 
 from festival.errors import LineupError
 from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origin, last_resort
-from festival.lineup.fields.text import clean, shown
+from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows
 from festival.lineup.formats.json_text import TooDeepError, whole_value
 from festival.lineup.model import Rows
@@ -87,7 +87,7 @@ def _below(value: Any, path: Sequence[str], at: int, above: dict[str, Any]) -> I
     elif at == len(path):
         yield {**above, **value} if isinstance(value, dict) else value
     elif not isinstance(value, dict):
-        raise LineupError(_lost(path, at, f"meets {shown(value)}"))
+        raise LineupError(_lost(path, at, f"meets {preview(value)}"))
     elif path[at] == ANY or path[at].startswith("<"):
         for key, item in value.items():
             named = {} if path[at] == ANY else {path[at]: key}
@@ -116,8 +116,8 @@ def _lost(path: Sequence[str], at: int, what: str) -> str:
 def _described(document: Any) -> str:
     if isinstance(document, dict):
         return f"one JSON object with the keys {_keys(document)}"
-    return f"JSON, but {shown(document)}"
+    return f"JSON, but {preview(document)}"
 
 
 def _keys(value: dict[str, Any]) -> str:
-    return f"'{shown(', '.join(map(clean, value)))}'"
+    return f"'{preview(', '.join(map(clean, value)))}'"

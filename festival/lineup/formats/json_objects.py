@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from festival.lineup.columns import Columns, match
-from festival.lineup.fields.text import plain, shown
+from festival.lineup.fields.text import plain, preview
 from festival.lineup.formats.header import ignored
 from festival.lineup.formats.json_text import Repeated
-from festival.lineup.mapping import Mapping as LineupMapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import FIELDS, Position, Rejection, Rows, RowWarning
 
 EXPECTED_OBJECT = 'is no object; expected one such as {"Performer": "Abba", …}'
@@ -64,10 +64,10 @@ class ObjectRows:
         self._cells.append(cells)
 
     def refuse(self, line: int, value: Any, reason: str) -> None:
-        self._rejections.append(Rejection(line, "", shown(value), reason, original(value)))
+        self._rejections.append(Rejection(line, "", preview(value), reason, original(value)))
 
     def warn(self, line: int, value: Any, reason: str) -> None:
-        self._warnings.append(RowWarning(line, "", shown(value), reason))
+        self._warnings.append(RowWarning(line, "", preview(value), reason))
 
     def give(self, end: Position | None) -> Rows:
         """What has been gathered; the next block begins empty."""
@@ -102,8 +102,8 @@ class ObjectRows:
     def _warn_repeated(self, line: int, value: Repeated, layout: _Layout) -> None:
         for field_name, key in zip(FIELDS, layout.keys, strict=True):
             if key in value.keys_twice:
-                reason = f"is the last of several '{shown(key)}' in one object"
-                self._warnings.append(RowWarning(line, field_name, shown(value[key]), reason))
+                reason = f"is the last of several '{preview(key)}' in one object"
+                self._warnings.append(RowWarning(line, field_name, preview(value[key]), reason))
 
 
 def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
@@ -121,4 +121,4 @@ def _at_path(value: Any, steps: Sequence[str]) -> Any:
 def original(value: Any) -> Any:
     """A refused element as it can be written down again."""
     kept = plain(value)
-    return kept if isinstance(kept, Mapping | str) else shown(value)
+    return kept if isinstance(kept, Mapping | str) else preview(value)

@@ -19,7 +19,7 @@ from festival.lineup.decode import (
     last_resort,
     too_long,
 )
-from festival.lineup.fields.text import shown
+from festival.lineup.fields.text import preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows
 from festival.lineup.formats.json_text import (
     WHITE_SPACE,
@@ -231,7 +231,7 @@ class ArrayRows:
         byte = self._origin.base + self._taken + len(before)
         found = "where the file ends"
         if at < len(self._text):
-            found = f"at '{shown(self._text[at])}': {why}"
+            found = f"at '{preview(self._text[at])}': {why}"
         return LineupError(
             f"the JSON array breaks at byte {byte:,}, in or behind element {self._index}, {found}"
         )

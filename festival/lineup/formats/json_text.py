@@ -38,9 +38,9 @@ def value_at(text: str, begin: int) -> tuple[Any, int]:
 
 def whole_value(text: str) -> Any:
     """The one JSON value of a text. Raises json.JSONDecodeError, and TooDeepError."""
-    begin = _behind_space(text, 0)
+    begin = _after_space(text, 0)
     value, end = value_at(text, begin)
-    if _behind_space(text, end) != len(text):
+    if _after_space(text, end) != len(text):
         raise json.JSONDecodeError("Extra data", text, end)
     return value
 
@@ -88,7 +88,7 @@ class Extent:
         return -1
 
 
-def _behind_space(text: str, at: int) -> int:
+def _after_space(text: str, at: int) -> int:
     found = WHITE_SPACE.match(text, at)
     return found.end() if found else at
 

@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from festival.lineup.fields.text import RuleError, fold
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 
 _MONTHS = (
     "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",
@@ -111,7 +111,7 @@ _WEEK = 7
 _TWO_MONTHS = 62
 
 
-class Written(NamedTuple):
+class WrittenDate(NamedTuple):
     """One way to read a date: its form, and the parts it names. Monday is weekday 0."""
 
     form: str
@@ -122,21 +122,21 @@ class Written(NamedTuple):
     numbers: tuple[int, int] | None = None
 
 
-def written(text: str) -> tuple[Written, ...]:
+def written(text: str) -> tuple[WrittenDate, ...]:
     """Every way to read a text as a date; none where it is no date in a form known here."""
     if found := _ISO.fullmatch(text):
-        return (Written(ISO, int(found[1]), int(found[2]), int(found[3])),)
+        return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
     if found := _YEAR_FIRST.fullmatch(text):
         year, divided, month, day = found.groups()
         if divided or len(text) == len("20250201"):
-            return (Written(YEAR_FIRST, int(year), int(month), int(day)),)
+            return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
     if found := _NUMBERS.fullmatch(text):
         first, _, second, year = found.groups()
-        return (Written(NUMBERS, _century(year), numbers=(int(first), int(second))),)
+        return (WrittenDate(NUMBERS, _century(year), numbers=(int(first), int(second))),)
     return _in_words(text)
 
 
-def day_of(text: str, mapping: Mapping) -> str:
+def day_of(text: str, mapping: LineupMapping) -> str:
     """The `YYYY-MM-DD` that a text is by the mapping. Raises RuleError where it is not clear."""
     if (label := fold(text)) in (days := dict(mapping.dates)):
         return days[label]
@@ -158,7 +158,7 @@ def day_of(text: str, mapping: Mapping) -> str:
     return days_found.pop().isoformat()
 
 
-def _day(reading: Written, mapping: Mapping) -> date:
+def _day(reading: WrittenDate, mapping: LineupMapping) -> date:
     first = date.fromisoformat(mapping.first_date) if mapping.first_date else None
     if reading.form in (WEEKDAY, WEEKDAY_AND_DAY):
         return _from_weekday(reading, first)
@@ -185,7 +185,7 @@ def _in_year(year: int, month: int, day: int, first: date | None) -> date:
         raise RuleError("is no day of the calendar; expected one") from None
 
 
-def _from_weekday(reading: Written, first: date | None) -> date:
+def _from_weekday(reading: WrittenDate, first: date | None) -> date:
     if first is None:
         raise RuleError("has no date; expected the mapping's first_date or dates to tell")
     if reading.day is None:
@@ -198,7 +198,7 @@ def _from_weekday(reading: Written, first: date | None) -> date:
     return found
 
 
-def _in_words(text: str) -> tuple[Written, ...]:
+def _in_words(text: str) -> tuple[WrittenDate, ...]:
     tokens = _TOKEN.findall(text)
     if len(text) > _LONGEST_CHARACTERS or len(tokens) > _LONGEST_WORDS:
         return ()
@@ -230,16 +230,16 @@ def _meanings(word: str) -> Iterator[tuple[str, int] | None]:
 
 def _from_words(
     meanings: list[tuple[str, int]], year: int | None, day: int | None
-) -> Written | None:
+) -> WrittenDate | None:
     named = dict(meanings)
     if len(named) < len(meanings):
         return None
     month, weekday = named.get("month"), named.get("weekday")
     if month and day:
-        return Written(MONTH_NAME, year, month, day, weekday)
+        return WrittenDate(MONTH_NAME, year, month, day, weekday)
     if month or year or weekday is None:
         return None
-    return Written(WEEKDAY_AND_DAY if day else WEEKDAY, day=day, weekday=weekday)
+    return WrittenDate(WEEKDAY_AND_DAY if day else WEEKDAY, day=day, weekday=weekday)
 
 
 def _century(year: str | None) -> int | None:

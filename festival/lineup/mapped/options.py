@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from festival.errors import LineupError
 from festival.lineup.fields.popularity import iso_date
-from festival.lineup.fields.text import RuleError, clean, fold, shown
+from festival.lineup.fields.text import RuleError, clean, fold, preview
 from festival.lineup.fields.times import moment
 from festival.lineup.model import FIELDS, TIME
 
@@ -31,7 +31,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
         try:
             plain[name] = check(value)
         except _WrongError as expected:
-            found = shown(value)
+            found = preview(value)
             raise LineupError(f"the mapping's {name} is {found}; expected {expected}") from None
     for contradiction in _CONTRADICTIONS:
         if said := contradiction(plain):
@@ -42,7 +42,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(name: str) -> str:
     near = get_close_matches(name, _CHECKS, 1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_CHECKS)}"
-    return f"the mapping has an option '{shown(name)}', which there is not; {hint}"
+    return f"the mapping has an option '{preview(name)}', which there is not; {hint}"
 
 
 def _columns(value: Any) -> tuple[tuple[str, str | None], ...]:
@@ -164,7 +164,7 @@ def _one_column_twice(plain: Mapping[str, Any]) -> str:
     for field, name in plain.get("columns", ()):
         other = by_name.setdefault(fold(name), field) if name else field
         if other != field and {other, field} != {"Date", "Start"}:
-            return f"the column '{shown(name)}' is {other} and {field}"
+            return f"the column '{preview(name)}' is {other} and {field}"
     return ""
 
 

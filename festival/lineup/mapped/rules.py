@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from festival.lineup.fields.popularity import popularity, rank
-from festival.lineup.fields.text import RangeEnd, RangeStart, RuleError, fold, name, shown, text_of
+from festival.lineup.fields.text import (
+    RangeEnd,
+    RangeStart,
+    RuleError,
+    fold,
+    name,
+    preview,
+    text_of,
+)
 from festival.lineup.fields.times import LAST_MINUTE, Moment, moment, parts
 from festival.lineup.mapped.dates import day_of
 from festival.lineup.mapped.instants import EPOCH, epoch, in_zone, local
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY
 from festival.lineup.rules import RowRules, Times, end_minutes, later
 
@@ -16,7 +24,7 @@ from festival.lineup.rules import RowRules, Times, end_minutes, later
 class MappedRules(RowRules):
     """The rules with a mapping's dates, festival day, time zone, missing ends and popularities."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: LineupMapping) -> None:
         super().__init__()
         self._mapping = mapping
         self._placeholders = frozenset(map(fold, mapping.placeholders))
@@ -59,7 +67,7 @@ class MappedRules(RowRules):
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, from a rank where it is one."""
-        if self._none and not isinstance(cell, list | dict) and fold(shown(cell)) in self._none:
+        if self._none and not isinstance(cell, list | dict) and fold(preview(cell)) in self._none:
             return None
         return rank(cell) if self._mapping.popularity_is == "rank" else popularity(cell)
 

@@ -12,7 +12,7 @@ from festival.analysis.cost.bill import bill
 from festival.analysis.cost.forecast import simulate
 from festival.analysis.cost.ingest_time import Spread
 from festival.analysis.cost.prices import price_list
-from festival.analysis.cost.workload import Stack, Workload, row_profile
+from festival.analysis.cost.workload import StackProfile, Workload, row_profile
 from festival.analysis.drawing import drawable, spread_out
 from festival.analysis.frames import performances_frame
 from festival.lineup.model import Performance
@@ -133,7 +133,9 @@ def test_cost_by_component_is_on_two_logarithmic_axes():
 
 
 def test_time_to_ingest_names_the_hottest_partition():
-    figure = cost_charts.time_to_ingest([100, 10_000, 1_000_000], stack=Stack(), spread=Spread())
+    figure = cost_charts.time_to_ingest(
+        [100, 10_000, 1_000_000], stack=StackProfile(), spread=Spread()
+    )
     assert "hottest partition: PopularityIndex" in texts(figure)
 
 

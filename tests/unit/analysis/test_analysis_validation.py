@@ -11,7 +11,7 @@ from openpyxl import Workbook
 from festival.analysis import frames, validation
 from festival.analysis.validation import check_lineups
 from festival.errors import FestivalError
-from festival.inspection.sources import Lineup
+from festival.inspection.sources import LineupSource
 
 HEAD = b"Performer,Stage,Date,Start,End,Popularity\n"
 BJORK = b"Bj\xc3\xb6rk,Main Stage,2025-07-12,21:30,23:00,97\n"
@@ -19,7 +19,7 @@ BAD = b"Mitski,Tent,soon,20:00,21:00,80\n"
 
 
 def checked_file(name, content):
-    return validation.check_lineup(Lineup(name, lambda: [content]))
+    return validation.check_lineup(LineupSource(name, lambda: [content]))
 
 
 class Shelf:

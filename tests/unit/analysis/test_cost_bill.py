@@ -6,7 +6,7 @@ from festival.analysis.cost.bill import IDLE_RECEIVES, bill, idle_bill, total
 from festival.analysis.cost.ingest_time import Spread, ingest_time, spread
 from festival.analysis.cost.original import compare, differences
 from festival.analysis.cost.prices import price_list
-from festival.analysis.cost.workload import Stack, Workload, read_units_of, row_profile
+from festival.analysis.cost.workload import StackProfile, Workload, read_units_of, row_profile
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
 from festival.table.item import item_size, to_item
@@ -51,14 +51,14 @@ def test_files_uploaded_again_unchanged_cost_the_tables_writes_and_old_versions(
 
 
 def test_an_idle_stack_pays_for_polling_alarms_and_the_dashboard():
-    lines = idle_bill(VIRGINIA, stack=Stack(alarms=6))
+    lines = idle_bill(VIRGINIA, stack=StackProfile(alarms=6))
     assert IDLE_RECEIVES == 648_000
     assert {one.item for one in lines} == {"polling", "alarms", "dashboard"}
     assert total(lines) == pytest.approx(0.648 * 0.40 + 6 * 0.10 + 3.00)
 
 
 def test_an_idle_stack_is_free_within_the_accounts_allowances():
-    assert total(idle_bill(VIRGINIA, stack=Stack(alarms=6), free_tier=True)) == 0
+    assert total(idle_bill(VIRGINIA, stack=StackProfile(alarms=6), free_tier=True)) == 0
 
 
 def test_an_allowance_is_shared_by_the_lines_it_is_for():
@@ -78,7 +78,9 @@ def test_storage_grows_with_the_months():
 def test_point_in_time_recovery_is_billed_for_the_table_without_its_indexes():
     lines = bill(Workload(1000), PROFILE, VIRGINIA)
     assert line(lines, "point-in-time recovery").amount < line(lines, "table and indexes").amount
-    without = bill(Workload(1000), PROFILE, VIRGINIA, stack=Stack(point_in_time_recovery=False))
+    without = bill(
+        Workload(1000), PROFILE, VIRGINIA, stack=StackProfile(point_in_time_recovery=False)
+    )
     assert not [one for one in without if one.item == "point-in-time recovery"]
 
 
@@ -90,7 +92,7 @@ def test_metrics_are_billed_only_in_the_hours_that_report():
 
 
 def test_a_key_of_its_own_for_the_topic_is_on_the_bill():
-    lines = bill(Workload(1000), PROFILE, VIRGINIA, stack=Stack(topic_key=True))
+    lines = bill(Workload(1000), PROFILE, VIRGINIA, stack=StackProfile(topic_key=True))
     assert line(lines, "topic's key").dollars == 1.0
 
 

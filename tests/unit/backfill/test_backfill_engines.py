@@ -6,7 +6,7 @@ import pytest
 
 from festival.backfill.direct import DirectEngine
 from festival.backfill.engines import choose_engine, pick_engine
-from festival.backfill.plan import Plan
+from festival.backfill.plan import BackfillPlan
 from festival.errors import FestivalError
 
 
@@ -44,7 +44,7 @@ OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table")
 
 
 def pick(wanted, bucket="uploads", **more):
-    plan = Plan(bucket, (), None, 0.0)
+    plan = BackfillPlan(bucket, (), None, 0.0)
     return pick_engine(wanted, plan, None, None, OUTPUTS, **more)
 
 

@@ -22,7 +22,7 @@ from festival.ingest.ledger.records import (
     VersionRecord,
 )
 from festival.ingest.report import Counts
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 
 def event(key="sziget.csv"):
@@ -207,7 +207,7 @@ def test_what_is_written_and_not_yet_told_is_waited_for():
 
 def test_a_file_with_a_mapping_is_looked_for_under_its_mark():
     text = b'{"columns": {"Performer": "Act"}}'
-    mark = Mapping.from_json(text).fingerprint()
+    mark = LineupMapping.from_json(text).fingerprint()
     festival = Festival(work=lambda _: festival.ledger.set("uploads/a.csv", version=f"v1+{mark}"))
     festival.s3.mappings = {"a.csv.mapping.json": text}
     festival.ledger.set("uploads/a.csv")  # read without the mapping, before it came

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from festival.backfill.plan import (
-    Listed,
+    ListedFile,
     Selection,
     list_files,
     look_up,
@@ -18,7 +18,7 @@ from festival.backfill.plan import (
     plan_sentence,
 )
 from festival.backfill.run import (
-    Outcome,
+    FileOutcome,
     new_run_id,
     outcome_rows,
     require_no_stop,
@@ -29,8 +29,8 @@ from festival.backfill.run import (
 from festival.errors import FestivalError
 from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import DONE, INGESTED, Result
-from festival.lineup.mapping import Mapping
+from festival.ingest.resources import DONE, INGESTED, TryResult
+from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
 SATURDAY = datetime(2025, 7, 12, 12, tzinfo=UTC)
@@ -64,7 +64,7 @@ def entry(key, modified=FRIDAY, version="v1", latest=True, size=600):
 
 
 def listed(key, size=600):
-    return Listed(key, "v1", size, FRIDAY)
+    return ListedFile(key, "v1", size, FRIDAY)
 
 
 def record(status, **more):
@@ -102,7 +102,7 @@ class Ledger:
 
 
 def test_what_was_read_with_another_mapping_is_not_done():
-    mapping = Mapping.from_dict({"date_order": "day_first"})
+    mapping = LineupMapping.from_dict({"date_order": "day_first"})
     files = [listed("a.csv")]
     ledger = Ledger("uploads/a.csv", "v1")
     assert look_up(ledger, "uploads", files)[0][1] is not None
@@ -114,7 +114,7 @@ def test_what_was_read_with_another_mapping_is_not_done():
 def test_the_mapping_beside_a_file_is_part_of_its_version():
     text = b'{"date_order": "day_first"}'
     shelf = SimpleNamespace(get_object=lambda **_: {"Body": BytesIO(text)})
-    mark = Mapping.from_json(text).fingerprint()
+    mark = LineupMapping.from_json(text).fingerprint()
     files = [replace(listed("a.csv"), has_sidecar=True)]
     ledger = Ledger("uploads/a.csv", f"v1+{mark}")
     assert look_up(ledger, "uploads", files, s3=shelf)[0][1] is not None
@@ -176,7 +176,7 @@ def test_what_the_ledger_shows_as_done_is_skipped_and_force_takes_it_again():
         "failed before",
         "unfinished",
     ]
-    forced = make_plan("uploads", files, force=True)
+    forced = make_plan("uploads", files, again=True)
     assert len(forced.to_ingest) == 5
     assert forced.failed_before == ()
 
@@ -204,7 +204,7 @@ class Fleet:
         self.behaviour = behaviour
         self.worked_on = []
         self.noted = []
-        self.means = SimpleNamespace(ledger=self)
+        self.resources = SimpleNamespace(ledger=self)
 
     def note_failed_try(self, file, version, message, reason):
         self.noted.append((file, message, reason))
@@ -215,10 +215,10 @@ class Fleet:
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is DONE:
-            return Result(DONE, event.file, event.version)
+            return TryResult(DONE, event.file, event.version)
         error = "" if outcome.written else "the file is empty"
         report = IngestReport(event.file, outcome, [], [], [], error)
-        return Result(INGESTED, event.file, event.version, report)
+        return TryResult(INGESTED, event.file, event.version, report)
 
 
 def plan_of(*names):
@@ -258,7 +258,7 @@ def test_stop_begins_no_further_file_and_fails_the_run():
 
 def test_force_ingests_finished_files_again():
     fleet = Fleet()
-    run_backfill(plan_of("a"), fleet, "run-1", force=True)
+    run_backfill(plan_of("a"), fleet, "run-1", again=True)
     assert fleet.worked_on == [("a.csv", "v1", "run-1", True)]
 
 
@@ -279,8 +279,8 @@ def test_one_summary_tells_of_the_whole_run():
         ],
     )
     outcomes = [
-        Outcome("a.csv", "partial", Counts(read=10, rejected=2)),
-        Outcome("b.csv", "failure", Counts(), "the file is empty"),
+        FileOutcome("a.csv", "partial", Counts(read=10, rejected=2)),
+        FileOutcome("b.csv", "failure", Counts(), "the file is empty"),
     ]
     subject, body = summary(plan, outcomes, "run-1")
     assert subject == "FAILURE: backfill of 2 files - 8 rows written, 1 failed"
@@ -293,7 +293,7 @@ def test_one_summary_tells_of_the_whole_run():
 
 
 def test_a_summary_lists_twenty_files_and_counts_the_rest():
-    outcomes = [Outcome(f"{number}.csv", "failure", Counts(), "empty") for number in range(25)]
+    outcomes = [FileOutcome(f"{number}.csv", "failure", Counts(), "empty") for number in range(25)]
     _, body = summary(plan_of("a"), outcomes, "run-1")
     assert "19.csv" in body
     assert "20.csv" not in body
@@ -305,13 +305,13 @@ def test_a_run_that_did_something_sends_one_email_and_one_that_did_not_sends_non
     mailer = SimpleNamespace(publish=lambda subject, body: sent.append(subject))
     assert "no e-mail" in tell(mailer, plan_of("a"), [], "run-1")
     assert sent == []
-    said = tell(mailer, plan_of("a"), [Outcome("a.csv", "success", Counts(read=1))], "run-1")
+    said = tell(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
     assert sent == ["SUCCESS: backfill of 1 files - 1 rows written"]
     assert sent[0] in said
 
 
 def test_the_outcomes_are_rows_of_a_table():
-    (row,) = outcome_rows([Outcome("a.csv", "success", Counts(read=3), seconds=1.234)])
+    (row,) = outcome_rows([FileOutcome("a.csv", "success", Counts(read=3), seconds=1.234)])
     assert row == {
         "file": "a.csv",
         "status": "success",

@@ -8,7 +8,7 @@ from openpyxl import Workbook, load_workbook
 from festival.cli import main as command
 from festival.cli.mapping import mapping_of
 from festival.errors import LineupError
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 ROSKILDE = "act;scene;day;from;to\nFever Ray;Arena;04/07/2025;23:30;00:45\n"
 
@@ -62,7 +62,7 @@ def test_an_option_goes_before_the_mappings_own(festival, roskilde, tmp_path):
     said = tmp_path / "mapping.json"
     said.write_text('{"date_order": "month_first", "columns": {"Performer": "act"}}')
     given = {"date_order": "day_first", "columns": (("Stage", "scene"),)}
-    assert mapping_of(str(roskilde), str(said), given) == Mapping.from_dict(
+    assert mapping_of(str(roskilde), str(said), given) == LineupMapping.from_dict(
         {"date_order": "day_first", "columns": {"Performer": "act", "Stage": "scene"}}
     )
 

@@ -10,9 +10,9 @@ import pytest
 from festival.errors import RetryableError
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
-from festival.ingest.messages import Desk, Message
+from festival.ingest.messages import Message, MessageHandler
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import INGESTED, Result
+from festival.ingest.resources import INGESTED, TryResult
 
 
 def remaining():
@@ -40,7 +40,7 @@ class Ingestor:
         self.budgets = []
         self.lease = None
         self.goes_on = False
-        self.means = SimpleNamespace(ledger=Ledger())
+        self.resources = SimpleNamespace(ledger=Ledger())
 
     def ingest(self, event, owner, budget):
         self.tried.append(event.key)
@@ -49,10 +49,10 @@ class Ingestor:
         if isinstance(outcome, Exception):
             raise outcome
         report = IngestReport(event.file, Counts(read=3, rejected=1), [], [], [])
-        return Result(INGESTED, event.file, "v1", report, retries=2, throttles=1, milliseconds=9)
+        return TryResult(INGESTED, event.file, "v1", report, retries=2, throttles=1, milliseconds=9)
 
     def note_failed_try(self, event, message, reason):
-        self.means.ledger.note_failed_try(event.file, event.version, message, reason)
+        self.resources.ledger.note_failed_try(event.file, event.version, message, reason)
 
     def give_up(self, event, owner, budget, error):
         if self.lease:
@@ -90,29 +90,29 @@ def out():
     return io.StringIO()
 
 
-def desk(ingestor, out):
-    return Desk(ingestor, Sqs(), "queue", 5, "processFestivalData", Log(out=out))
+def message_handler(ingestor, out):
+    return MessageHandler(ingestor, Sqs(), "queue", 5, "processFestivalData", Log(out=out))
 
 
 def test_a_message_is_done_with_when_every_file_of_it_is(out):
     ingestor = Ingestor()
-    assert desk(ingestor, out).work_on(s3_message("a.csv", "b.csv"), "me", remaining)
+    assert message_handler(ingestor, out).work_on(s3_message("a.csv", "b.csv"), "me", remaining)
     assert ingestor.tried == ["a.csv", "b.csv"]
 
 
 def test_one_file_that_fails_brings_the_message_back_after_the_others_were_tried(out):
     ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     assert not here.work_on(s3_message("a.csv", "b.csv"), "me", remaining)
     assert ingestor.tried == ["a.csv", "b.csv"]
-    assert ingestor.means.ledger.noted == [("upload/a.csv", "v1", "m-1 receive 1", "throttled")]
+    assert ingestor.resources.ledger.noted == [("upload/a.csv", "v1", "m-1 receive 1", "throttled")]
     assert ingestor.given_up == []
     assert 10 <= here.sqs.hidden[0] <= 20
 
 
 def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
     ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     assert not here.work_on(s3_message("a.csv", receives=5), "me", remaining)
     assert ingestor.given_up == [("a.csv", "throttled")]
     assert here.sqs.hidden == []
@@ -120,15 +120,15 @@ def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
 
 def test_a_message_that_meets_a_live_lease_is_hidden_until_it_lapses(out):
     ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     assert not here.work_on(s3_message("a.csv"), "me", remaining)
     assert 121 <= here.sqs.hidden[0] <= 125
-    assert ingestor.means.ledger.noted == []
+    assert ingestor.resources.ledger.noted == []
 
 
 def test_at_its_last_receive_a_waiting_message_is_sent_anew_unaltered(out):
     ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     message = s3_message("a.csv", receives=5)
     assert here.work_on(message, "me", remaining)
     ((body, delay),) = here.sqs.sent
@@ -139,20 +139,22 @@ def test_at_its_last_receive_a_waiting_message_is_sent_anew_unaltered(out):
 def test_each_file_of_a_message_gets_the_time_that_those_before_it_have_left(out):
     left = iter([300.0, 100.0])
     ingestor = Ingestor()
-    assert desk(ingestor, out).work_on(s3_message("a.csv", "b.csv"), "me", lambda: next(left))
+    assert message_handler(ingestor, out).work_on(
+        s3_message("a.csv", "b.csv"), "me", lambda: next(left)
+    )
     assert [budget.work for budget in ingestor.budgets] == [280.0, 80.0]
 
 
 def test_a_message_for_which_no_time_is_left_goes_to_another_invocation(out):
     ingestor = Ingestor()
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     assert not here.work_on(s3_message("a.csv"), "me", lambda: 3.9)
-    assert (ingestor.tried, here.sqs.hidden, ingestor.means.ledger.noted) == ([], [0], [])
+    assert (ingestor.tried, here.sqs.hidden, ingestor.resources.ledger.noted) == ([], [0], [])
 
 
 def test_behind_large_files_a_message_is_never_dead_lettered_untried(out):
     ingestor = Ingestor()
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     message = s3_message("a.csv", receives=5)
     assert here.work_on(message, "me", lambda: 3.9)
     assert here.sqs.sent == [(message.body, 0)]
@@ -161,13 +163,13 @@ def test_behind_large_files_a_message_is_never_dead_lettered_untried(out):
 def test_a_message_that_has_nothing_to_give_up_is_done_with(out):
     ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
     ingestor.goes_on = True
-    assert desk(ingestor, out).work_on(s3_message("a.csv", receives=5), "me", remaining)
+    assert message_handler(ingestor, out).work_on(s3_message("a.csv", receives=5), "me", remaining)
 
 
 def test_what_cannot_be_given_up_for_a_live_lease_is_sent_anew_and_not_lost_silently(out):
     ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
     ingestor.lease = LeaseHeldError("upload/a.csv", "an own earlier try", 1120.0)
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     message = s3_message("a.csv", receives=5)
     assert here.work_on(message, "me", remaining)
     assert [body for body, _ in here.sqs.sent] == [message.body]
@@ -175,9 +177,9 @@ def test_what_cannot_be_given_up_for_a_live_lease_is_sent_anew_and_not_lost_sile
 
 def test_a_message_nobody_understands_goes_its_way_to_the_dead_letter_queue(out):
     ingestor = Ingestor()
-    here = desk(ingestor, out)
+    here = message_handler(ingestor, out)
     assert not here.work_on(Message("m-9", "hello", "handle", 1), "me", remaining)
-    ((file, _, name, reason),) = ingestor.means.ledger.noted
+    ((file, _, name, reason),) = ingestor.resources.ledger.noted
     assert (file, name) == ("message/m-9", "m-9 receive 1")
     assert "neither an S3 event nor a continuation" in reason
     assert here.sqs.hidden == [0]
@@ -185,13 +187,13 @@ def test_a_message_nobody_understands_goes_its_way_to_the_dead_letter_queue(out)
 
 def test_a_fault_of_the_code_is_told_with_its_traceback_and_tried_again(out):
     ingestor = Ingestor(**{"a.csv": KeyError("surprise")})
-    assert not desk(ingestor, out).work_on(s3_message("a.csv"), "me", remaining)
+    assert not message_handler(ingestor, out).work_on(s3_message("a.csv"), "me", remaining)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert any("surprise" in line.get("traceback", "") for line in lines)
 
 
 def test_every_log_line_names_the_file_and_the_message_and_metrics_cost_no_call(out):
-    assert desk(Ingestor(), out).work_on(s3_message("a\ncsv"), "me", remaining)
+    assert message_handler(Ingestor(), out).work_on(s3_message("a\ncsv"), "me", remaining)
     lines = [json.loads(line) for line in out.getvalue().splitlines()]
     assert {line["file"] for line in lines} == {"upload/a\ncsv"}
     assert {line["messageId"] for line in lines} == {"m-1"}

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
 from festival.ingest.sidecar import applied_mapping, file_of_sidecar, mapping_of
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 DAY_FIRST = {"date_order": "day_first"}
 
@@ -37,7 +37,7 @@ def applied(content=None, default=DEFAULT_MAPPING, error=None):
 def test_without_a_sidecar_the_stack_s_mapping_holds():
     assert applied() == applied(default=DEFAULT_MAPPING)
     assert applied().version("v1") == "v1"
-    german = Mapping.from_dict(DAY_FIRST)
+    german = LineupMapping.from_dict(DAY_FIRST)
     assert applied(default=german).mapping == german
     assert applied(default=german).version("v1") == f"v1+{german.fingerprint()}"
 
@@ -45,7 +45,7 @@ def test_without_a_sidecar_the_stack_s_mapping_holds():
 def test_a_sidecar_is_part_of_the_version_by_what_it_says_and_not_by_how_it_is_written():
     one = applied(json.dumps(DAY_FIRST).encode())
     other = applied(json.dumps(DAY_FIRST, indent=4).encode())
-    assert one.mapping == Mapping.from_dict(DAY_FIRST)
+    assert one.mapping == LineupMapping.from_dict(DAY_FIRST)
     assert one.version("v1") == other.version("v1") != "v1"
 
 
@@ -79,4 +79,4 @@ def test_the_event_of_a_sidecar_asks_for_its_file_in_its_current_version():
 
 def test_the_stack_s_mapping_is_json_or_nothing():
     assert mapping_of("") == DEFAULT_MAPPING
-    assert mapping_of('{"date_order": "day_first"}') == Mapping.from_dict(DAY_FIRST)
+    assert mapping_of('{"date_order": "day_first"}') == LineupMapping.from_dict(DAY_FIRST)

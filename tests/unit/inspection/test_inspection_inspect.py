@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from festival.inspection.inspect import inspect_lineup
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from tests.lineup_reading import csv_of, read, row
 
 
 def look(data, **options):
     whole = data.encode() if isinstance(data, str) else data
-    return inspect_lineup([whole], mapping=Mapping.from_dict(options))
+    return inspect_lineup([whole], mapping=LineupMapping.from_dict(options))
 
 
 def asked(inspection, *, must=None):
@@ -25,7 +25,7 @@ def test_a_lineup_in_the_kits_own_form_leaves_nothing_open():
     inspection = look(csv_of(row(popularity="50"), row("Blur")))
     assert (inspection.shape, inspection.encoding, inspection.delimiter) == ("csv", "UTF-8", ",")
     assert (inspection.rows, inspection.kept, inspection.questions) == (2, 2, ())
-    assert inspection.proposal == Mapping()
+    assert inspection.proposal == LineupMapping()
     assert [each.how for each in inspection.columns] == ["name"] * 6
 
 
@@ -162,7 +162,7 @@ def test_an_inspection_is_lines_for_a_person_and_plain_values_for_a_program(text
     inspection = look(text)
     assert all(line.isprintable() for line in inspection.lines())
     plain = json.loads(json.dumps(inspection.to_dict()))
-    assert Mapping.from_dict(plain["proposal"]) == inspection.proposal
+    assert LineupMapping.from_dict(plain["proposal"]) == inspection.proposal
 
 
 def test_only_the_first_ten_thousand_rows_are_looked_at():

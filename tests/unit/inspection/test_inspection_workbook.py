@@ -6,13 +6,13 @@ import pytest
 
 from festival.errors import LineupError
 from festival.inspection.workbook import inspect_rows, read_rows
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 
 HEADER = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 
 
 def performances(*rows, header=HEADER, **options):
-    blocks = read_rows([header, *rows], mapping=Mapping.from_dict(options))
+    blocks = read_rows([header, *rows], mapping=LineupMapping.from_dict(options))
     return [each for block in blocks for each in block.performances]
 
 

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from festival.lineup.decode import Limits
-from festival.lineup.formats.csv_quotes import Untangler
+from festival.lineup.formats.csv_quotes import QuoteResolver
 from tests.lineup_reading import HEADER, csv_of, read, row
 
 
@@ -205,7 +205,7 @@ def test_no_hostile_line_is_looked_at_more_often_than_the_header_has_cells(hosti
             return super().__getitem__(index)
 
     lines, width = Watched([hostile] * 500), 6
-    untangler = Untangler(",", width, lambda cells: False, Limits(record_lines=400))
+    untangler = QuoteResolver(",", width, lambda cells: False, Limits(record_lines=400))
     begin = 0
     while begin < len(lines):
         begin += untangler.untangle(lines, begin, len(lines), final=True).lines

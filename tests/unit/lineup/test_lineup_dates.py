@@ -4,11 +4,11 @@ import pytest
 
 from festival.lineup.fields.text import RuleError
 from festival.lineup.mapped.dates import day_of, months, weekdays, written
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 
 
 def day(text: str, **options) -> str:
-    return day_of(text, Mapping.from_dict(options))
+    return day_of(text, LineupMapping.from_dict(options))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from festival.lineup.fields.popularity import iso_date, popularity
-from festival.lineup.fields.text import Number, RuleError, name, shown
+from festival.lineup.fields.text import Number, RuleError, name, preview
 from festival.lineup.fields.times import moment
 from festival.lineup.model import clock
 from tests.lineup_reading import csv_of, read, row
@@ -142,7 +142,7 @@ def test_a_popularity_that_is_none_is_dropped_with_a_warning():
 
 
 def test_a_value_in_a_message_is_printable_and_short():
-    assert shown("Ab\x1bba\n") == "Ab\\x1bba\\n"
-    assert shown("x" * 300) == "x" * 199 + "…"
-    assert shown({"a": [Number("1"), Number("9" * 5000)]}).startswith('{"a": [1, "999')
-    assert shown("\ud800") == "\\ud800"
+    assert preview("Ab\x1bba\n") == "Ab\\x1bba\\n"
+    assert preview("x" * 300) == "x" * 199 + "…"
+    assert preview({"a": [Number("1"), Number("9" * 5000)]}).startswith('{"a": [1, "999')
+    assert preview("\ud800") == "\\ud800"

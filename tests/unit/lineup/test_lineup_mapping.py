@@ -5,13 +5,13 @@ import json
 import pytest
 
 from festival.errors import LineupError
-from festival.lineup.mapping import DEFAULT_MAPPING, Mapping
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import clock
 from tests.lineup_reading import csv_of, read, row
 
 
 def by(**options):
-    return Mapping.from_dict(options)
+    return LineupMapping.from_dict(options)
 
 
 EVERYTHING = {
@@ -33,19 +33,19 @@ EVERYTHING = {
 
 
 def test_a_mapping_says_what_it_was_given():
-    mapping = Mapping.from_dict(EVERYTHING)
+    mapping = LineupMapping.from_dict(EVERYTHING)
     assert mapping.to_dict() == EVERYTHING
-    assert Mapping.from_json(json.dumps(EVERYTHING)) == mapping
+    assert LineupMapping.from_json(json.dumps(EVERYTHING)) == mapping
     assert mapping.day_starts_at == 360
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_every_option_changes_the_fingerprint_and_its_order_does_not(name):
-    whole = Mapping.from_dict(EVERYTHING)
+    whole = LineupMapping.from_dict(EVERYTHING)
     linked = {"day_starts_at": "date_is", "date_is": "day_starts_at"}
     fewer = {key: EVERYTHING[key] for key in EVERYTHING if key not in (name, linked.get(name))}
-    assert Mapping.from_dict(fewer).fingerprint() != whole.fingerprint()
-    backwards = Mapping.from_dict(dict(reversed(EVERYTHING.items())))
+    assert LineupMapping.from_dict(fewer).fingerprint() != whole.fingerprint()
+    backwards = LineupMapping.from_dict(dict(reversed(EVERYTHING.items())))
     assert backwards.fingerprint() == whole.fingerprint()
     assert len(whole.fingerprint()) == 12
 
@@ -54,8 +54,8 @@ def test_every_option_changes_the_fingerprint_and_its_order_does_not(name):
     "options", [{}, {"year": None}, {"columns": {}}, {"popularity_is": "score"}]
 )
 def test_a_mapping_that_says_nothing_is_the_default(options):
-    assert Mapping.from_dict(options) == DEFAULT_MAPPING
-    assert Mapping.from_dict(options).fingerprint() == ""
+    assert LineupMapping.from_dict(options) == DEFAULT_MAPPING
+    assert LineupMapping.from_dict(options).fingerprint() == ""
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_mapping_that_says_nothing_is_the_default(options):
 )
 def test_a_wrong_option_is_named_with_its_value_and_what_was_expected(options, said):
     with pytest.raises(LineupError, match="the mapping") as raised:
-        Mapping.from_dict(options)
+        LineupMapping.from_dict(options)
     assert said in str(raised.value)
 
 
@@ -120,19 +120,19 @@ def test_a_wrong_option_is_named_with_its_value_and_what_was_expected(options, s
 )
 def test_a_mapping_that_contradicts_itself_is_an_error_that_says_how(options, said):
     with pytest.raises(LineupError, match="contradicts itself") as raised:
-        Mapping.from_dict(options)
+        LineupMapping.from_dict(options)
     assert said in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '"columns"', b"\xff", "3"])
 def test_a_mapping_file_that_is_no_object_is_an_error(text):
     with pytest.raises(LineupError, match="the mapping is no JSON"):
-        Mapping.from_json(text)
+        LineupMapping.from_json(text)
 
 
 def test_a_column_that_the_mapping_names_must_be_there():
     reading = read(csv_of(row()), mapping=by(columns={"Performer": "act"}))
-    assert "'act' is the Performer, and there is no such column" in reading.error
+    assert "'act' is the Performer; there is no such column" in reading.error
 
 
 def test_columns_are_what_the_mapping_says():

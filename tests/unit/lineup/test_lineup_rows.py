@@ -5,7 +5,7 @@ import json
 import pytest
 
 from festival.lineup.normalise import Normaliser
-from festival.lineup.rules import RowRules, Settled
+from festival.lineup.rules import AcceptedRow, RowRules
 from tests.lineup_reading import csv_of, read, row
 
 
@@ -114,10 +114,10 @@ def test_the_short_way_comes_to_what_the_rules_say():
     rows = [*product(*CELLS), ("Abba", "Main", "2025-06-12", ["20:00"], "21:00", None)]
     outcome = Normaliser().normalise(range(1, len(rows) + 1), rows, rows, lambda row: row)
     settled = [RowRules().settle(line, cells) for line, cells in enumerate(rows, 1)]
-    kept = [each for each in settled if isinstance(each, Settled)]
+    kept = [each for each in settled if isinstance(each, AcceptedRow)]
     assert outcome.performances == [each.performance for each in kept]
     assert outcome.warnings == [warning for each in kept for warning in each.warnings]
-    assert outcome.rejections == [each for each in settled if not isinstance(each, Settled)]
+    assert outcome.rejections == [each for each in settled if not isinstance(each, AcceptedRow)]
     assert len(kept) > 500
 
 

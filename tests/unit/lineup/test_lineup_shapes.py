@@ -5,7 +5,7 @@ import json
 import pytest
 
 from festival.lineup.decode import Limits
-from festival.lineup.mapping import Mapping
+from festival.lineup.mapping import LineupMapping
 from tests.lineup_reading import read
 
 
@@ -14,7 +14,7 @@ def act(name, **more):
 
 
 def at(*steps, **options):
-    return Mapping.from_dict({"rows": list(steps), **options})
+    return LineupMapping.from_dict({"rows": list(steps), **options})
 
 
 def places(reading):

@@ -11,7 +11,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.columns import COLUMNS, read_columns
 from festival.query.patterns import by_performer, on_date, on_stage_at
-from festival.table.connection import Answer
+from festival.table.connection import Response
 from festival.table.item import attributes, to_item
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 0)
@@ -43,7 +43,7 @@ class FakePages:
         page = {"Items": chain[number], "Count": len(chain[number])}
         if number + 1 < len(chain):
             page["LastEvaluatedKey"] = {"Performer": {"S": str(number + 1)}}
-        return Answer(200, json.dumps(page).encode())
+        return Response(200, json.dumps(page).encode())
 
 
 @pytest.fixture(autouse=True)
@@ -106,8 +106,8 @@ def test_a_stage_named_like_the_next_page_is_no_next_page():
 
 
 def test_throttles_and_lost_answers_are_waited_out():
-    throttle = Answer(400, b'{"__type":"x#ThrottlingException","message":"slow"}')
-    pages = FakePages([items(ELBOW)], faults=[throttle, RetryableError("lost"), Answer(503, b"")])
+    throttle = Response(400, b'{"__type":"x#ThrottlingException","message":"slow"}')
+    pages = FakePages([items(ELBOW)], faults=[throttle, RetryableError("lost"), Response(503, b"")])
     assert read_columns(pages, "lineup", by_performer("Elbow"))["Performer"] == ["Elbow"]
     assert len(pages.asked) == 4
 
@@ -120,7 +120,7 @@ def test_a_service_that_stays_away_is_given_up():
 
 
 def test_a_table_that_is_not_there_is_one_line():
-    missing = Answer(400, b'{"__type":"x#ResourceNotFoundException","message":"not found"}')
+    missing = Response(400, b'{"__type":"x#ResourceNotFoundException","message":"not found"}')
     with pytest.raises(FestivalError) as caught:
         read_columns(FakePages([], faults=[missing]), "lineup", by_performer("Elbow"))
     assert str(caught.value) == "table lineup: ResourceNotFoundException: not found"

@@ -8,7 +8,7 @@ import pytest
 from festival.cli.stack import plan_lines
 from festival.errors import FestivalError
 from festival.stack.deploy import (
-    Wishes,
+    DeployRequest,
     change_set_parameters,
     default_bucket_name,
     discard,
@@ -26,8 +26,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
 
 
-def wishes(**parameters: str) -> Wishes:
-    return Wishes(parameters={"EmailAddress": "ops@festival.example", **parameters})
+def deploy_request(**parameters: str) -> DeployRequest:
+    return DeployRequest(parameters={"EmailAddress": "ops@festival.example", **parameters})
 
 
 # ── parameters ───────────────────────────────────────────────────────────────────────────────────
@@ -35,12 +35,12 @@ def wishes(**parameters: str) -> Wishes:
 
 def test_a_first_deployment_needs_the_address_and_says_so():
     with pytest.raises(FestivalError, match="EmailAddress has no value yet: Who is told"):
-        plan(FakeSession(), Wishes())
+        plan(FakeSession(), DeployRequest())
 
 
 def test_a_first_deployment_names_its_buckets_after_stack_account_and_region():
     session = FakeSession()
-    plan(session, wishes())
+    plan(session, deploy_request())
     (request,) = session.cloudformation.requests
     values = {p["ParameterKey"]: p.get("ParameterValue") for p in request["Parameters"]}
     assert values["UploadBucketName"] == "o240-festival-uploads-123456789012-eu-north-1"
@@ -74,7 +74,7 @@ def test_a_parameter_that_a_newer_template_has_no_more_is_not_passed_on():
 
 def test_an_unknown_parameter_is_named_beside_the_known_ones():
     with pytest.raises(FestivalError, match=r"no parameter Emial: it has UploadBucketName, "):
-        plan(FakeSession(), wishes(Emial="x"))
+        plan(FakeSession(), deploy_request(Emial="x"))
 
 
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────
@@ -82,7 +82,7 @@ def test_an_unknown_parameter_is_named_beside_the_known_ones():
 
 def test_a_plan_changes_nothing_and_tells_what_would_change():
     session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", former_change_sets=[]))
-    planned = plan(session, wishes(UploadBucketName="u"))
+    planned = plan(session, deploy_request(UploadBucketName="u"))
     assert [change.resource for change in planned.changes] == ["IngestFunction"]
     assert "execute" not in session.cloudformation.calls
 
@@ -94,7 +94,7 @@ def test_without_changes_there_is_nothing_to_execute():
         change_set_reason="The submitted information didn't contain changes. Submit different",
     )
     session = FakeSession(cloudformation)
-    planned = plan(session, wishes(UploadBucketName="u"))
+    planned = plan(session, deploy_request(UploadBucketName="u"))
     assert (planned.change_set, planned.changes) == (None, ())
     assert list(execute(session, planned)) == []
     assert cloudformation.calls == ["create change set to UPDATE", "delete change-set"]
@@ -105,13 +105,13 @@ def test_a_change_that_cloudformation_refuses_is_told_in_its_words():
         "UPDATE_COMPLETE", change_set_status="FAILED", change_set_reason="Circular dependency"
     )
     with pytest.raises(FestivalError, match="refuses the change of o240-festival: Circular"):
-        plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
+        plan(FakeSession(cloudformation), deploy_request(UploadBucketName="u"))
 
 
 def plan_of(*changes: tuple[str, str, str, str]) -> list[str]:
     """The lines about each change, and the warnings under them."""
     session = FakeSession(FakeCloudFormation("CREATE_COMPLETE", changes=list(changes)))
-    return [" ".join(line.split()) for line in plan_lines(plan(session, wishes()))][3:]
+    return [" ".join(line.split()) for line in plan_lines(plan(session, deploy_request()))][3:]
 
 
 def test_a_plan_says_of_each_resource_what_cloudformation_says_of_its_replacement():
@@ -149,14 +149,14 @@ def test_plans_that_an_interrupt_left_behind_are_forgotten_and_others_kept():
     cloudformation = FakeCloudFormation(
         "UPDATE_COMPLETE", former_change_sets=["festival-20250712-200000", "colleague"]
     )
-    plan(FakeSession(cloudformation), wishes(UploadBucketName="u"))
+    plan(FakeSession(cloudformation), deploy_request(UploadBucketName="u"))
     assert cloudformation.calls[0] == "delete festival-20250712-200000"
     assert "delete colleague" not in cloudformation.calls
 
 
 def test_a_creation_that_was_only_planned_is_begun_anew():
     cloudformation = FakeCloudFormation("REVIEW_IN_PROGRESS")
-    plan(FakeSession(cloudformation), wishes())
+    plan(FakeSession(cloudformation), deploy_request())
     assert cloudformation.calls == [
         "delete stack",
         "wait until it is gone",
@@ -166,13 +166,13 @@ def test_a_creation_that_was_only_planned_is_begun_anew():
 
 def test_a_discarded_creation_leaves_no_trace():
     session = FakeSession()
-    discard(session, plan(session, wishes()))
+    discard(session, plan(session, deploy_request()))
     assert session.cloudformation.calls[-2:] == ["delete change-set", "delete stack"]
 
 
 def test_a_discarded_update_leaves_the_stack_alone():
     session = FakeSession(FakeCloudFormation("CREATE_COMPLETE"))
-    discard(session, plan(session, wishes(UploadBucketName="u")))
+    discard(session, plan(session, deploy_request(UploadBucketName="u")))
     assert session.cloudformation.calls[-1] == "delete change-set"
 
 
@@ -193,7 +193,7 @@ def test_a_stack_that_cannot_be_changed_says_why_and_what_to_do(status: str, tol
     ]
     session = FakeSession(FakeCloudFormation(status, events=events))
     with pytest.raises(FestivalError, match=told) as error:
-        plan(session, wishes())
+        plan(session, deploy_request())
     assert "\n" not in str(error.value)
     assert session.s3.calls == [], "nothing is uploaded for a stack that cannot be changed"
 
@@ -211,7 +211,7 @@ def test_each_step_is_told_once_and_in_order():
         ],
     )
     session = FakeSession(cloudformation)
-    steps = list(execute(session, plan(session, wishes(UploadBucketName="u"))))
+    steps = list(execute(session, plan(session, deploy_request(UploadBucketName="u"))))
     assert [(step.resource, step.status) for step in steps] == [
         ("IngestFunction", "UPDATE_IN_PROGRESS"),
         ("IngestFunction", "UPDATE_COMPLETE"),
@@ -232,7 +232,7 @@ def test_a_failure_is_told_by_the_resource_that_caused_it_and_not_by_its_victims
         ],
     )
     session = FakeSession(cloudformation)
-    planned = plan(session, wishes(UploadBucketName="u"))
+    planned = plan(session, deploy_request(UploadBucketName="u"))
     steps: list[Step] = []
     with pytest.raises(FestivalError) as error:
         steps.extend(execute(session, planned))
@@ -253,7 +253,7 @@ def test_a_deployment_that_was_interrupted_is_watched_to_its_end_and_then_planne
     )
     session = FakeSession(cloudformation)
     assert [step.resource for step in watch(session)] == ["IngestFunction"]
-    assert plan(session, wishes(UploadBucketName="u")).changes
+    assert plan(session, deploy_request(UploadBucketName="u")).changes
 
 
 def test_a_stack_at_rest_and_one_that_is_not_there_have_nothing_to_watch():
@@ -286,8 +286,8 @@ def test_a_bucket_in_another_region_is_refused_before_lambda_would():
 
 def test_the_same_code_is_uploaded_once():
     session = FakeSession()
-    plan(session, wishes())
-    plan(session, wishes())
+    plan(session, deploy_request())
+    plan(session, deploy_request())
     assert session.s3.calls.count("upload") == 1
 
 
@@ -303,4 +303,4 @@ def test_outputs_of_another_stack_are_told_apart():
 
 def test_the_template_is_looked_for_where_it_is_said_to_be(tmp_path: Path):
     with pytest.raises(FestivalError, match=r"nowhere\.yaml cannot be read"):
-        plan(FakeSession(), Wishes(template=tmp_path / "nowhere.yaml"))
+        plan(FakeSession(), DeployRequest(template=tmp_path / "nowhere.yaml"))

@@ -7,7 +7,7 @@ import pytest
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table import batch
-from festival.table.connection import Answer
+from festival.table.connection import Response
 from festival.table.item import put_request_encoder, to_item, too_large
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 2)
@@ -16,11 +16,11 @@ ROWS = [ELBOW, ELBOW._replace(performer="Sigur Rós"), ELBOW._replace(performer=
 
 def refused(code, message="", status=400):
     body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message}
-    return batch.verdict(Answer(status, json.dumps(body).encode()), "lineup", ROWS)
+    return batch.verdict(Response(status, json.dumps(body).encode()), "lineup", ROWS)
 
 
 def stored(unprocessed):
-    return batch.verdict(Answer(200, json.dumps(unprocessed).encode()), "lineup", ROWS)
+    return batch.verdict(Response(200, json.dumps(unprocessed).encode()), "lineup", ROWS)
 
 
 def test_the_body_names_the_table_and_puts_every_row():
@@ -43,7 +43,7 @@ def test_the_largest_batch_is_far_below_16_mb():
 
 @pytest.mark.parametrize("spelling", ['{"UnprocessedItems":{}}', '{ "UnprocessedItems" : {} }'])
 def test_nothing_unprocessed_is_all_stored(spelling):
-    assert batch.verdict(Answer(200, spelling.encode()), "lineup", ROWS) == batch.Stored([])
+    assert batch.verdict(Response(200, spelling.encode()), "lineup", ROWS) == batch.Stored([])
 
 
 def test_unprocessed_items_are_the_rows_to_send_again():
@@ -71,7 +71,7 @@ def test_unprocessed_items_are_the_rows_to_send_again():
     ],
 )
 def test_a_good_status_with_a_foreign_body_is_not_believed(answer):
-    assert isinstance(batch.verdict(Answer(200, answer), "lineup", ROWS), batch.Again)
+    assert isinstance(batch.verdict(Response(200, answer), "lineup", ROWS), batch.Unprocessed)
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def test_a_good_status_with_a_foreign_body_is_not_believed(answer):
 )
 def test_a_throttle_is_tried_again_and_slows_down(code):
     verdict = refused(code, "slow down")
-    assert isinstance(verdict, batch.Again)
+    assert isinstance(verdict, batch.Unprocessed)
     assert verdict.throttled
     assert verdict.reason == f"table lineup: {code}: slow down"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_error_is_tried_again_whatever_its_body(status):
-    verdict = batch.verdict(Answer(status, b"<html>"), "lineup", ROWS)
-    assert verdict == batch.Again(f"table lineup: HTTP {status}: <html>", throttled=False)
+    verdict = batch.verdict(Response(status, b"<html>"), "lineup", ROWS)
+    assert verdict == batch.Unprocessed(f"table lineup: HTTP {status}: <html>", throttled=False)
 
 
 def test_a_lost_connection_is_tried_again():
     verdict = batch.verdict(RetryableError("timed out"), "lineup", ROWS)
-    assert verdict == batch.Again("timed out", throttled=False)
+    assert verdict == batch.Unprocessed("timed out", throttled=False)
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from festival.errors import FestivalError, RetryableError
-from festival.table.connection import Answer, Connection
+from festival.table.connection import Connection, Response
 
 BODY = b'{"TableName":"lineup","Key":{"Performer":{"S":"Sigur R\\u00f3s"}}}'
 
@@ -150,7 +150,7 @@ def certificate(tmp_path_factory):
 
 def test_an_answer_comes_back_with_its_status_and_body():
     with serving(b'{"Item":{}}') as server, connected(server.url) as connection:
-        assert connection.call("GetItem", BODY) == Answer(200, b'{"Item":{}}')
+        assert connection.call("GetItem", BODY) == Response(200, b'{"Item":{}}')
         assert connection.call("GetItem", BODY).status == 200
     assert [body for _, _, body in server.requests] == [BODY, BODY]
     assert server.requests[0][1]["X-Amz-Target"] == "DynamoDB_20120810.GetItem"
@@ -423,9 +423,9 @@ def test_the_short_way_and_the_librarys_way_send_the_same():
     ],
 )
 def test_an_error_has_its_code_and_message_in_both_spellings(body, code, message):
-    assert Answer(400, json.dumps(body).encode()).error() == (code, message)
+    assert Response(400, json.dumps(body).encode()).error() == (code, message)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b"\xff\xfe", b"null", b"{}"])
 def test_an_error_without_dynamodbs_body_keeps_its_status(body):
-    assert Answer(502, body).error()[0] == "HTTP 502"
+    assert Response(502, body).error()[0] == "HTTP 502"

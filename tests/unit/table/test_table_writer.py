@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.table.connection import Answer
+from festival.table.connection import Response
 from festival.table.item import from_item, to_item
 from festival.table.writer import BulkWriter
 
@@ -93,7 +93,7 @@ class FakeDynamo:
         if fault == "throttled":
             return error("ThrottlingException", "slow down")
         if fault == "500":
-            return Answer(500, b"{}")
+            return Response(500, b"{}")
         if any(item["Performer"]["S"] in self.poison for item in items):
             return error("ValidationException", "The parameter cannot be converted")
         stored = items
@@ -105,7 +105,7 @@ class FakeDynamo:
         if fault == "dropped after":
             raise RetryableError("read timed out")
         left = [{"PutRequest": {"Item": item}} for item in items[len(stored) :]]
-        return Answer(
+        return Response(
             200, json.dumps({"UnprocessedItems": {"lineup": left} if left else {}}).encode()
         )
 
@@ -114,7 +114,7 @@ class FakeDynamo:
 
 
 def error(code, message):
-    return Answer(400, json.dumps({"__type": f"v#{code}", "message": message}).encode())
+    return Response(400, json.dumps({"__type": f"v#{code}", "message": message}).encode())
 
 
 def write(dynamo, rows, clock=None, seed=1, **options):
