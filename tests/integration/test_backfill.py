@@ -28,7 +28,7 @@ import boto3
 clients, outputs = Clients.of_environment(), read_outputs(boto3.Session())
 ingestor = ingestor_for(clients, outputs)
 files = list_files(clients.s3, Selection(outputs.upload_bucket))
-known = look_up(ingestor.means.ledger, outputs.upload_bucket, files)
+known = look_up(ingestor.resources.ledger, outputs.upload_bucket, files)
 run_backfill(make_plan(outputs.upload_bucket, known), ingestor, "first", files_at_once=4)
 """
 
