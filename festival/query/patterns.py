@@ -9,7 +9,6 @@ more Query for it.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date as calendar_date
@@ -32,6 +31,7 @@ from festival.table.schema import (
     STAGE_INDEX,
     Index,
 )
+from festival.threads import at_once
 
 # How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
@@ -243,13 +243,10 @@ def ask(client: Any, table: str, pattern: AccessPattern) -> Iterator[Page]:
     if not others:
         yield from _pages(client, first.request(table))
         return
-    with ThreadPoolExecutor(max_workers=len(pattern.queries)) as threads:
-        running = [
-            threads.submit(lambda query: list(_pages(client, query.request(table))), query)
-            for query in pattern.queries
-        ]
-        for pages in running:
-            yield from pages.result()
+    for pages in at_once(
+        lambda query: list(_pages(client, query.request(table))), pattern.queries, 1 + len(others)
+    ):
+        yield from pages
 
 
 def answer(client: Any, table: str, pattern: AccessPattern) -> list[Performance]:

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from festival.backfill.engines import pick_engine
 from festival.backfill.plan import Selection, list_files, look_up, make_plan
 from festival.backfill.queue import QueueEngine
-from festival.backfill.run import ingestor_for, run_backfill, tell
+from festival.backfill.run import ingestor_for, pick_engine, run_backfill, tell
 from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
 from festival.ingest.mail import Mailer
