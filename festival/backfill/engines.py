@@ -1,25 +1,58 @@
-"""The engines of a backfill: what each is given, and which of them suits a run."""
+"""What an engine of a backfill is, what it says of a file, and the engine that is this process."""
 
 from collections.abc import Generator, Sequence
-from typing import Any, Protocol
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from threading import Event
+from time import perf_counter
+from typing import Protocol
 
-from festival.backfill.direct import FILES_AT_ONCE, DirectEngine
-from festival.backfill.outcome import FileOutcome
-from festival.backfill.plan import BackfillPlan
-from festival.backfill.queue import QueueEngine, Queues
-from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
+from festival.ingest.ledger.records import VersionRecord
+from festival.ingest.mail import one_line
+from festival.ingest.report import FAILURE, Counts, IngestReport
+from festival.ingest.resources import DONE, SUPERSEDED, TryFailedError
 from festival.ingest.service import Ingestor
-from festival.stack.stack import StackOutputs, find_stack
-from festival.table.schema import NEW_TABLE_LIMIT
+from festival.kit import ingest_object
+from festival.threads import at_once
 
-DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
+FILES_AT_ONCE = 4
 
-# A file costs this process some ten calls to S3 and the ledger, one after the other.
-SECONDS_A_FILE = 0.3
-DIRECT_SECONDS = 600
-# The template's default, for a stack whose parameters do not say.
-WORKERS = 10
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file: its report's status, `done`, `superseded` or `not started`."""
+
+    file: str
+    status: str
+    counts: Counts
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return self.status == FAILURE
+
+
+def outcome_of_report(
+    file: str, report: IngestReport, error: str = "", seconds: float = 0.0
+) -> FileOutcome:
+    """A finished ingest, or with `error` one that is not finished and how far it came."""
+    status = FAILURE if error else report.status
+    return FileOutcome(file, status, report.counts, error or report.error, seconds)
+
+
+def outcome_of_record(record: VersionRecord) -> FileOutcome:
+    """A file that the ledger shows as done."""
+    seconds = record.milliseconds / 1000
+    if record.status == SUPERSEDED:
+        return FileOutcome(record.file, SUPERSEDED, Counts(), "", seconds)
+    return outcome_of_report(record.file, record.report, seconds=seconds)
+
+
+def unfinished(file: str, why: str, seconds: float = 0.0) -> FileOutcome:
+    """A file that is not in the table yet, and why; a later run goes on with it."""
+    return FileOutcome(file, FAILURE, Counts(), why, seconds)
 
 
 class Engine(Protocol):
@@ -36,65 +69,50 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(
-    files: int, rows: int, *, workers: int, files_at_once: int = FILES_AT_ONCE
-) -> tuple[str, str]:
-    """The engine for so many files and rows, and why, in one sentence. Pure.
+@dataclass(frozen=True)
+class DirectEngine:
+    """Ingests by threads, the first files first."""
 
-    `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
-    """
-    seconds = files * SECONDS_A_FILE / files_at_once + rows / NEW_TABLE_LIMIT
-    size = f"{files:,} files with about {rows:,} rows"
-    if seconds <= DIRECT_SECONDS:
-        return DIRECT, f"{size} take this process about {seconds / 60:,.1f} minutes"
-    fleet = f"{size} would take this process about {seconds / 60:,.0f} minutes"
-    if workers:
-        return QUEUE, f"{fleet}; {workers:,} workers of the function share them"
-    return DIRECT, f"{fleet}, and no function reads this bucket into this table"
+    ingestor: Ingestor
+    files_at_once: int = FILES_AT_ONCE
 
+    def run(
+        self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
+    ) -> Generator[FileOutcome, None, None]:
+        """The outcome of each file that began (see Engine). Closing waits for files in work."""
+        stop = Event()
 
-def pick_engine(
-    wanted: str,
-    plan: BackfillPlan,
-    ingestor: Ingestor,
-    clients: Any,
-    outputs: StackOutputs,
-    *,
-    table: str | None = None,
-    files_at_once: int = FILES_AT_ONCE,
-    stop_at_failure: bool = False,
-) -> tuple[Engine, str]:
-    """The engine that was asked for by name, or with `auto` the one that suits; and why.
+        def work(event: FileEvent) -> FileOutcome | None:
+            if stop.is_set():
+                return None
+            outcome = ingest_one(self.ingestor, event, again=again)
+            if outcome.failed and stop_at_failure:
+                stop.set()
+            return outcome
 
-    `clients` are `ingest.clients.Clients`. Raises FestivalError for another name, and for an engine
-    that cannot do it.
-    """
-    table = table or outputs.table
-    fleet = (plan.bucket, table) == (outputs.upload_bucket, outputs.table)
-    why = "as asked for"
-    if wanted == AUTO and stop_at_failure:
-        wanted, why = DIRECT, "only this process can stop at the first failure"
-    elif wanted == AUTO:
-        wanted, why = choose_engine(
-            len(plan.to_ingest),
-            sum(file.rows for file in plan.to_ingest),
-            workers=workers_of(clients, outputs) if fleet else 0,
-            files_at_once=files_at_once,
-        )
-    if wanted == QUEUE and not fleet:
-        raise FestivalError(
-            f"engine queue: the function reads {outputs.upload_bucket} into {outputs.table}, and "
-            f"not {plan.bucket} into {table}; take the engine direct"
-        )
-    if wanted == QUEUE:
-        queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
-        return QueueEngine(queues, ingestor.resources, workers_of(clients, outputs)), why
-    if wanted == DIRECT:
-        return DirectEngine(ingestor, files_at_once), why
-    raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT} or {QUEUE}")
+        working = at_once(work, files, self.files_at_once, in_order=False)
+        with closing(working):
+            try:
+                yield from filter(None, working)
+            finally:
+                stop.set()
 
 
-def workers_of(clients: Any, outputs: StackOutputs) -> int:
-    """How many invocations the stack lets its queue run at once: MaximumConcurrency."""
-    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
-    return int(stack.parameters.get("MaximumConcurrency", WORKERS)) if stack else WORKERS
+def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:
+    """One file by this process. Its trouble, of whatever kind, is told and not raised."""
+    began = perf_counter()
+    try:
+        result = ingest_object(ingestor, event, again=again)
+    except TryFailedError as failed:
+        return outcome_of_report(event.file, failed.report, str(failed), perf_counter() - began)
+    except Exception as error:
+        # One file's trouble, of whatever kind, is not the other files'.
+        text = f"{type(error).__name__}: {one_line(error, 300)}"
+        with suppress(Exception):
+            ledger = ingestor.resources.ledger
+            ledger.note_failed_try(event.file, event.version, event.run, text)
+        return unfinished(event.file, text, perf_counter() - began)
+    seconds = perf_counter() - began
+    if result.report is None or result.action in (DONE, SUPERSEDED):
+        return FileOutcome(event.file, result.action, Counts(), "", seconds)
+    return outcome_of_report(event.file, result.report, seconds=seconds)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -19,6 +18,7 @@ from festival.ingest.s3_object import unversioned
 from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.table.schema import PARTITION_LIMIT
+from festival.threads import at_once
 
 # What a row takes in a file, as measured on real lineups; a plan estimates, a run counts.
 ROW_BYTES = {"csv": 60, "json": 150}
@@ -139,8 +139,7 @@ def look_up(
         return ledger.find(f"{bucket}/{listed.key}", applied.version(listed.version))
 
     try:
-        with ThreadPoolExecutor(LOOK_UPS_AT_ONCE) as threads:
-            return list(zip(files, threads.map(find, files), strict=True))
+        return list(zip(files, at_once(find, files, LOOK_UPS_AT_ONCE), strict=True))
     except (ClientError, BotoCoreError) as error:
         raise FestivalError(f"the ledger cannot be read: {error}") from error
 

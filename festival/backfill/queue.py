@@ -10,7 +10,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from urllib.parse import quote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.backfill.outcome import FileOutcome, outcome_of_record, unfinished
+from festival.backfill.engines import FileOutcome, outcome_of_record, unfinished
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.ledger import Ledger
@@ -27,7 +26,8 @@ from festival.ingest.resources import DONE, Resources
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import applied_mapping
 from festival.kit import new_owner
-from festival.stack.dead_letters import dead_letters, put_back_unread
+from festival.stack.dead_letters import dead_letters, put_back_unread, queue_depth
+from festival.threads import at_once
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -45,11 +45,6 @@ QUIET_SECONDS = 60.0
 PATIENCE_SECONDS = 3 * 3600.0
 REOPEN_SECONDS = 30.0
 
-IN_FLIGHT = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 DEAD = "its message is in the dead-letter queue (`festival dlq --redrive` puts it back): "
 VANISHED = (
     "its message is no longer in the queue, and the ledger does not show the file as done; "
@@ -125,21 +120,17 @@ class Queues:
     @property
     def is_empty(self) -> bool:
         """Whether the ingest queue holds no message, hidden and delayed ones included."""
-        return not self._count(self.url, IN_FLIGHT)
+        return not queue_depth(self.sqs, self.url).total
 
     def dead(self, ledger: Ledger) -> dict[Asked, str]:
         """What the dead-letter queue asks for, with the ledger's reasons."""
-        if not self._count(self.dead_letter_url, IN_FLIGHT[:1]):
+        if not queue_depth(self.sqs, self.dead_letter_url).visible:
             return {}
         letters = dead_letters(self.sqs, self.dead_letter_url, ledger)
         put_back_unread(self.sqs, self.dead_letter_url, letters)
         return {
             _asked(event): "; ".join(letter.reasons) for letter in letters for event in letter.files
         }
-
-    def _count(self, url: str, names: Sequence[str]) -> int:
-        answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
-        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,11 +229,7 @@ class QueueEngine:
         ledger.leases.release(lease)
 
     def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-        threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="queue")
-        try:
-            return list(threads.map(act, given))
-        finally:
-            threads.shutdown(cancel_futures=True)
+        return list(at_once(act, given, LOOK_UPS_AT_ONCE))
 
 
 class QueueWatch:

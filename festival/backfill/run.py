@@ -10,20 +10,24 @@ from typing import Any
 
 from tqdm import tqdm
 
-from festival.backfill.direct import FILES_AT_ONCE, DirectEngine
-from festival.backfill.engines import Engine
-from festival.backfill.outcome import FileOutcome
+from festival.backfill.engines import FILES_AT_ONCE, DirectEngine, Engine, FileOutcome
 from festival.backfill.plan import BackfillPlan
+from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
 from festival.ingest.report import FAILURE, Counts
-from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.service import Ingestor
-from festival.ingest.sidecar import mapping_of
 from festival.stack.stack import StackOutputs, find_stack
+from festival.table.schema import NEW_TABLE_LIMIT
+
+DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
+
+# A file costs this process some ten calls to S3 and the ledger, one after the other.
+SECONDS_A_FILE = 0.3
+DIRECT_SECONDS = 600
+# The template's default, for a stack whose parameters do not say.
+WORKERS = 10
 
 CONTINUE, STOP = "continue", "stop"
 NOT_STARTED = "not started"
@@ -35,23 +39,68 @@ def new_run_id() -> str:
     return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
 
 
-def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) -> Ingestor:
-    """What ingests files of the stack from this process, telling nobody file by file.
+def choose_engine(
+    files: int, rows: int, *, workers: int, files_at_once: int = FILES_AT_ONCE
+) -> tuple[str, str]:
+    """The engine for so many files and rows, and why, in one sentence. Pure.
 
-    `clients` are `ingest.clients.Clients`. Files without a mapping of their own are read with the
-    stack's, as the function reads them.
+    `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
     """
-    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
-    default = stack.parameters.get("DefaultMapping", "") if stack else ""
-    return Ingestor(
-        Resources(
-            s3=clients.s3,
-            ledger=Ledger(clients.dynamodb, outputs.ledger_table),
-            open_writer=writer_opener(clients.dynamodb, table or outputs.table),
-            reports=Reports(clients.s3, outputs.reports_bucket),
-            mapping=mapping_of(default),
+    seconds = files * SECONDS_A_FILE / files_at_once + rows / NEW_TABLE_LIMIT
+    size = f"{files:,} files with about {rows:,} rows"
+    if seconds <= DIRECT_SECONDS:
+        return DIRECT, f"{size} take this process about {seconds / 60:,.1f} minutes"
+    fleet = f"{size} would take this process about {seconds / 60:,.0f} minutes"
+    if workers:
+        return QUEUE, f"{fleet}; {workers:,} workers of the function share them"
+    return DIRECT, f"{fleet}, and no function reads this bucket into this table"
+
+
+def pick_engine(
+    wanted: str,
+    plan: BackfillPlan,
+    ingestor: Ingestor,
+    clients: Any,
+    outputs: StackOutputs,
+    *,
+    table: str | None = None,
+    files_at_once: int = FILES_AT_ONCE,
+    stop_at_failure: bool = False,
+) -> tuple[Engine, str]:
+    """The engine that was asked for by name, or with `auto` the one that suits; and why.
+
+    `clients` are `ingest.clients.Clients`. Raises FestivalError for another name, and for an engine
+    that cannot do it.
+    """
+    table = table or outputs.table
+    fleet = (plan.bucket, table) == (outputs.upload_bucket, outputs.table)
+    why = "as asked for"
+    if wanted == AUTO and stop_at_failure:
+        wanted, why = DIRECT, "only this process can stop at the first failure"
+    elif wanted == AUTO:
+        wanted, why = choose_engine(
+            len(plan.to_ingest),
+            sum(file.rows for file in plan.to_ingest),
+            workers=workers_of(clients, outputs) if fleet else 0,
+            files_at_once=files_at_once,
         )
-    )
+    if wanted == QUEUE and not fleet:
+        raise FestivalError(
+            f"engine queue: the function reads {outputs.upload_bucket} into {outputs.table}, and "
+            f"not {plan.bucket} into {table}; take the engine direct"
+        )
+    if wanted == QUEUE:
+        queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
+        return QueueEngine(queues, ingestor.resources, workers_of(clients, outputs)), why
+    if wanted == DIRECT:
+        return DirectEngine(ingestor, files_at_once), why
+    raise FestivalError(f"engine is {wanted!r}: expected {AUTO}, {DIRECT} or {QUEUE}")
+
+
+def workers_of(clients: Any, outputs: StackOutputs) -> int:
+    """How many invocations the stack lets its queue run at once: MaximumConcurrency."""
+    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
+    return int(stack.parameters.get("MaximumConcurrency", WORKERS)) if stack else WORKERS
 
 
 def run_backfill(

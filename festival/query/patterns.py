@@ -9,7 +9,6 @@ more Query for it.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date as calendar_date
@@ -32,6 +31,7 @@ from festival.table.schema import (
     STAGE_INDEX,
     Index,
 )
+from festival.threads import at_once
 
 # How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
@@ -213,8 +213,7 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     moment = day * MINUTES_PER_DAY + minute
 
     def is_on(performance: Performance) -> bool:
-        begins = _absolute_start(performance)
-        return begins <= moment < begins + performance.end - performance.start
+        return performance.begins <= moment < performance.ends
 
     question = f"who is on '{stage}' on {date} at {time}"
     return AccessPattern(question, queries, _by_start, is_on)
@@ -243,13 +242,10 @@ def ask(client: Any, table: str, pattern: AccessPattern) -> Iterator[Page]:
     if not others:
         yield from _pages(client, first.request(table))
         return
-    with ThreadPoolExecutor(max_workers=len(pattern.queries)) as threads:
-        running = [
-            threads.submit(lambda query: list(_pages(client, query.request(table))), query)
-            for query in pattern.queries
-        ]
-        for pages in running:
-            yield from pages.result()
+    for pages in at_once(
+        lambda query: list(_pages(client, query.request(table))), pattern.queries, 1 + len(others)
+    ):
+        yield from pages
 
 
 def answer(client: Any, table: str, pattern: AccessPattern) -> list[Performance]:
@@ -316,12 +312,8 @@ def _literal(value: dict[str, str]) -> str:
     return value["N"] if "N" in value else f"'{value['S']}'"
 
 
-def _absolute_start(performance: Performance) -> int:
-    return day_number(performance.date) * MINUTES_PER_DAY + performance.start
-
-
 def _by_start(performance: Performance) -> tuple[int, str, str]:
-    return (_absolute_start(performance), performance.stage, performance.performer)
+    return (performance.begins, performance.stage, performance.performer)
 
 
 def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:

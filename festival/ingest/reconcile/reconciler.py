@@ -7,7 +7,7 @@ file's lease. Repeated at any point, the same comes of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from festival.ingest.reports_bucket import KeyLists, Part, is_corrections, listi
 from festival.ingest.s3_object import current_object
 from festival.ingest.sidecar import MARK
 from festival.lineup.model import Performance
+from festival.threads import at_once
 
 LOOKS_AT_ONCE = 8
 
@@ -61,8 +62,9 @@ class OtherFiles:
             if folder != own
             and any(part.may_have(dates) for parts in versions.values() for part in parts)
         ]
-        with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="reconcile") as threads:
-            for holders in threads.map(lambda each: self._of(each, keys, dates), others):
+        looking = at_once(lambda each: self._of(each, keys, dates), others, LOOKS_AT_ONCE)
+        with closing(looking):
+            for holders in looking:
                 step()
                 for holder in holders:
                     known = found.get(holder.row.key)

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from festival.backfill.direct import DirectEngine
-from festival.backfill.engines import choose_engine, pick_engine
+from festival.backfill.engines import DirectEngine
 from festival.backfill.plan import BackfillPlan
+from festival.backfill.run import choose_engine, pick_engine
 from festival.errors import FestivalError
 
 

@@ -1,0 +1,29 @@
+"""Several calls at once."""
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def at_once(
+    call: Callable[[Item], Result], items: Iterable[Item], threads: int, *, in_order: bool = True
+) -> Generator[Result, None, None]:
+    """The result of `call` for each item, with at most `threads` calls under way at once.
+
+    Results come in the order of the items, or as they are known. A call that raises ends it with
+    its exception. However it ends, calls that have not begun never do, and those under way have
+    returned. Nothing begins before the first result is asked for.
+
+    >>> list(at_once(len, ["Mogwai", "Low"], threads=2))
+    [6, 3]
+    """
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="at-once")
+    try:
+        running = [pool.submit(call, item) for item in items]
+        for done in running if in_order else as_completed(running):
+            yield done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
