@@ -15,15 +15,12 @@ from festival.backfill.plan import BackfillPlan
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.mail import Mailer, one_line
-from festival.ingest.report import FAILURE, Counts
-from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Resources, writer_opener
+from festival.ingest.mail import Mailer
+from festival.ingest.report import Counts, Outcome
 from festival.ingest.service import Ingestor
-from festival.ingest.sidecar import mapping_of
 from festival.stack.stack import StackOutputs, find_stack
 from festival.table.schema import NEW_TABLE_LIMIT
+from festival.text import one_line
 
 DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 
@@ -41,25 +38,6 @@ LISTED_IN_EMAIL = 20
 def new_run_id() -> str:
     """A name for one run, in the order of time: it stands in the ledger beside each file."""
     return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-
-
-def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) -> Ingestor:
-    """What ingests files of the stack from this process, telling nobody file by file.
-
-    `clients` are `ingest.clients.Clients`. Files without a mapping of their own are read with the
-    stack's, as the function reads them.
-    """
-    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
-    default = stack.parameters.get("DefaultMapping", "") if stack else ""
-    return Ingestor(
-        Resources(
-            s3=clients.s3,
-            ledger=Ledger(clients.dynamodb, outputs.ledger_table),
-            open_writer=writer_opener(clients.dynamodb, table or outputs.table),
-            reports=Reports(clients.s3, outputs.reports_bucket),
-            mapping=mapping_of(default),
-        )
-    )
 
 
 def choose_engine(
@@ -181,10 +159,10 @@ def summary(plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> tu
     """Subject and body of the one e-mail about a run."""
     by_status = Counter(one.status for one in outcomes)
     counts = sum((one.counts for one in outcomes), Counts())
-    worst = "FAILURE" if by_status[FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
+    worst = "FAILURE" if by_status[Outcome.FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
     subject = f"{worst}: backfill of {len(outcomes)} files - {counts.written} rows written"
-    if by_status[FAILURE]:
-        subject += f", {by_status[FAILURE]} failed"
+    if by_status[Outcome.FAILURE]:
+        subject += f", {by_status[Outcome.FAILURE]} failed"
     lines = [f"Run: {run}", f"Bucket: {plan.bucket}", ""]
     lines += [f"{status:>12}: {count:>8,} files" for status, count in by_status.most_common()]
     skipped = len(plan.files) - len(plan.to_ingest)
