@@ -1,33 +1,157 @@
-"""The one wiring: options and environment to clients, table, ledger and ingestor."""
+"""The one wiring: options and environment → clients, table, ledger, ingestor, reconciler, mailer.
+
+The command, the notebooks and the backfill take what they work with from a `Kit`, and ingest and
+reconcile from this machine by the functions below it.
+"""
 
 import os
 import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from festival.errors import RetryableError
+from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
+from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError, utc
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.mail import Mailer
 from festival.ingest.pipeline import Writer, ingest_blocks
+from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import Budget, TryResult
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import Budget, Resources, TryResult, writer_opener
 from festival.ingest.service import Ingestor
+from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Block
-from festival.stack.stack import DEFAULT_STACK, StackOutputs, read_outputs
+from festival.stack.stack import DEFAULT_STACK, StackOutputs, find_stack, read_outputs
+from festival.table.writer import BulkWriter
 
 if TYPE_CHECKING:
     import boto3
 
+S3 = "s3://"
 TRIES = 5
 LONGEST_WAIT_SECONDS = 10.0
+
+
+@dataclass
+class Kit:
+    """What everything outside the function works with; AWS is asked when something is needed.
+
+    `table` and `stack` are names as the environment has them, or as they were given. A boto3
+    `session` is used instead of the environment's.
+
+    >>> Kit(table="lineup").table_name(None)
+    'lineup'
+    """
+
+    table: str = ""
+    stack: str = DEFAULT_STACK
+    given_session: "boto3.Session | None" = None
+
+    @classmethod
+    def from_environment(cls) -> "Kit":
+        """By FESTIVAL_TABLE and FESTIVAL_STACK; everything else by boto3's own rules."""
+        return cls(
+            table=os.environ.get("FESTIVAL_TABLE", ""),
+            stack=os.environ.get("FESTIVAL_STACK", "") or DEFAULT_STACK,
+        )
+
+    @cached_property
+    def session(self) -> "boto3.Session":
+        import boto3  # its own import takes as long as a small file
+
+        return self.given_session or boto3.Session()
+
+    @cached_property
+    def clients(self) -> Clients:
+        if self.given_session is None:
+            return Clients.of_environment()
+        # boto3's session wraps botocore's, which the clients are made from.
+        return Clients(self.given_session._session)
+
+    @cached_property
+    def outputs(self) -> StackOutputs:
+        """The stack's outputs. Raises FestivalError if there is no such stack."""
+        return read_outputs(self.session, self.stack)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        """The stack's parameters; none if there is no such stack."""
+        stack = find_stack(self.session.client("cloudformation"), self.stack)
+        return stack.parameters if stack else {}
+
+    def table_name(self, named: str | None = None) -> str:
+        """`named` (`--table`), else FESTIVAL_TABLE, else the stack's table."""
+        return named or self.table or self.outputs.table
+
+    @property
+    def default_mapping(self) -> LineupMapping:
+        """How the stack reads files that have no mapping beside them."""
+        return mapping_of(self.parameters.get("DefaultMapping", ""))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.clients.dynamodb, self.outputs.ledger_table)
+
+    @cached_property
+    def reports(self) -> Reports:
+        return Reports(self.clients.s3, self.outputs.reports_bucket)
+
+    @cached_property
+    def mailer(self) -> Mailer:
+        """Sends e-mails to the stack's topic."""
+        return Mailer(self.clients.sns, self.outputs.topic_arn)
+
+    def open_writer(self, table: str | None = None) -> Callable[[str, float], BulkWriter]:
+        """A function of a file's name and a deadline that opens a writer into the table."""
+        return writer_opener(self.clients.dynamodb, self.table_name(table))
+
+    def ingestor(self, table: str | None = None, *, mailer: Mailer | None = None) -> Ingestor:
+        """What ingests S3 objects from this process; without `mailer` it sends no e-mail.
+
+        A file without a mapping of its own is read with the stack's, as the function reads it.
+        """
+        return Ingestor(
+            Resources(
+                s3=self.clients.s3,
+                ledger=self.ledger,
+                open_writer=self.open_writer(table),
+                reports=self.reports,
+                mailer=mailer,
+                mapping=self.default_mapping,
+            )
+        )
+
+    def reconciler(self, table: str | None = None) -> Reconciler:
+        """What compares versions of a file and removes what older ones left."""
+        return Reconciler.of(
+            self.clients,
+            table=self.table_name(table),
+            ledger_table=self.outputs.ledger_table,
+            reports_bucket=self.outputs.reports_bucket,
+        )
+
+
+def event_of(file: str) -> FileEvent:
+    """The object that `s3://BUCKET/KEY` names, in its current version.
+
+    >>> event_of("s3://uploads/2025/saturday.csv").key
+    '2025/saturday.csv'
+    """
+    bucket, _, key = file.removeprefix(S3).partition("/")
+    if not file.startswith(S3) or not bucket or not key or key.endswith("/"):
+        raise FestivalError(f"{file}: expected s3://BUCKET/KEY, the name of one object")
+    return FileEvent(bucket, key)
 
 
 def silent(message: str) -> None:
@@ -44,8 +168,8 @@ def ingest_object(
 ) -> TryResult:
     """Ingest one file version to its end, through the ledger.
 
-    Waits where another process holds the lease, and takes it over at once where that process is
-    known to be dead. Raises RetryableError where five tries in a row have failed.
+    Waits if another process holds the lease, and takes over at once if that process is known to be
+    dead. Raises RetryableError when five tries have failed.
     """
     owner = new_owner()
     tries = 0
@@ -55,7 +179,7 @@ def ingest_object(
         except LeaseHeldError as held:
             ledger = ingestor.resources.ledger
             if is_dead(held.owner):
-                say(f"{event.file}: the process that ingested it ({held.owner}) died; going on")
+                say(f"{event.file}: the process that ingested it ({held.owner}) died; taking over")
                 ledger.leases.break_lease(event.file, held.owner)
                 continue
             say(str(held))
@@ -72,19 +196,70 @@ def ingest_object(
 
 
 def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -> IngestReport:
-    """A local file straight into the table, without the ledger."""
+    """Write a local file straight into the table, without the ledger."""
     tally = Tally(source=file)
     ended = ingest_blocks(blocks, tally, writer)
     return tally.report(file, error=ended.error or ended.unwritten_because)
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """One file: what changed, and what was removed, or would be (`done` is False)."""
+
+    review: Review
+    removal: Removal
+    done: bool
+
+
+def reconcile_files(
+    reconciler: Reconciler,
+    file: str | None = None,
+    *,
+    remove: bool = False,
+    say: Callable[[str], None] = silent,
+) -> Iterator[Reconciled]:
+    """What changed in one file (`s3://bucket/key`), or in every file that is not reconciled yet.
+
+    With `remove` the items that only older versions had are removed. Of one file it raises
+    NotReconcilableError, or RetryableError if somebody works on it; of all files it says so to
+    `say` and goes on.
+    """
+    if file is not None:
+        yield reconcile_file(reconciler, event_of(file).file, remove=remove)
+        return
+    for name in reconciler.files():
+        try:
+            one = reconcile_file(reconciler, name, remove=remove)
+        except (NotReconcilableError, RetryableError) as error:
+            say(str(error))
+            continue
+        if one.review.versions.older and not one.review.versions.is_reconciled:
+            yield one
+
+
+def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconciled:
+    """One file (`bucket/key`); takes over at once from a process that is known to be dead."""
+    if not remove:
+        review = reconciler.review(file)
+        return Reconciled(review, reconciler.removable(review), done=False)
+    try:
+        return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
+    except LeaseHeldError as held:
+        if not is_dead(held.owner):
+            raise RetryableError(
+                f"{file} is being ingested by {held.owner} until {utc(held.until)}: try again then"
+            ) from None
+        reconciler.ledger.leases.break_lease(file, held.owner)
+    return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
+
+
 def new_owner() -> str:
-    """A name for one piece of work of this process, by which others can tell when it is dead."""
+    """A name for one piece of work of this process, which tells others if the process is dead."""
     return f"{_this_machine()} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
 
 
 def _this_machine() -> str:
-    """Where process ids mean the same: this host, and on Linux this process namespace."""
+    """Within which process ids are unique: this host, and on Linux this process namespace."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -93,7 +268,7 @@ def _this_machine() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether a lease's owner is a process of this machine that does not live any more."""
+    """Whether a lease's owner is a process of this machine that has ended."""
     machine, _, rest = owner.partition(" pid ")
     number = rest.partition(" ")[0]
     if machine != _this_machine() or not number.isdigit():
@@ -108,43 +283,9 @@ def is_dead(owner: str) -> bool:
 
 
 def _is_zombie(pid: int) -> bool:
-    """A killed process that its parent has not collected yet has no hands any more."""
+    """A killed process that has not been reaped can no longer write."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return False
     return state in ("Z", "X")
-
-
-@dataclass
-class Kit:
-    """`table` and `stack` as the environment names them; AWS is asked when it is needed."""
-
-    table: str
-    stack: str
-
-    @classmethod
-    def from_environment(cls) -> "Kit":
-        return cls(
-            table=os.environ.get("FESTIVAL_TABLE", ""),
-            stack=os.environ.get("FESTIVAL_STACK", "") or DEFAULT_STACK,
-        )
-
-    @cached_property
-    def session(self) -> "boto3.Session":
-        import boto3  # its own import takes as long as a small file
-
-        return boto3.Session()
-
-    @cached_property
-    def clients(self) -> Clients:
-        return Clients.of_environment()
-
-    @cached_property
-    def outputs(self) -> StackOutputs:
-        """Raises FestivalError where there is no such stack."""
-        return read_outputs(self.session, self.stack)
-
-    def table_name(self, named: str | None) -> str:
-        """`--table`, else FESTIVAL_TABLE, else the stack's."""
-        return named or self.table or self.outputs.table

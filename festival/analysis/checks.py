@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date as calendar_date
 from itertools import combinations, pairwise
 
-from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
+from festival.lineup.model import Performance, clock
 
 LONGEST_MINUTES = 4 * 60
 EARLY_MINUTES = 6 * 60
@@ -46,7 +46,7 @@ def find_all(
     number of performances: an overlap is reported with the one performance before it that ends
     last, not with all of them.
     """
-    rows = sorted(performances, key=_begins)
+    rows = sorted(performances, key=_order)
     return [
         *overlaps_on_a_stage(rows),
         *in_two_places(rows),
@@ -211,21 +211,17 @@ def _overlaps(
 ) -> Iterator[tuple[str, Performance, Performance]]:
     """Within each key, each row that begins before the latest end so far, with that row."""
     latest: dict[str, Performance] = {}
-    for row in sorted(rows, key=_begins):
+    for row in sorted(rows, key=_order):
         before = latest.get(key(row))
-        if before is not None and _begins(row)[0] < _ends(before):
+        if before is not None and row.begins < before.ends:
             yield key(row), before, row
-        if before is None or _ends(row) > _ends(before):
+        if before is None or row.ends > before.ends:
             latest[key(row)] = row
 
 
-def _begins(row: Performance) -> tuple[int, int, str, str]:
+def _order(row: Performance) -> tuple[int, int, str, str]:
     # At one start the shorter first, so that a zero-length one is not inside its neighbour.
-    return (_days(row.date) * MINUTES_PER_DAY + row.start, row.end, row.stage, row.performer)
-
-
-def _ends(row: Performance) -> int:
-    return _days(row.date) * MINUTES_PER_DAY + row.end
+    return (row.begins, row.end, row.stage, row.performer)
 
 
 def _days(day: str) -> int:

@@ -15,13 +15,9 @@ from festival.backfill.plan import BackfillPlan
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.mail import Mailer, one_line
 from festival.ingest.report import FAILURE, Counts
-from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.service import Ingestor
-from festival.ingest.sidecar import mapping_of
 from festival.stack.stack import StackOutputs, find_stack
 from festival.table.schema import NEW_TABLE_LIMIT
 
@@ -41,25 +37,6 @@ LISTED_IN_EMAIL = 20
 def new_run_id() -> str:
     """A name for one run, in the order of time: it stands in the ledger beside each file."""
     return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-
-
-def ingestor_for(clients: Any, outputs: StackOutputs, table: str | None = None) -> Ingestor:
-    """What ingests files of the stack from this process, telling nobody file by file.
-
-    `clients` are `ingest.clients.Clients`. Files without a mapping of their own are read with the
-    stack's, as the function reads them.
-    """
-    stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
-    default = stack.parameters.get("DefaultMapping", "") if stack else ""
-    return Ingestor(
-        Resources(
-            s3=clients.s3,
-            ledger=Ledger(clients.dynamodb, outputs.ledger_table),
-            open_writer=writer_opener(clients.dynamodb, table or outputs.table),
-            reports=Reports(clients.s3, outputs.reports_bucket),
-            mapping=mapping_of(default),
-        )
-    )
 
 
 def choose_engine(

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 
 from festival.cli.text import counted, printable, table
-from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
 from festival.kit import Kit
 from festival.stack.dead_letters import DeadLetter, dead_letters, put_back_unread, redrive
@@ -32,17 +31,13 @@ def history(file: str | None, days: int) -> None:
     FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it is shown, else
     the ingests of all files in the last days.
     """
-    settings = Kit.from_environment()
-    ledger = ledger_of(settings)
+    kit = Kit.from_environment()
+    ledger = kit.ledger
     if file is None:
         records = list(ledger.recent(days))
     else:
-        records = ledger.history(name_of(file, settings.outputs.upload_bucket))
+        records = ledger.history(name_of(file, kit.outputs.upload_bucket))
     click.echo("\n".join(history_lines(records)) if records else "nothing was ingested")
-
-
-def ledger_of(settings: Kit) -> Ledger:
-    return Ledger(settings.clients.dynamodb, settings.outputs.ledger_table)
 
 
 def name_of(file: str, bucket: str) -> str:
@@ -79,8 +74,8 @@ def _cells(record: VersionRecord) -> Sequence[object]:
 @click.option("--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival.")
 def status(stack: str | None) -> None:
     """Show the stack, its queues, ingests, alarms and subscription."""
-    settings = Kit.from_environment()
-    shown = read_status(settings.session, stack or settings.stack)
+    kit = Kit.from_environment()
+    shown = read_status(kit.session, stack or kit.stack)
     click.echo("\n".join(status_lines(shown)))
 
 
@@ -112,8 +107,8 @@ def dlq(put_back: bool) -> None:
 
     Shows each message with its files, how often it was received and why each try failed.
     """
-    settings = Kit.from_environment()
-    outputs, sqs, ledger = settings.outputs, settings.clients.sqs, ledger_of(settings)
+    kit = Kit.from_environment()
+    outputs, sqs, ledger = kit.outputs, kit.clients.sqs, kit.ledger
     letters = dead_letters(sqs, outputs.dead_letter_queue_url, ledger)
     for line in dead_letter_lines(letters):
         click.echo(line)

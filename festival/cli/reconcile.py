@@ -2,33 +2,19 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from festival.cli.answers import time_of
-from festival.cli.ingest import event_of, say
+from festival.cli.ingest import say
 from festival.cli.text import counted, printable, table
-from festival.errors import RetryableError
-from festival.ingest.ledger.leases import LeaseHeldError
-from festival.ingest.ledger.reconciliations import Removal
 from festival.ingest.reconcile.compare import KINDS, Change
-from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
-from festival.kit import Kit, is_dead, new_owner
+from festival.kit import Kit, Reconciled, reconcile_files
 from festival.lineup.model import Performance
 from festival.table.item import attributes
 
 HEADS = ("Change", "Performer", "Was", "Is")
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """One file: what changed, and what was removed, or would be."""
-
-    review: Review
-    removal: Removal
-    done: bool
 
 
 @click.command()
@@ -41,11 +27,8 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
     FILE is s3://BUCKET/KEY; without it, every file with versions that were not reconciled. Nothing
     is removed without --yes.
     """
-    reconciler = reconciler_of(Kit.from_environment())
-    if file is not None:
-        results = iter([reconciled(reconciler, event_of(file).file, yes)])
-    else:
-        results = all_reconciled(reconciler, yes)
+    reconciler = Kit.from_environment().reconciler()
+    results = reconcile_files(reconciler, file, remove=yes, say=say)
     if as_json:
         documents = [document(result) for result in results]
         one = documents[0] if file is not None else documents
@@ -57,48 +40,6 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
         click.echo("\n".join(lines(result)))
     if nothing:
         click.echo("no file has versions that were not reconciled")
-
-
-def reconciler_of(settings: Kit) -> Reconciler:
-    """What reconciles the files of the stack."""
-    outputs = settings.outputs
-    return Reconciler.of(
-        settings.clients,
-        table=settings.table_name(None),
-        ledger_table=outputs.ledger_table,
-        reports_bucket=outputs.reports_bucket,
-    )
-
-
-def reconciled(reconciler: Reconciler, file: str, yes: bool) -> Reconciled:
-    """Raises NotReconcilableError where the file cannot be reconciled, and RetryableError."""
-    if yes:
-        return Reconciled(*removed(reconciler, file), done=True)
-    review = reconciler.review(file)
-    return Reconciled(review, reconciler.removable(review), done=False)
-
-
-def removed(reconciler: Reconciler, file: str) -> tuple[Review, Removal]:
-    """Remove what older versions left; takes over from a process that is known to be dead."""
-    try:
-        return reconciler.reconcile(file, new_owner())
-    except LeaseHeldError as held:
-        if not is_dead(held.owner):
-            raise RetryableError(f"{str(held).partition(';')[0]}: try again then") from None
-        reconciler.ledger.leases.break_lease(file, held.owner)
-    return reconciler.reconcile(file, new_owner())
-
-
-def all_reconciled(reconciler: Reconciler, yes: bool) -> Iterator[Reconciled]:
-    """Every file that has something to reconcile; says of some others why they cannot be now."""
-    for file in reconciler.files():
-        try:
-            result = reconciled(reconciler, file, yes)
-        except (NotReconcilableError, RetryableError) as error:
-            say(str(error))
-            continue
-        if result.review.versions.older and not result.review.versions.is_reconciled:
-            yield result
 
 
 def lines(result: Reconciled) -> Iterator[str]:

@@ -73,7 +73,7 @@ class KeyLog:
         replacing = []
         hashes, lines, mask = self._hashes, self._lines, self._mask
         for performance in performances:
-            mark = hash(performance[:4]) or 1  # performer, stage, date, start: what the key is of
+            mark = hash(performance.identity) or 1
             slot = mark & mask
             while (there := hashes[slot]) != mark and there:
                 slot = (slot + 1) & mask
@@ -120,7 +120,7 @@ class DuplicateRows:
         """Remember these rows; how many earlier rows they replace."""
         replacing = self._keys.note(performances)
         for performance, line in replacing:
-            self._rows.append([line, *performance[:4]])
+            self._rows.append([line, *performance.identity])
         return len(replacing)
 
     def __len__(self) -> int:

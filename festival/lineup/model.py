@@ -3,7 +3,11 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date as calendar_date
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+from festival.errors import FestivalError
 
 MINUTES_PER_DAY = 1440
 FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
@@ -27,6 +31,27 @@ class Performance(NamedTuple):
     line: int
 
     @property
+    def identity(self) -> tuple[str, str, str, int]:
+        """Performer, stage, date and start: what the table's key is made of."""
+        return self[:4]
+
+    @property
+    def begins(self) -> int:
+        """The start in absolute minutes, which go on from one day to the next."""
+        return _day_number(self.date) * MINUTES_PER_DAY + self.start
+
+    @property
+    def ends(self) -> int:
+        """The end in absolute minutes.
+
+        >>> Performance("Abba", "Main", "2025-06-13", 1380, 1470, None, 2).ends - Performance(
+        ...     "Cher", "Main", "2025-06-14", 0, 60, None, 3
+        ... ).begins
+        30
+        """
+        return self.begins + self.end - self.start
+
+    @property
     def clock(self) -> str:
         """The start as `HH:MM`; a mapping with a festival day lets it go on past `24:00`."""
         return clock(self.start)
@@ -40,6 +65,14 @@ class Performance(NamedTuple):
     def key(self) -> tuple[str, str]:
         """The table's key: partition key (performer) and sort key."""
         return (self.performer, self.sort_key)
+
+
+@lru_cache(maxsize=1_024)
+def _day_number(day: str) -> int:
+    try:
+        return calendar_date.fromisoformat(day).toordinal()
+    except ValueError:
+        raise FestivalError(f"date '{day}': expected a day of the calendar") from None
 
 
 def clock(minutes: int) -> str:

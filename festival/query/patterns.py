@@ -213,8 +213,7 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     moment = day * MINUTES_PER_DAY + minute
 
     def is_on(performance: Performance) -> bool:
-        begins = _absolute_start(performance)
-        return begins <= moment < begins + performance.end - performance.start
+        return performance.begins <= moment < performance.ends
 
     question = f"who is on '{stage}' on {date} at {time}"
     return AccessPattern(question, queries, _by_start, is_on)
@@ -313,12 +312,8 @@ def _literal(value: dict[str, str]) -> str:
     return value["N"] if "N" in value else f"'{value['S']}'"
 
 
-def _absolute_start(performance: Performance) -> int:
-    return day_number(performance.date) * MINUTES_PER_DAY + performance.start
-
-
 def _by_start(performance: Performance) -> tuple[int, str, str]:
-    return (_absolute_start(performance), performance.stage, performance.performer)
+    return (performance.begins, performance.stage, performance.performer)
 
 
 def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:

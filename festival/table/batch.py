@@ -53,7 +53,7 @@ Verdict = Stored | Unprocessed | Refused | Failed
 
 def last_of_each_key(rows: Sequence[Performance]) -> list[Performance]:
     """Of rows with one key the last, because a batch may not hold a key twice."""
-    return list({row[:4]: row for row in rows}.values())
+    return list({row.identity: row for row in rows}.values())
 
 
 def body(table: str, rows: Sequence[Performance], encode: Callable[[Performance], str]) -> bytes:
@@ -85,11 +85,13 @@ def _stored(answer: Response, rows: Sequence[Performance]) -> Verdict:
     try:
         tables = loads(answer.body)["UnprocessedItems"].values()
         left = {
-            from_item(request["PutRequest"]["Item"])[:4] for items in tables for request in items
+            from_item(request["PutRequest"]["Item"]).identity
+            for items in tables
+            for request in items
         }
     except (ValueError, LookupError, AttributeError, TypeError, FestivalError):
         return Unprocessed("an answer that is not DynamoDB's", throttled=False)
-    unprocessed = [row for row in rows if row[:4] in left]
+    unprocessed = [row for row in rows if row.identity in left]
     if len(unprocessed) != len(left):
         return Unprocessed("an answer about rows that were not sent", throttled=False)
     return Stored(unprocessed)

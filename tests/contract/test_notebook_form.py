@@ -39,6 +39,19 @@ def test_the_notebooks_are_there():
 
 
 @every_notebook
+def test_nothing_comes_from_the_command(path):
+    named = [
+        name
+        for cell in code(path)
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (getattr(node, "module", None), *(alias.name for alias in node.names))
+        if name is not None
+    ]
+    assert [name for name in named if name == "cli" or name.startswith("festival.cli")] == []
+
+
+@every_notebook
 def test_no_run_is_committed(path):
     for cell in code(path):
         assert cell.outputs == []

@@ -66,8 +66,8 @@ def the_first_row_wins_over_a_continuation(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Any, block: Block) -> Any:
         kept = take(self, block)
         if self._earlier.read:
-            return [each for each in kept if each[:4] not in stored.get(self._source, ())]
-        stored.setdefault(self._source, set()).update(each[:4] for each in kept)
+            return [each for each in kept if each.identity not in stored.get(self._source, ())]
+        stored.setdefault(self._source, set()).update(each.identity for each in kept)
         return kept
 
     patch.setattr(Tally, "take", wrong)

@@ -61,7 +61,7 @@ class Lineup:
     @property
     def kept(self) -> dict[Key, Performance]:
         """Of each key the last row."""
-        return {each[:4]: each for each in self.accepted}
+        return {each.identity: each for each in self.accepted}
 
 
 def make_lineup(random: Random, owner: str, former: Lineup | None = None) -> Lineup:

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from festival.backfill.plan import Selection, list_files, look_up, make_plan
-from festival.backfill.run import ingestor_for, run_backfill
+from festival.backfill.run import run_backfill
 from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
+from festival.kit import Kit
 
 FILES = 40
 BAD = {7: b"", 23: b"Performer,Stage\nno,time\n"}
@@ -20,13 +21,14 @@ HEAD = "Performer,Stage,Date,Start,End,Popularity\n"
 KILLED = """
 import sys
 from festival.ingest.clients import Clients
-from festival.backfill.run import (ingestor_for, run_backfill)
+from festival.kit import Kit
+from festival.backfill.run import run_backfill
 from festival.backfill.plan import (Selection, list_files, look_up, make_plan)
 from festival.stack.stack import read_outputs
 import boto3
 
 clients, outputs = Clients.of_environment(), read_outputs(boto3.Session())
-ingestor = ingestor_for(clients, outputs)
+ingestor = Kit.from_environment().ingestor()
 files = list_files(clients.s3, Selection(outputs.upload_bucket))
 known = look_up(ingestor.resources.ledger, outputs.upload_bucket, files)
 run_backfill(make_plan(outputs.upload_bucket, known), ingestor, "first", files_at_once=4)
@@ -62,7 +64,7 @@ def plan_now(clients, outputs, ingestor):
 def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
     aws, outputs = stack
     clients = Clients.of_environment()
-    ingestor = ingestor_for(clients, outputs)
+    ingestor = Kit.from_environment().ingestor()
     first = subprocess.Popen(
         [sys.executable, "-c", KILLED], env=dict(os.environ), stdout=subprocess.DEVNULL
     )
@@ -90,9 +92,7 @@ def test_a_backfill_killed_half_way_and_run_again_loses_nothing(stack):
 
 
 def test_the_bad_files_are_told_and_the_others_are_in(stack):
-    _, outputs = stack
-    clients = Clients.of_environment()
-    records = ingestor_for(clients, outputs).resources.ledger.recent()
+    records = Kit.from_environment().ledger.recent()
     failed = {record.file.rpartition("/")[2]: record.error for record in records if record.error}
     assert set(failed) == {"07.csv", "23.csv"}
     assert "empty" in failed["07.csv"]

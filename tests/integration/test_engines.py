@@ -7,10 +7,11 @@ import pytest
 
 from festival.backfill.plan import Selection, list_files, look_up, make_plan
 from festival.backfill.queue import QueueEngine
-from festival.backfill.run import ingestor_for, pick_engine, run_backfill, tell
+from festival.backfill.run import pick_engine, run_backfill, tell
 from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
 from festival.ingest.mail import Mailer
+from festival.kit import Kit
 
 FILES = 40
 HEAD = "Performer,Stage,Date,Start,End,Popularity\n"
@@ -45,7 +46,7 @@ class Festival:
         self.aws = aws
         self.outputs = aws.deploy()
         self.clients = Clients.of_environment()
-        self.ingestor = ingestor_for(self.clients, self.outputs)
+        self.ingestor = Kit.from_environment().ingestor()
         for number in range(FILES):
             self.clients.s3.put_object(
                 Bucket=self.outputs.upload_bucket, Key=f"{number:02d}", Body=lineup(number)

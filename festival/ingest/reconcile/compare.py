@@ -8,11 +8,10 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from festival.errors import FestivalError
 from festival.ingest.tally import KeyLog
-from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
+from festival.lineup.model import Performance, wall_clock
 
 Key = tuple[str, str]
 
@@ -105,7 +104,7 @@ def stale_performers(
     kept.note(newest)
     performers, count = set(), 0
     for row in older:
-        if kept.line_of(row[:4]) or gone.note([row]):
+        if kept.line_of(row.identity) or gone.note([row]):
             continue
         performers.add(row.performer)
         count += 1
@@ -154,16 +153,12 @@ def _near(
     """Each row with the new places around it, and how far each is. Never more than a few a row."""
     for version in {had[row.key].version for row in rows}:
         mine = [row for row in rows if had[row.key].version == version]
-        new = sorted((_minute(p), p.key, p) for p in places if p.key not in had[mine[0].key].rows)
+        new = sorted((p.begins, p.key, p) for p in places if p.key not in had[mine[0].key].rows)
         for row in mine:
-            middle = bisect_left(new, (_minute(row),))
+            middle = bisect_left(new, (row.begins,))
             for minute, _, place in new[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
-                away = abs(minute - _minute(row))
+                away = abs(minute - row.begins)
                 yield away + OTHER_STAGE_MINUTES * (place.stage != row.stage), row, place
-
-
-def _minute(row: Performance) -> int:
-    return date.fromisoformat(row.date).toordinal() * MINUTES_PER_DAY + row.start
 
 
 def _when(change: Change) -> tuple[str, int, str, str]:

@@ -149,7 +149,7 @@ def test_what_is_the_same_in_every_row_is_a_constant():
     text = csv_of("Abba,20:00,21:00", header="act,from,to")
     mapping = by(constants={"Stage": "Main", "Date": "2025-06-12"})
     [performance] = read(text, mapping=mapping).performances
-    assert performance[:4] == ("Abba", "Main", "2025-06-12", 1200)
+    assert performance.identity == ("Abba", "Main", "2025-06-12", 1200)
 
 
 @pytest.mark.parametrize(

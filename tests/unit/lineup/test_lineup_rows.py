@@ -1,9 +1,13 @@
 """What a row's cells make together: lengths, midnights, dates, the first broken rule."""
 
+import doctest
 import json
 
 import pytest
 
+from festival.errors import FestivalError
+from festival.lineup import model
+from festival.lineup.model import Performance
 from festival.lineup.normalise import Normaliser
 from festival.lineup.rules import AcceptedRow, RowRules
 from tests.lineup_reading import csv_of, read, row
@@ -129,3 +133,21 @@ def test_json_numbers_and_texts_that_look_alike_stay_apart():
     reading = read(json.dumps(rows))
     assert [each.start for each in reading.performances] == [8, 0, 60, 60]
     assert [each.line for each in reading.rejections] == [2, 4, 7]
+
+
+def test_minutes_go_on_from_one_day_to_the_next():
+    late = Performance("Abba", "Main", "2025-06-13", 23 * 60, 25 * 60, None, 2)
+    early = Performance("Cher", "Main", "2025-06-14", 30, 90, None, 3)
+
+    assert early.begins - late.begins == 90
+    assert late.ends - early.begins == 30
+    assert late.identity == ("Abba", "Main", "2025-06-13", 23 * 60)
+
+
+def test_a_date_that_is_no_day_is_named_when_minutes_are_asked():
+    with pytest.raises(FestivalError, match="2025-06-31"):
+        _ = Performance("Abba", "Main", "2025-06-31", 0, 60, None, 2).begins
+
+
+def test_the_examples_of_the_model_hold():
+    assert doctest.testmod(model).failed == 0
