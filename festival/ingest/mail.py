@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import MARK, SIDECAR
@@ -108,7 +108,7 @@ def _next_steps(report: IngestReport) -> list[str]:
         ]
     elif report.counts.unwritten:
         lines += ["", "Ingest the file again once the cause is mended."]
-    elif report.status == FAILURE and not report.rejected_rows_at:
+    elif report.status == Outcome.FAILURE and not report.rejected_rows_at:
         lines += ["", "Correct the file and upload it again under the same name."]
     return lines
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from festival.errors import RetryableError
@@ -63,9 +64,16 @@ def writer_opener(client: Any, table: str) -> Callable[[str, float], BulkWriter]
     return open_writer
 
 
-INGESTED, TOLD, DONE = "ingested", "told", "done"
-SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
-AWAITED = "awaited"
+class Action(StrEnum):
+    """What one try did."""
+
+    INGESTED = "ingested"
+    NOTIFIED = "notified"  # the rows were settled before: only the e-mail was missing
+    DONE = "done"  # nothing was left to do
+    PAUSED = "paused"  # a continuation message goes on
+    STALE = "stale"  # a continuation that another one has overtaken
+    SUPERSEDED = "superseded"  # S3 has a newer version
+    AWAITED = "awaited"  # a mapping whose file is not there yet
 
 
 class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
@@ -84,7 +92,7 @@ class TryFailedError(RetryableError):
 class TryResult:
     """What one try did. `report` is there where it settled the file, or told of it."""
 
-    action: str
+    action: Action
     file: str
     version: str = ""
     report: IngestReport | None = None
