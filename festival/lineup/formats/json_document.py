@@ -170,12 +170,14 @@ class PathRows:
         if isinstance(value, list):
             for element in value:
                 yield from self._below(element, at, above)
-        elif at == len(path):
+        elif at == len(path) and value is not None:
             yield _with_above(value, above) if isinstance(value, dict) else value
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
         elif path[at] == ANY or path[at].startswith("<"):
-            for key, item in value.items():
+            # Beside lists and objects stand words about them, such as when they were updated.
+            inner = ((key, item) for key, item in value.items() if isinstance(item, dict | list))
+            for key, item in inner:
                 named = {} if path[at] == ANY else {path[at]: key}
                 yield from self._below(item, at + 1, {**above, **named})
         else:
@@ -190,7 +192,7 @@ class PathRows:
         self.passed_over += 1
         if not self._lost:
             steps = " → ".join(self._path[: at + 1])
-            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; expected {_ASK}"
+            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; {_ASK}"
             self.example = value
 
 
