@@ -8,12 +8,12 @@ import click
 
 from festival.cli.mapping import mapped
 from festival.cli.source import STANDARD, inspection_of, refuse_same_file, written_whole
-from festival.cli.text import printable
 from festival.errors import LineupError
 from festival.ingest.sidecar import SIDECAR
 from festival.inspection.evidence import merged
 from festival.inspection.result import Inspection, Question
 from festival.lineup.mapping import LineupMapping
+from festival.text import printable
 
 _ROUNDS = 5
 _WHOLE_NUMBERS = ("year", "default_length", "header_row")

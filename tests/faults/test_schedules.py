@@ -30,7 +30,7 @@ def test_the_schedules_had_every_fault_and_led_everywhere(total):
     if total.schedules < SCHEDULES:
         pytest.skip("asks about all schedules together")
     assert set(total.faults) == {*plan.ANY_CALL, *plan.OTHER_FAULTS}
-    assert set(total.actions) >= {"ingested", "told", "done", "superseded", "paused", "stale"}
+    assert set(total.actions) >= {"ingested", "notified", "done", "superseded", "paused", "stale"}
     assert total.dead_letters > 0
 
 
