@@ -123,7 +123,7 @@ def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspec
     if not lineup:
         evidence = Evidence(Sample((), ()), mapping, mapping.to_dict())
     proposal = LineupMapping.from_dict(evidence.options)
-    outcome = _read(read, proposal) if lineup and look.shape else _Outcome()
+    outcome = _read(read, proposal) if lineup and look.shape else _TriedRows()
     _ask_about_length(evidence, outcome)
     return Inspection(
         encoding=look.encoding,
@@ -145,7 +145,7 @@ def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspec
 
 
 @dataclass
-class _Outcome:
+class _TriedRows:
     """What the reader makes of the first rows under a mapping."""
 
     rows: int = 0
@@ -155,8 +155,8 @@ class _Outcome:
     problem: str = ""
 
 
-def _read(read: Reader, mapping: LineupMapping) -> _Outcome:
-    outcome = _Outcome()
+def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
+    outcome = _TriedRows()
     try:
         for block in read(mapping):
             room = SAMPLE_ROWS - outcome.rows
@@ -218,7 +218,7 @@ def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
     )
 
 
-def _ask_about_length(evidence: Evidence, outcome: _Outcome) -> None:
+def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
     long = [each for each in outcome.warnings if each.reason.startswith(_LONG)]
     if long and not any(each.option == "clock" for each in evidence.questions):
         seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"

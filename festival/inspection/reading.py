@@ -18,7 +18,7 @@ _CALENDAR = b"BEGIN:VCALENDAR"
 _MARK = b"\xef\xbb\xbf"
 
 
-class _Way(NamedTuple):
+class _FileKind(NamedTuple):
     read: Callable[[LineupMapping], Iterator[Block]]
     inspect: Callable[[LineupMapping], Inspection]
 
@@ -33,7 +33,7 @@ def read_any(
 
     `sheet` is a workbook's. Raises LineupError while reading, as `read_lineup` does.
     """
-    yield from _way(chunks, sheet).read(mapping)
+    yield from _kind_of(chunks, sheet).read(mapping)
 
 
 def inspect_any(
@@ -47,10 +47,10 @@ def inspect_any(
     A bad file raises nothing, `problem` says why it cannot be read; but a source that cannot be
     opened, and a sheet that is not there, raise LineupError.
     """
-    return _way(chunks, sheet).inspect(mapping)
+    return _kind_of(chunks, sheet).inspect(mapping)
 
 
-def _way(chunks: Iterable[bytes], sheet: str | None) -> _Way:
+def _kind_of(chunks: Iterable[bytes], sheet: str | None) -> _FileKind:
     rest = iter(chunks)
     first = next(rest, b"")
     if first.startswith(ZIP):
@@ -60,30 +60,30 @@ def _way(chunks: Iterable[bytes], sheet: str | None) -> _Way:
     if first.removeprefix(_MARK).lstrip()[: len(_CALENDAR)].upper() == _CALENDAR:
         return _calendar(first + b"".join(rest))
     whole = chain([first], rest)
-    return _Way(
+    return _FileKind(
         lambda mapping: read_lineup(whole, mapping=mapping),
         lambda mapping: inspect_lineup(whole, mapping=mapping),
     )
 
 
-def _workbook(data: bytes, sheet: str | None) -> _Way:
+def _workbook(data: bytes, sheet: str | None) -> _FileKind:
     try:
         from festival.inspection.workbook import inspect_rows, read_rows, rows_of_workbook
     except ModuleNotFoundError as missing:
         raise _no_library("an Excel workbook", missing) from None
     rows = rows_of_workbook(BytesIO(data), sheet)
-    return _Way(
+    return _FileKind(
         lambda mapping: read_rows(rows, mapping=mapping),
         lambda mapping: inspect_rows(rows, mapping=mapping),
     )
 
 
-def _calendar(data: bytes) -> _Way:
+def _calendar(data: bytes) -> _FileKind:
     try:
         from festival.inspection.calendar import inspect_calendar, read_calendar
     except ModuleNotFoundError as missing:
         raise _no_library("an iCalendar file", missing) from None
-    return _Way(
+    return _FileKind(
         lambda mapping: read_calendar(data, mapping=mapping),
         lambda mapping: inspect_calendar(data, mapping=mapping),
     )
