@@ -18,7 +18,7 @@ from festival.inspection.result import Inspection
 from festival.inspection.workbook import SheetRow, inspect_numbered, read_numbered
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import Block, Rejection, RowWarning
+from festival.lineup.model import Block, Rejection, RowWarning, WarningKind
 
 SHAPE = "calendar"
 _HEADER = ("SUMMARY", "LOCATION", "DTSTART", "DTEND")
@@ -116,7 +116,9 @@ def _take(events: _Events, line: int, event: Any) -> None:
     for name in _RECURRENCE:
         if event.get(name) is not None:
             reason = f"recurs ({name}); only its first time is read"
-            events.warnings.append(RowWarning(line, "Start", preview(summary), reason))
+            events.warnings.append(
+                RowWarning(line, "Start", preview(summary), reason, WarningKind.PASSED_OVER)
+            )
     start, end = _value(event, "DTSTART"), _value(event, "DTEND")
     length = _value(event, "DURATION")
     if end is None and isinstance(start, datetime) and isinstance(length, timedelta):

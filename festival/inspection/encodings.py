@@ -25,7 +25,7 @@ def suspected(raw: bytes) -> list[tuple[str, str]]:
     Each comes with what it makes of the first word that it reads differently. Nothing if the bytes
     are UTF-8, or Windows-1252 seems right.
     """
-    if _is_utf8(raw):
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_utf8(raw):
         return []
     foreign = [word for word in dict.fromkeys(_WORD.findall(raw)) if not word.isascii()][:500]
     western = _as(foreign, WESTERN)

@@ -6,10 +6,11 @@ from typing import Any
 
 from festival.errors import LineupError
 from festival.inspection.result import Answer, ColumnUse, FormCount, Question
+from festival.lineup.columns import match
 from festival.lineup.fields.text import preview
 from festival.lineup.formats.json_objects import ObjectRows, original
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import Performance, clock
+from festival.lineup.model import FIELDS, Performance, clock
 from festival.lineup.normalise import NormalisedRows, Normaliser
 
 # What is asked first decides what the others are about.
@@ -120,10 +121,30 @@ def tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedR
     plain = {name: value for name, value in mapping.to_dict().items() if name not in _STRUCTURE}
     flat = LineupMapping.from_dict(plain) if plain else DEFAULT_MAPPING
     objects = ObjectRows(flat, tell_ignored=False)
-    for index, row in enumerate(rows, 1):
+    if mapping.sections:
+        rows = [{**dict.fromkeys(mapping.sections, _ASSUMED), **row} for row in rows]
+    for index, row in enumerate(_filled_down(rows, mapping), 1):
         objects.add(index, row)
     given = objects.give(None)
     return Normaliser(flat).normalise(given.lines, given.rows, given.cells, original)
+
+
+_ASSUMED = "2025-06-12"
+
+
+def _filled_down(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> list[dict[str, Any]]:
+    """The rows with blank cells of the mapping's `fill_down` as in the row above."""
+    if not mapping.fill_down or not rows:
+        return [*rows]
+    names = tuple(rows[0])
+    places = dict(zip(FIELDS, match(names, mapping).places, strict=True))
+    columns = [names[at] for field in mapping.fill_down if (at := places[field]) is not None]
+    above: dict[str, Any] = {}
+    filled = []
+    for row in rows:
+        above |= {name: row.get(name) for name in columns if preview(row.get(name)).strip()}
+        filled.append({**row, **above})
+    return filled
 
 
 def read_as(performance: Performance, *, scored: bool = False) -> str:

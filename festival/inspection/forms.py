@@ -7,10 +7,12 @@ from typing import Any
 
 from festival.inspection.result import FormCount
 from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
-from festival.lineup.fields.times import Moment, moment, parts
-from festival.lineup.mapped.dates import written
+from festival.lineup.fields.times import Moment, parts
+from festival.lineup.mapped.dates import WrittenDate, written
 from festival.lineup.mapped.instants import epoch
+from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, TIME
+from festival.lineup.rules import RowRules
 
 BLANK = "blank"
 PLACEHOLDER = "placeholder"
@@ -25,6 +27,14 @@ _PLACEHOLDERS = frozenset(
     ("tba", "tbc", "tbd", "tobeannounced", "tobeconfirmed", "na", "n/a", "none", "?", "??", "???")
 ) | {"late", "close", "closing", "open", "openend", "end", "ende", "unknown", "schluss", "fin"}
 _LATEST = 2 * MINUTES_PER_DAY
+_LENIENT = tuple(
+    RowRules(
+        LineupMapping.from_dict(
+            {"date_order": order, "year": 2024, "time_zone": "UTC", "integer_is": "hhmm"}
+        )
+    )
+    for order in ("day_first", "month_first")
+)
 _MOST = 0.6
 _LENGTHS = re.compile(
     r"P(?:[0-9]+D)?T?(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]{1,3}|[0-9]:[0-9]{2}(?::00)?|"
@@ -52,18 +62,43 @@ def time_form(cell: Any) -> str:
     if found := as_moment(cell):
         return LATE if found.minutes > MINUTES_PER_DAY else found.form
     try:
-        first, second = parts(cell)
-        return f"{RANGE} {moment(first).form}" + ("" if second else ", open")
+        first, second = parts(cell, _read)
+        return f"{RANGE} {_read(first).form}" + ("" if second else ", open")
     except RuleError:
         return OTHER
 
 
 def as_moment(cell: Any) -> Moment | None:
-    """The time in a cell, also one past 24:00; None if there is none."""
-    try:
-        return moment(cell, last=_LATEST)
-    except RuleError:
-        return None
+    """The time in a cell, also one past 24:00, by whatever option it needs; None if there is none.
+
+    >>> as_moment("6/13/2025 8:00 PM").minutes
+    1200
+    """
+    for rules in _LENIENT:
+        try:
+            return rules.moment(cell, _LATEST)
+        except RuleError:
+            continue
+    return None
+
+
+def _read(text: str) -> Moment:
+    found = as_moment(text)
+    if found is None:
+        raise RuleError("is not a time")
+    return found
+
+
+def written_days(text: str) -> tuple[WrittenDate, ...]:
+    """Every way to read a text's date, also if a time stands beside it."""
+    if found := written(text):
+        return found
+    words = text.replace(",", " ").split()
+    for count in range(len(words) - 1, 0, -1):
+        for part in (words[:count], words[-count:]):
+            if found := written(" ".join(part)):
+                return found
+    return ()
 
 
 def date_form(cell: Any) -> str:
@@ -72,10 +107,12 @@ def date_form(cell: Any) -> str:
     if common:
         return common
     try:
-        readings = written(text_of(cell))
-        return readings[0].form if readings else moment(cell).form
+        if readings := written(text_of(cell)):
+            return readings[0].form
     except RuleError:
         return OTHER
+    found = as_moment(cell)
+    return found.form if found and found.date else OTHER
 
 
 def popularity_form(cell: Any) -> str:

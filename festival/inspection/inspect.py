@@ -8,18 +8,17 @@ so that `festival check` with the same mapping says the same.
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from festival.errors import LineupError
 from festival.inspection.encodings import suspected
-from festival.inspection.evidence import Evidence, Sample
+from festival.inspection.evidence import Evidence, Sample, merged
 from festival.inspection.paths import PathReading, find_paths, flat, flat_rows_at, reading_of
 from festival.inspection.questions import weigh
 from festival.inspection.result import Answer, Inspection, Question, RefusedReason
 from festival.lineup.decode import (
-    AS_CP1252,
     DEFAULT_LIMITS,
     Feed,
     Limits,
@@ -31,7 +30,7 @@ from festival.lineup.formats import csv_rows, json_document, json_stream
 from festival.lineup.formats.header import best_header, find_header
 from festival.lineup.formats.json_objects import ObjectRows
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import Block, Rejection, Rows, RowWarning
+from festival.lineup.model import Block, Rejection, Rows, RowWarning, WarningKind
 from festival.lineup.normalise import Normaliser
 from festival.lineup.read import read_lineup, sniff
 
@@ -40,7 +39,6 @@ _REASONS = 8
 _HEAD_BYTES = 256 * 1024
 _HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
-_LONG = "is taken as after midnight"
 
 Reader = Callable[[LineupMapping], Iterable[Block]]
 
@@ -101,8 +99,8 @@ def inspect_lineup(
     look = _looked_at(kept, mapping, limits)
     if look.problem and look.shape == csv_rows.SHAPE and not mapping.header_row:
         look = _below_titles(look, kept, mapping, limits)
-    if look.encoding == _LAST_RESORT or "nor Windows-1252" in look.problem:
-        _suspect_encoding(look, kept.head())
+    if not mapping.encoding and (found := suspected(kept.head())):
+        look = _in_encoding(look, found, kept, mapping, limits)
     return inspected(
         look, mapping, lambda proposal: read_lineup(kept, mapping=proposal, limits=limits)
     )
@@ -125,6 +123,7 @@ def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspec
     proposal = LineupMapping.from_dict(evidence.options)
     outcome = _read(read, proposal) if lineup and look.shape else _TriedRows()
     _ask_about_length(evidence, outcome)
+    _ask_what_refuses(evidence, outcome)
     return Inspection(
         encoding=look.encoding,
         compression=look.compression,
@@ -219,25 +218,47 @@ def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
 
 
 def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
-    long = [each for each in outcome.warnings if each.reason.startswith(_LONG)]
+    long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
     if long and not any(each.option == "clock" for each in evidence.questions):
         seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
         evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
 
 
-def _suspect_encoding(look: SampledFile, raw: bytes) -> None:
-    found = suspected(raw)
-    if not found:
-        return
+def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
+    """Every option that a refused row waits for is asked about, whatever the sample showed."""
+    asked = {each.option for each in evidence.questions}
+    for each in outcome.rejections:
+        if each.option and each.option not in asked:
+            asked.add(each.option)
+            count = sum(other.option == each.option for other in outcome.rejections)
+            seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
+            evidence.ask(seen, each.option, "see the README's options of a mapping", must=True)
+
+
+def _in_encoding(
+    look: SampledFile,
+    found: Sequence[tuple[str, str]],
+    kept: _Kept,
+    mapping: LineupMapping,
+    limits: Limits,
+) -> SampledFile:
+    """The file as the likeliest encoding reads it, so that all else can be asked meanwhile."""
     answers = [Answer(codec, {"encoding": codec}, f"'{text}'") for codec, text in found]
-    look.questions.append(
-        Question(
-            "bytes that are not UTF-8, and odd as Windows-1252",
-            "encoding",
-            " or ".join(codec for codec, _ in found),
-            False,
-            tuple(answers),
-        )
+    likely = merged(mapping.to_dict(), {**look.options, **answers[0].options})
+    better = _looked_at(kept, LineupMapping.from_dict(likely), limits)
+    question = Question(
+        "bytes that are not UTF-8, and odd as Windows-1252",
+        "encoding",
+        " or ".join(codec for codec, _ in found),
+        True,
+        tuple(answers),
+        answers[0].options,
+    )
+    return replace(
+        better,
+        encoding=look.encoding if look.shape else "not UTF-8",
+        questions=[question, *look.questions],
+        options=look.options,
     )
 
 
@@ -285,7 +306,7 @@ def _looked_at(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) 
 def _look_at(
     look: SampledFile, chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits
 ) -> None:
-    origin, feed = open_source(chunks, None, limits)
+    origin, feed = open_source(chunks, None, limits, mapping.encoding)
     look.compression = origin.compression
     look.shape = sniff(feed, mapping, limits)
     look.encoding = "UTF-8 with a byte order mark" if feed.marked else origin.encoding.upper()
@@ -322,7 +343,7 @@ def _go_into_objects(look: SampledFile) -> None:
 def _csv_rows(
     look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
-    reader = LineReader(origin, feed, limits)
+    reader = LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
     found = find_header(reader, mapping)
     look.delimiter = found.header.delimiter
     look.names = list(found.header.names)
@@ -372,7 +393,7 @@ def _document_rows(
 
 
 def _note_encoding(look: SampledFile, warnings: Sequence[RowWarning]) -> None:
-    if any(each.reason == AS_CP1252 for each in warnings):
+    if any(each.kind is WarningKind.ENCODING for each in warnings):
         look.encoding = _LAST_RESORT
 
 

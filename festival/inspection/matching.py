@@ -51,6 +51,9 @@ def match_fields(evidence: Evidence) -> None:
     if columns.is_range:
         by_field[TIME] = by_field.pop("Start")
         del by_field["End"]
+    for name, place in zip((END_DATE, DURATION), columns.end_parts, strict=False):
+        if place is not None:
+            by_field[name] = names[place]
     evidence.by_field = by_field
     _ask_which(evidence, columns.unclear)
     search = _CellSearch(evidence, set(columns.missing))
@@ -61,6 +64,7 @@ def match_fields(evidence: Evidence) -> None:
     search.times()
     search.dates()
     search.texts()
+    search.sections()
     for name in (each for each in FIELDS if each in search.missing):
         search.ask(name)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
@@ -201,6 +205,29 @@ class _CellSearch:
                     f"the {field} is taken from '{likely[0]}'", "columns", choices, answers=answers
                 )
 
+    def sections(self) -> None:
+        """Rows of one cell are titles, if the Stage or the Date is in no column."""
+        told = [name for name in ("Date", "Stage") if name in self.missing]
+        titles = [row for row in self._sample.rows if _is_title(row)]
+        if not told or not titles or len(titles) * 2 > len(self._sample.rows):
+            return
+        texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
+        dated = sum(date_form(text) not in _NO_TIME for text in texts)
+        fields = told
+        if len(told) == 2 and dated in (0, len(texts)):
+            fields = ["Date" if dated else "Stage"]
+        self.missing -= set(fields)
+        answers = [Answer(" and ".join(fields), {"sections": fields})]
+        some = ", ".join(f"'{text}'" for text in [*dict.fromkeys(texts)][:3])
+        self._evidence.ask(
+            f"rows of one cell, such as {some}: {len(titles):,}",
+            "sections",
+            f"{' and '.join(fields)}, if they name those of the rows below",
+            must=True,
+            answers=answers,
+            assumed=answers[0].options,
+        )
+
     def ask(self, name: str) -> None:
         """Ask which column a field is, naming those whose cells look like it."""
         likely = self._likely(name)
@@ -290,6 +317,10 @@ def _is_text(cells: Sequence[object]) -> bool:
 
 
 _NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGNORECASE)
+
+
+def _is_title(row: dict[str, object]) -> bool:
+    return sum(1 for cell in row.values() if preview(cell).strip()) == 1
 
 
 def _use(evidence: Evidence, column: str) -> ColumnUse:

@@ -21,18 +21,17 @@ from festival.inspection.forms import (
     as_moment,
     counted_forms,
     date_form,
+    written_days,
 )
 from festival.inspection.matching import match_fields
 from festival.inspection.result import Answer, Question
 from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
 from festival.lineup.fields.times import parts
 from festival.lineup.mapped.dates import (
-    ISO,
     NUMBERS,
     WEEKDAY,
     WEEKDAY_AND_DAY,
     WrittenDate,
-    written,
 )
 from festival.lineup.model import DURATION, END_DATE, MINUTES_PER_DAY, TIME, Performance, clock
 
@@ -90,8 +89,9 @@ def _weigh_dates(evidence: Evidence) -> None:
     cells = evidence.sample.cells(column)
     given = dict(evidence.given.dates)
     texts = [text_of(cell) for cell in cells if isinstance(cell, str) and fold(cell) not in given]
-    readings = [reading for text in texts for reading in written(text)[:1]]
-    _weigh_order(evidence, [text for text in texts if written(text)], readings)
+    found = [(text, each) for text in texts for each in written_days(text)[:1]]
+    readings = [each for _, each in found]
+    _weigh_order(evidence, found)
     _weigh_years(evidence, readings)
     if days := sum(each.form in (WEEKDAY, WEEKDAY_AND_DAY) for each in readings):
         _ask_first_date(evidence, f"dates that are weekdays: {days:,}", "2025-06-12")
@@ -110,11 +110,6 @@ def _weigh_dates(evidence: Evidence) -> None:
             must=True,
             assumed={"dates": each_day},
         )
-    plain = {ISO, BLANK, PLACEHOLDER, OTHER}
-    foreign = [each for each in evidence.forms if each.field == "Date" and each.form not in plain]
-    if foreign and not evidence.options and column and column != "<Date>":
-        # Any option makes the reader take more than YYYY-MM-DD.
-        evidence.column("Date", column)
 
 
 def _weigh_years(evidence: Evidence, readings: Sequence[WrittenDate]) -> None:
@@ -148,7 +143,8 @@ def _ask_first_date(evidence: Evidence, seen: str, example: str) -> None:
     )
 
 
-def _weigh_order(evidence: Evidence, texts: Sequence[str], readings: Sequence[WrittenDate]) -> None:
+def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -> None:
+    readings = [each for _, each in found]
     numbers = [each.numbers for each in readings if each.numbers and each.form == NUMBERS]
     if not numbers or "date_order" in evidence.options:
         return
@@ -163,7 +159,7 @@ def _weigh_order(evidence: Evidence, texts: Sequence[str], readings: Sequence[Wr
             "day_first or month_first",
         )
         return
-    example = next((text for text, each in zip(texts, readings, strict=False) if each.numbers), "")
+    example = next((text for text, each in found if each.numbers), "")
     evidence.ask(
         f"dates that may be meant both ways, such as {example}: {len(numbers):,}",
         "date_order",
