@@ -7,6 +7,7 @@ what they do not becomes a question with the answers that can be named.
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from festival.inspection.evidence import Evidence, tried
@@ -223,8 +224,8 @@ def _weigh_clock(evidence: Evidence) -> None:
     if not all(60 <= each.minutes < 13 * 60 for each in found):
         return
     starts = [*evidence.cells("Start"), *(_halves([cell])[0] for cell in evidence.cells(TIME))]
-    half_day = _half_day(starts)
-    answers = [Answer("24h", {"clock": "24h"}), Answer(half_day, {"clock": half_day})]
+    halves = _half_days(evidence, starts)
+    answers = [Answer(each, {"clock": each}) for each in ("24h", *halves)]
     evidence.ask(
         f"no hour is above 12, and none has am or pm: {len(found):,} times",
         "clock",
@@ -234,12 +235,25 @@ def _weigh_clock(evidence: Evidence) -> None:
     )
 
 
-def _half_day(starts: Sequence[Any]) -> str:
-    """The 12-hour reading in which the first start of the file is the day's first."""
-    found = [each.minutes for cell in starts if (each := as_moment(cell))]
-    first = found[0] % (12 * 60) if found else 0
-    # A programme that opens at 10 or 11 opens in the morning.
-    return f"12h from {clock(first // 60 * 60)}" if first >= 10 * 60 else "12h"
+def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
+    """The 12-hour readings: from noon on, and from the morning if a start is at 10 or 11.
+
+    First the one under which the performances of a stage follow one another as the rows do.
+    """
+    late_morning = range(10 * 60, 12 * 60)
+    if not any((found := as_moment(cell)) and found.minutes in late_morning for cell in starts):
+        return ["12h"]
+    return sorted(("12h", "12h from 10:00"), key=lambda each: _disorder(evidence, {"clock": each}))
+
+
+def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
+    """How often a row begins before the one above it, of the same stage and date."""
+    mapping = evidence.trial(options)
+    rows = tried(evidence.sample.rows, mapping).performances if mapping else []
+    return sum(
+        (before.stage, before.date) == (after.stage, after.date) and after.start < before.start
+        for before, after in pairwise(rows)
+    )
 
 
 def _weigh_ends(evidence: Evidence) -> None:

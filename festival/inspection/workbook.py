@@ -42,8 +42,8 @@ def rows_of_workbook(book: Path | IO[bytes], sheet: str | None = None) -> Iterat
         raise
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, SyntaxError) as error:
         raise LineupError(
-            f"the file is a zip archive and no Excel workbook that can be read ({error}); "
-            "expected .xlsx, or the sheet saved as CSV"
+            f"the file is a zip archive and not an Excel workbook that can be read ({error}); "
+            "expected .xlsx; save an OpenDocument sheet (.ods) or Numbers file as that, or as CSV"
         ) from None
 
 

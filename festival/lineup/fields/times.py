@@ -40,7 +40,7 @@ _START, _END = FIELDS.index("Start"), FIELDS.index("End")
 class Moment(NamedTuple):
     """A time of day: minutes since midnight and the form it was written in.
 
-    `date` and `offset` (minutes east of UTC) are there where the cell carried them. An end may be
+    `date` and `offset` (minutes east of UTC) are there if the cell carried them. An end may be
     a `length` in minutes, by itself (its form is LENGTH then) or beside the time.
     """
 
@@ -99,7 +99,7 @@ def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
 
     Where one of the two has am or pm, the other has the half of the day that makes less than 12
     hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` tells the time of a text. Raises
-    RuleError where it is not clear which times they are.
+    RuleError if it is not clear which times they are.
     """
     text = text_of(value)
     splits = [(text[: at.start()], text[at.end() :]) for at in _BETWEEN.finditer(text)]

@@ -1,4 +1,4 @@
-"""A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
+"""A CSV's header row, and with it the delimiter: the one that makes the header fit."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def guard(cell: str) -> str:
-    """The cell with an apostrophe in front where a spreadsheet would run it as a formula."""
+    """The cell with an apostrophe in front if a spreadsheet would run it as a formula."""
     return "'" + cell if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -61,7 +61,7 @@ class Header:
     def original(self, cells: Cells) -> Mapping[str, str] | None:
         """A refused row by column name; None for a row of nothing but blanks.
 
-        Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
+        Spreadsheets pad their exports with such rows; like blank lines they do not count.
         """
         return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
 
@@ -78,7 +78,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FoundHeader:
-    """The likeliest header of a file, what was assumed to have it, and why it will not do."""
+    """The likeliest header of a file, what was assumed about it, and why it will not do."""
 
     header: Header
     warnings: list[RowWarning]
@@ -88,8 +88,8 @@ class FoundHeader:
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
     """Take the header off the lines: the first line that is not blank, or one after titles.
 
-    Raises LineupError where there is none, where needed columns are missing, or where two columns
-    are one field; the message names what was found.
+    Raises LineupError if there is none, if needed columns are missing, or if two columns could be
+    one field; the message names what was found.
     """
     found = find_header(reader, mapping)
     if found.misfit:
@@ -100,7 +100,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
 def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """Take the header off the lines, even one that misses columns.
 
-    Raises LineupError where there is no line of text.
+    Raises LineupError for a file without a line of text.
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
@@ -127,7 +127,18 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     if unknown:
         warnings.append(ignored(unknown))
     reader.take(lines, place.at + height)
-    return FoundHeader(header, warnings, place.misfit or misfit(lines.text[place.at], header))
+    reason = place.misfit or misfit(lines.text[place.at], header)
+    if reason and len(header.columns.missing) >= len(REQUIRED) - 1:
+        reason = _another_kind(lines.text[index:]) or reason
+    return FoundHeader(header, warnings, reason)
+
+
+def _another_kind(lines: Sequence[str]) -> str:
+    """What a file is whose first line is nothing like a header, if its text tells."""
+    from festival.lineup.formats.foreign import described
+
+    kind = described("\n".join(lines[:_TITLES]))
+    return f"the file is {kind}" if kind else ""
 
 
 class _HeaderPlace(NamedTuple):
@@ -187,7 +198,7 @@ def above_of(mapping: LineupMapping, place: Position) -> RowsAbove | None:
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
-    """The warning, once a file, that it has columns nobody asked for."""
+    """The warning, once a file, that some of its columns are ignored."""
     shown = preview(", ".join(map(clean, names)))
     return RowWarning(0, "", shown, "columns that are not a field; ignored", WarningKind.COLUMNS)
 
@@ -209,7 +220,7 @@ def best_header(
     """The header at a line, and how many lines it takes, under the delimiter that fits it best.
 
     That is the first one under which no needed column is missing, else the one under which the
-    fewest are and that gives the most.
+    fewest are missing, and of those the one that gives the most columns.
     """
     found: list[tuple[Header, int]] = []
     for delimiter in delimiters:
@@ -232,11 +243,14 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
 
 
 def misfit(line: str, header: Header) -> str:
-    """Why a header will not do, beside its first line; empty where it will."""
+    """Why a header will not do, with its first line; empty if it will."""
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:
-            return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
+            return (
+                f"the file is binary data (its first line has a NUL byte); {EXPECTED}, or the "
+                "mapping's encoding, such as utf-16-le"
+            )
         return f"the first line is not a header: '{preview(line)}'; {EXPECTED}"
     if unclear:
         return unclear[0]
@@ -245,5 +259,13 @@ def misfit(line: str, header: Header) -> str:
     names = preview(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
-        f"{', '.join(REQUIRED)}, or a mapping whose columns say which they are"
+        f"{', '.join(REQUIRED)}, or a mapping whose {_ways(missing)}"
     )
+
+
+def _ways(missing: Sequence[str]) -> str:
+    """What a mapping can say of missing columns."""
+    ways = "columns say which they are"
+    if {"Stage", "Date"}.issuperset(missing):
+        return f"{ways}, or whose constants or sections give the {' and '.join(missing)}"
+    return f"{ways}, or a default_length" if [*missing] == ["End"] else ways

@@ -25,7 +25,7 @@ def document_rows(
     """The rows of one JSON document, found by a mapping's `rows`; lines are their index, from 1.
 
     Without a mapping a document's rows are its one list of objects that have the kit's own fields.
-    A document is only understood whole, so that it may not be larger than `document_bytes`, and
+    A document can only be read whole, so that it may not be larger than `document_bytes`, and
     reading cannot go on from its blocks. Raises LineupError.
     """
     document, assumed = read_document(origin, feed, limits)
@@ -97,13 +97,13 @@ def _id(value: Any) -> str:
 def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]:
     """The whole of a JSON document, and what was assumed about its encoding, if anything was.
 
-    Raises LineupError where it is too large or no JSON.
+    Raises LineupError if it is too large or not JSON.
     """
     while not feed.ended:
         if len(feed.data) > limits.document_bytes:
             raise LineupError(
                 f"the file is a JSON document of more than {limits.document_bytes / MIB:g} MiB; "
-                "expected no more in one document: an array or JSON Lines may have any size"
+                "expected less: an array or JSON Lines may have any size"
             )
         feed.fill()
     if feed.failure:
@@ -121,10 +121,22 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     except TooDeepError:
         raise LineupError(f"the JSON document {TOO_DEEP}") from None
     except json.JSONDecodeError as error:
+        if (lines := _line_values(text)) is not None:
+            return lines, assumed
         raise LineupError(
             f"the JSON document breaks in line {error.lineno}, character {error.colno}: "
             f"{error.msg}; {EXPECTED}"
         ) from None
+
+
+def _line_values(text: str) -> list[Any] | None:
+    """The objects of JSON Lines, which a path may go into; None for anything else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        values = [whole_value(line) for line in lines] if len(lines) > 1 else []
+    except (json.JSONDecodeError, TooDeepError):
+        return None
+    return values if values and all(isinstance(each, dict) for each in values) else None
 
 
 class PathRows:

@@ -21,7 +21,7 @@ _STEP = re.compile(r"([^.\[\]]+(?![^\[]*\]))|\[([0-9]{1,4})\]")
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What an object's keys say: which of them each field is, or why that is not clear."""
+    """Which of an object's keys each field is, or why that is unclear."""
 
     columns: Columns
     keys: tuple[Any, ...]
@@ -42,7 +42,7 @@ class ObjectRows:
         return len(self._lines) + len(self._rejections)
 
     def add(self, line: int, value: Any) -> None:
-        """Take an element in: an object, or something that is refused for being none."""
+        """Take an element in; anything but an object is refused."""
         if not isinstance(value, dict):
             self.refuse(line, value, EXPECTED_OBJECT)
             return

@@ -26,7 +26,7 @@ _MONTHS = (
     "november novembre noviembre novembro listopad listopada listopadu",
     "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
 )
-# Names whose beginnings are another month's name: they are only known whole.
+# Names that begin like another month's name: they are only known whole.
 _WHOLE_MONTHS = (
     "tammikuu tammikuuta",
     "helmikuu helmikuuta",
@@ -103,6 +103,8 @@ WEEKDAY_AND_DAY = "weekday and day"
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
+_WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
+_FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))
 _TOKEN = re.compile(r"[^\W\d_]+|[0-9]+")
 _BETWEEN = re.compile(r"[\s,.'’ºª/–-]*")
 _FILLERS = frozenset(
@@ -131,13 +133,19 @@ class WrittenDate(NamedTuple):
 
 
 def written(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text as a date; none where it is no date in a form known here."""
+    """Every way to read a text as a date; none if it is not in a form known here."""
     if found := _ISO.fullmatch(text):
         return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
     if found := _YEAR_FIRST.fullmatch(text):
         year, divided, month, day = found.groups()
         if divided or len(text) == len("20250201"):
             return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
+    if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
+        plain = [
+            each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES
+        ]
+        if plain:
+            return tuple(each._replace(weekday=day) for each in plain for day in sorted(days))
     if found := _NUMBERS.fullmatch(text):
         first, _, second, year = found.groups()
         last = int(year) if year and len(year) == 2 else None
@@ -147,7 +155,7 @@ def written(text: str) -> tuple[WrittenDate, ...]:
 
 
 def day_of(text: str, mapping: LineupMapping) -> Day:
-    """The day that a text is by the mapping. Raises RuleError where it is not clear.
+    """The day that a text is by the mapping. Raises RuleError if it is not clear.
 
     >>> day_of("Friday 13 June", LineupMapping(year=2025)).text
     '2025-06-13'
