@@ -27,7 +27,7 @@ class S3:
             raise self.error
         if self.content is None:
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(self.content)}
+        return {"Body": io.BytesIO(self.content), "ContentLength": len(self.content)}
 
 
 def applied(content=None, default=DEFAULT_MAPPING, error=None):
@@ -75,6 +75,29 @@ def test_the_event_of_a_sidecar_asks_for_its_file_in_its_current_version():
     )
     plain = FileEvent("upload", "summer.csv", "v1")
     assert file_of_sidecar(plain) is plain
+
+
+@pytest.mark.parametrize("key", [".mapping.json", "2025/.mapping.json"])
+def test_a_mapping_without_a_name_before_it_belongs_to_no_file(key):
+    event = FileEvent("upload", key, "m3", "0A")
+    assert file_of_sidecar(event) is event
+
+
+def test_nothing_can_be_beside_a_file_whose_name_leaves_no_room_for_it():
+    class Nobody:
+        def get_object(self, **_):
+            raise AssertionError("S3 answers KeyTooLongError to this")
+
+    key = "é" * 506  # 1,012 bytes, and 13 more would be 1,025
+    assert applied_mapping(Nobody(), "upload", key, DEFAULT_MAPPING).mark == ""
+
+
+def test_an_answer_that_does_not_say_how_long_it_is_was_cut_amid_its_headers():
+    s3 = S3(b"{}")
+    whole = s3.get_object
+    s3.get_object = lambda **asked: {"Body": whole(**asked)["Body"]}
+    with pytest.raises(RetryableError, match="half an answer"):
+        applied_mapping(s3, "upload", "summer.csv", DEFAULT_MAPPING)
 
 
 def test_the_stack_s_mapping_is_json_or_nothing():
