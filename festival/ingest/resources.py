@@ -50,18 +50,21 @@ class Budget:
 
 
 def writer_opener(
-    client: Any, table: str, clock: Callable[[], float] = time.monotonic
+    client: Any,
+    table: str,
+    clock: Callable[[], float] = time.monotonic,
+    warn: Callable[[str], object] | None = None,
 ) -> Callable[[str, float], BulkWriter]:
     """A function of a file's name and a deadline (a moment of `clock`) that opens its writer.
 
     The writer asks `clock` before each request. The connection is made at the first call and kept
-    for the next.
+    for the next; `warn` as `Connection` has it.
     """
     connections: list[Connection] = []
 
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
-            connections.append(Connection.from_client(client))
+            connections.append(Connection.from_client(client, warn=warn))
         return BulkWriter(connections[0], table, source=source, deadline=deadline, clock=clock)
 
     return open_writer
