@@ -185,7 +185,7 @@ def test_each_variable_of_the_function_is_what_its_name_says():
         "TOPIC_ARN": {"Ref": "IngestTopic"},
         "REPORTS_BUCKET_NAME": {"Ref": "ReportsBucket"},
         "QUEUE_URL": {"Ref": "IngestQueue"},
-        "MAX_RECEIVE_COUNT": "5",
+        "MAX_RECEIVE_COUNT": "20",
         "MAXIMUM_CONCURRENCY": {"Ref": "MaximumConcurrency"},
         "RECONCILE_ON_UPLOAD": {"Ref": "ReconcileOnUpload"},
         "RECONCILE_GUARD_PERCENT": {"Ref": "ReconcileGuardPercent"},
