@@ -63,10 +63,10 @@ def current_object(
     version = head.get("VersionId", "")
     versioned = version not in ("", "null")
     try:
-        etag, size, modified = head["ETag"], head["ContentLength"], head["LastModified"]
+        etag, size = head["ETag"], head["ContentLength"]
+        named = version if versioned else unversioned(etag, head["LastModified"])
     except KeyError as missing:
         raise half_answer(f"s3://{bucket}/{key}", str(missing)) from None
-    named = version if versioned else unversioned(etag, modified)
     return StoredObject(bucket, key, named, etag, size, versioned)
 
 

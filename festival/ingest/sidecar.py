@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import LineupError
 from festival.ingest.events import FileEvent
-from festival.ingest.s3_object import GONE, half_answer, unanswered
+from festival.ingest.s3_object import GONE, unanswered
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 SIDECAR = ".mapping.json"
@@ -70,10 +70,7 @@ def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> A
     if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it
         return AppliedMapping(default, default.fingerprint())
     try:
-        answer = s3.get_object(Bucket=bucket, Key=key + SIDECAR)
-        if "ContentLength" not in answer:
-            raise half_answer(sidecar, "its length")
-        text = _at_most(MOST_BYTES + 1, answer["Body"])
+        text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return AppliedMapping(default, default.fingerprint())
