@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from festival.ingest.report import Counts, IngestReport
-from festival.lineup.model import Block, Performance, Rejection
+from festival.lineup.model import Block, Performance, Rejection, identity_of
 from festival.table.item import too_large
 
 MEMORY_BYTES = 1024 * 1024
@@ -72,7 +72,7 @@ class KeyLog:
         replacing = []
         hashes, lines, mask = self._hashes, self._lines, self._mask
         for performance in performances:
-            mark = hash(performance.identity) or 1
+            mark = hash(identity_of(performance)) or 1
             slot = mark & mask
             while (there := hashes[slot]) != mark and there:
                 slot = (slot + 1) & mask

@@ -1,11 +1,12 @@
 """The words of a lineup file: Performance, Rejection, RowWarning, and the Block they arrive in."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date as calendar_date
 from enum import StrEnum
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from festival.errors import FestivalError
@@ -38,7 +39,7 @@ class Performance(NamedTuple):
     @property
     def identity(self) -> tuple[str, str, str, int]:
         """Performer, stage, date and start: what the table's key is made of."""
-        return self[:4]
+        return identity_of(self)
 
     @property
     def begins(self) -> int:
@@ -70,6 +71,10 @@ class Performance(NamedTuple):
     def key(self) -> tuple[str, str]:
         """The table's key: partition key (performer) and sort key."""
         return (self.performer, self.sort_key)
+
+
+# The same at the speed of C, for loops over a million rows.
+identity_of: Callable[[Performance], tuple[str, str, str, int]] = itemgetter(slice(4))
 
 
 @lru_cache(maxsize=1_024)
