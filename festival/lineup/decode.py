@@ -5,6 +5,7 @@ A line ends at LF, CR or CR LF and nowhere else: U+2028 and its like are text.
 
 import codecs
 import contextlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -39,8 +40,13 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+_REFUSED = "festival.refused"
+_REFUSED_BYTE = b"\xff"
+codecs.register_error(_REFUSED, lambda error: ("\udcff", error.end))  # type: ignore[attr-defined]
+
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 16
+_UTF8 = ("utf-8", "utf-8-sig")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _FOREIGN = {
     b"\x89PNG": "a PNG picture",
@@ -126,27 +132,28 @@ class Feed:
 
 
 def open_source(
-    chunks: Iterable[bytes], start: Position | None, limits: Limits
+    chunks: Iterable[bytes], start: Position | None, limits: Limits, encoding: str = ""
 ) -> tuple[Origin, Feed]:
-    """The plain bytes of a file, from its beginning or on from `start`.
+    """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
 
-    With a start, `chunks` begin at byte `start.offset` of the object. Raises LineupError for what
-    is plainly something else: a picture, an archive, an Excel workbook.
+    `encoding` is the one that a mapping says; a byte order mark goes before it. With a start,
+    `chunks` begin at byte `start.offset` of the object. Raises LineupError for what is plainly
+    something else: a picture, an archive, an Excel workbook.
     """
     pieces = _small(chunks, limits.block_bytes)
     if start is None:
-        origin, pieces = _detect(pieces, limits)
+        origin, pieces = _detect(pieces, limits, encoding)
     else:
         origin = Origin(start.compression, start.encoding, start.offset or start.skip)
         if origin.compression:
             pieces = _gunzipped(pieces, limits)
         if origin.encoding != "utf-8":
-            pieces = _utf8_from_utf16(pieces)
+            pieces = _utf8_from(pieces, origin.encoding)
         pieces = _skipping(pieces, start.skip)
     return origin, Feed(pieces, limits.block_bytes)
 
 
-def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[bytes]]:
+def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin, Iterator[bytes]]:
     origin = Origin()
     head, pieces = _peeked(pieces)
     if head.startswith(_GZIP):
@@ -156,7 +163,9 @@ def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[b
         if head.startswith(magic):
             raise LineupError(f"the file is {what}; {EXPECTED}")
     if encoding := _UTF16.get(head[:2]):
-        return replace(origin, encoding=encoding), _utf8_from_utf16(pieces)
+        return replace(origin, encoding=encoding), _utf8_from(pieces, encoding)
+    if said and said not in _UTF8 and not head.startswith(codecs.BOM_UTF8):
+        return replace(origin, encoding=said), _utf8_from(pieces, said)
     return origin, pieces
 
 
@@ -235,19 +244,37 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
     return b"".join(plain)
 
 
-def _utf8_from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The UTF-8 of UTF-16 with a byte order mark; half a character becomes a byte that is none."""
-    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The UTF-8 of text in another encoding; what cannot be decoded becomes a byte that is none."""
+    utf16 = encoding in _UTF16.values()
+    decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
+        "surrogatepass" if utf16 else _REFUSED
+    )
+    errors = "surrogatepass" if utf16 else "surrogateescape"
     for piece in pieces:
-        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+        yield decoder.decode(piece).encode("utf-8", errors)
     try:
-        decoder.decode(b"", True)
+        yield decoder.decode(b"", True).encode("utf-8", errors)
     except UnicodeDecodeError:
-        yield b"\xff"
+        yield _REFUSED_BYTE
 
 
 _FIRST_BYTES = 800
-AS_CP1252 = "is not UTF-8; read as Windows-1252, the last resort"
+AS_CP1252 = (
+    "is not UTF-8; read as Windows-1252, the last resort: the mapping's encoding says another"
+)
+NOT_CP1252 = (
+    "is neither UTF-8 nor, by its letters, Windows-1252; expected UTF-8, or the mapping's "
+    "encoding, such as cp1250, mac_roman or shift_jis"
+)
+# What Windows-1252 text hardly ever has, and text in another encoding that is read as it often:
+# signs inside words, capitals with an accent after small letters or inside a word, three letters
+# with accents in a row, and two of the rarest signs together.
+_UNLIKELY = re.compile(
+    "(?<=[^\\W\\d_])[¡-§©«-±²³µ¶¹»-¿†‡ˆ‰‹›€˜‚ƒ„ªº](?=[^\\W\\d_])|[£¹³](?=[^\\W\\d_])"
+    "|[a-zß-öø-ÿ][À-ÖØ-ÞŸŠŒŽ]|[A-Z][ŠŽŸŒ][a-z]|Ÿ[a-z]"
+    "|[À-ÖØ-öø-ÿŒœŠšŽžŸƒ]{3}|[‚ƒ„†‡ˆ‰‹›˜€][^\\x00-\\x7f]"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,9 +442,10 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
     if multibyte:
         return readable, "is not UTF-8, which the file is until here; expected one encoding"
     try:
-        return raw.decode("cp1252"), ""
+        decoded = raw.decode("cp1252")
     except UnicodeDecodeError:
-        return readable, "is neither UTF-8 nor Windows-1252; expected UTF-8"
+        return readable, NOT_CP1252
+    return (readable, NOT_CP1252) if _UNLIKELY.search(decoded) else (decoded, "")
 
 
 def too_long(limits: Limits) -> str:

@@ -34,7 +34,7 @@ class Normaliser:
     def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
         rules = self._rules = rules_of(mapping)
         self._names = Memo(_or(None, rules.name))
-        self._dates = Memo(_or(None, rules.day))
+        self._dates = Memo(_or(None, self._plain_day))
         self._starts = Memo(_or(-_FAR, self._plain_start))
         self._ends = Memo(_or(_FAR, self._plain_end))
         self._scores = Memo(_or(_UNCLEAR, rules.score))
@@ -80,6 +80,10 @@ class Normaliser:
                 self._carefully(line, row, six, original, outcome)
         return outcome
 
+    def open_questions(self) -> list[RowWarning]:
+        """What the rows so far leave open, each with the mapping's option that settles it."""
+        return list(self._rules.open_questions())
+
     def accepts(self, cells: tuple[Any, ...]) -> bool:
         """Whether six cells are a performance."""
         return isinstance(self._rules.settle(0, cells), AcceptedRow)
@@ -101,13 +105,17 @@ class Normaliser:
         elif (stood := original(row)) is not None:
             outcome.rejections.append(replace(settled, original=stood))
 
+    def _plain_day(self, cell: Any) -> str | None:
+        found = self._rules.day(cell)
+        return None if found.doubt else found.text
+
     def _plain_start(self, cell: Any) -> int:
         found = self._rules.start(cell)
-        return -_FAR if found.date or self._rules.is_before_day(found) else found.minutes
+        return found.minutes if self._rules.is_plain_start(found) else -_FAR
 
     def _plain_end(self, cell: Any) -> int:
         found = self._rules.end(cell)
-        return _FAR if found is None or found.date else found.minutes
+        return found.minutes if found and self._rules.is_plain_end(found) else _FAR
 
 
 def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -124,7 +132,7 @@ def rules_of(mapping: LineupMapping) -> RowRules:
     """The rules as a mapping has them; the kit's own for the default."""
     if mapping == DEFAULT_MAPPING:
         return RowRules()
-    # Calendars and time zones are for mappings: the function starts faster without them.
+    # Time zones and the rest are for mappings: the function starts faster without them.
     from festival.lineup.mapped.rules import MappedRules
 
     return MappedRules(mapping)

@@ -16,7 +16,14 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class RuleError(Exception):
-    """A value that breaks its field's rule; the message is the reason, without the value."""
+    """A value that breaks its field's rule; the message is the reason, without the value.
+
+    `option` is the mapping's option that would settle it, where one would.
+    """
+
+    def __init__(self, reason: str, option: str = "") -> None:
+        super().__init__(reason)
+        self.option = option
 
 
 class Number(NamedTuple):
@@ -35,6 +42,14 @@ class RangeEnd(NamedTuple):
     """The end of a cell that has both."""
 
     cell: Any
+
+
+class EndParts(NamedTuple):
+    """What tells an end: its time, and the cells with its date and with the length."""
+
+    end: Any
+    date: Any
+    length: Any
 
 
 class Memo(dict[Any, Any]):
@@ -122,6 +137,8 @@ def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
 
 def preview(value: Any) -> str:
     """A value for a message: on one line, printable, at most 200 characters."""
+    if isinstance(value, EndParts):
+        value = value.end or value.length
     if isinstance(value, RangeStart | RangeEnd):
         value = value.cell
     if value is None:

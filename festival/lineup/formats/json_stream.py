@@ -28,7 +28,7 @@ from festival.lineup.formats.json_text import (
     value_at,
     whole_value,
 )
-from festival.lineup.model import Position, Rows
+from festival.lineup.model import Position, Rows, WarningKind
 
 ARRAY = "json"
 _HEAD_CHARACTERS = 800
@@ -107,16 +107,16 @@ class ArrayRows:
         if mark == "]":
             self._at += 1
             if self._next_mark() or self._feed.failure:
-                raise self._broken("there is more behind the array's end", self._at)
+                raise self._broken("unexpected text after the end of the array", self._at)
             return False
         if self._first and mark:
             return True
         if mark != ",":
-            raise self._broken("expected a comma or ] behind an element", self._at)
+            raise self._broken("expected a comma or ] after an element", self._at)
         self._behind = self._at
         self._at += 1
         if self._next_mark() in ("]", ""):
-            raise self._broken("expected an element behind the comma", self._at)
+            raise self._broken("expected an element after the comma", self._at)
         return True
 
     def _take_element(self) -> int:
@@ -167,7 +167,7 @@ class ArrayRows:
         if reason:
             self._objects.refuse(self._index, decoded, reason)
         else:
-            self._objects.warn(self._index, decoded, AS_CP1252)
+            self._objects.warn(self._index, decoded, AS_CP1252, WarningKind.ENCODING)
             self._objects.add(self._index, value_at(decoded, 0)[0])
 
     def _pass_over(self, reason: str) -> None:
@@ -233,7 +233,7 @@ class ArrayRows:
         if at < len(self._text):
             found = f"at '{preview(self._text[at])}': {why}"
         return LineupError(
-            f"the JSON array breaks at byte {byte:,}, in or behind element {self._index}, {found}"
+            f"the JSON array breaks at byte {byte:,}, in or after element {self._index}, {found}"
         )
 
 
@@ -263,13 +263,13 @@ def _take_line(objects: ObjectRows, lines: Lines, index: int, text: str) -> None
         objects.refuse(number, text, lines.refused[index])
     elif text.strip(" \t"):
         if index in lines.assumed:
-            objects.warn(number, text, AS_CP1252)
+            objects.warn(number, text, AS_CP1252, WarningKind.ENCODING)
         try:
             value = whole_value(text)
         except TooDeepError:
             objects.refuse(number, text, TOO_DEEP)
         except json.JSONDecodeError as error:
-            reason = f"is no JSON ({error.msg} at character {error.pos + 1}); expected one object"
+            reason = f"is not JSON ({error.msg} at character {error.pos + 1}); expected one object"
             objects.refuse(number, text, reason)
         else:
             objects.add(number, value)
