@@ -31,6 +31,7 @@ from festival.lineup.model import (
 
 LONG_MINUTES = 12 * 60
 NIGHT_ENDS = 6 * 60
+_NOTHING_KNOWN = (None,) * 5
 
 
 class AcceptedRow(NamedTuple):
@@ -95,20 +96,23 @@ class RowRules:
         )
 
     def settle(
-        self, line: int, cells: Sequence[Any], original: Any = None
+        self, line: int, cells: Sequence[Any], known: Sequence[Any] = _NOTHING_KNOWN
     ) -> AcceptedRow | Rejection:
-        """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule."""
+        """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule.
+
+        `known` is for each of the first five what its rule makes of it, or None.
+        """
         kept: list[Any] = []
         try:
-            for rule, cell in zip(self._in_order, cells, strict=False):
-                kept.append(rule(cell))
+            for rule, cell, value in zip(self._in_order, cells, known, strict=False):
+                kept.append(rule(cell) if value is None else value)
             performer, stage, day, start, end = kept
             times = self.times(day.text, start, end)
         except RuleError as broken:
             at = min(len(kept), len(self._in_order) - 1)
             kind = RejectionKind.UNSETTLED if broken.option else RejectionKind.VALUE
             value, reason = preview(cells[at]), str(broken)
-            return Rejection(line, FIELDS[at], value, reason, original, kind, broken.option)
+            return Rejection(line, FIELDS[at], value, reason, None, kind, broken.option)
         notes = list(self.assumed(times, day, start, end))
         score = None
         try:

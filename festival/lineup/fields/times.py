@@ -174,7 +174,7 @@ def _from_clock(found: re.Match[str], last: int) -> Moment:
     hour, separator, minute, second, bare_h, half = found.groups()
     if not (minute or bare_h or half):
         raise RuleError(
-            f"is not a time by itself; {EXPECTED}, or the mapping's integer_is: hour",
+            "is not a time by itself; expected 20:00 or 8pm, or the mapping's integer_is: hour",
             "integer_is",
         )
     if second and int(second) > 59:

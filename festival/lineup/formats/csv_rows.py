@@ -175,8 +175,13 @@ class _PendingRows:
         """The six cells of each row; a title becomes a blank row, which is not a row."""
         if above is None:
             return map(pick, self._rows)
-        self._rows[:] = [[""] * len(row) if above.takes(row) else row for row in self._rows]
-        return [above.filled(pick(row)) if any(row) else pick(row) for row in self._rows]
+        cells = []
+        for at, row in enumerate(self._rows):
+            if above.takes(row):
+                self._rows[at] = [""] * len(row)
+            blank = not any(self._rows[at])
+            cells.append(pick(self._rows[at]) if blank else above.filled(pick(row)))
+        return cells
 
     def rows(self, cells: Iterable[tuple[Any, ...]], end: Position) -> Rows:
         return Rows(self.lines, self._rows, cells, end, self._rejections, self._warnings)

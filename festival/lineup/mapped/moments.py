@@ -19,7 +19,7 @@ _MIDNIGHTS = frozenset(
     map(fold, ("midnight", "12 midnight", "mitternacht", "minuit", "medianoche", "mezzanotte"))
 )
 _SAID = re.compile(
-    r"(?P<before>(?:kl|klo|um|at|à)\.? ?)?(?P<time>[0-9][0-9:.h]*)"
+    r"(?P<before>(?:kl|klo|um|at|à)\.? ?)?(?P<time>[0-9][0-9:.]*(?:h[0-9]{2})?)"
     r"(?P<after> ?(?:uhr|uur|hrs?|hours|heures?|h)\.?)?",
     re.IGNORECASE,
 )
