@@ -224,7 +224,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 break
     if not engine.eof:
         raise LineupError(
-            f"the gzip file ends early, behind {total:,} bytes of text; expected it whole"
+            f"the gzip file ends early, after {total:,} bytes of text; expected it whole"
         )
 
 
@@ -246,7 +246,8 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
 
 def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """The UTF-8 of text in another encoding; what cannot be decoded becomes a byte that is none."""
-    utf16 = encoding in _UTF16.values()
+    head, pieces = _peeked(pieces)
+    utf16 = head[:2] in _UTF16 and encoding.startswith("utf-16")
     decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
         "surrogatepass" if utf16 else _REFUSED
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from festival.errors import LineupError
@@ -118,13 +118,20 @@ def read_lineup(
 
 
 def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator[Block]:
-    """The blocks, and after them what the file as a whole leaves open."""
-    end = None
-    for block in blocks:
-        end = block.end
-        yield block
-    if questions := normaliser.open_questions():
-        yield Block([], [], questions, 0, end)
+    """The blocks, the last of them with what the file as a whole leaves open."""
+    last: Block | None = None
+    broken: LineupError | None = None
+    try:
+        for block in blocks:
+            if last:
+                yield last
+            last = block
+    except LineupError as error:
+        broken = error
+    if last:
+        yield replace(last, warnings=[*normaliser.open_questions(), *last.warnings])
+    if broken:
+        raise broken
 
 
 def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:

@@ -31,6 +31,7 @@ from festival.lineup.model import (
 
 LONG_MINUTES = 12 * 60
 NIGHT_ENDS = 6 * 60
+_FROM_ABOVE = "or the mapping's fill_down, if it is the row above's"
 _NOTHING_KNOWN = (None,) * 5
 
 
@@ -61,11 +62,12 @@ class SeenTimes:
     """What the times of a file have been like so far, with an example of each kind.
 
     `half_day` could be on a 12-hour clock; `full_day` says that the file has a clock of 24 hours,
-    or am and pm. `night` is a start before 06:00 and `utc` a time that ends in Z.
+    `am_pm` that it has am or pm. `night` is a start before 06:00 and `utc` a time that ends in Z.
     """
 
     half_day: str = ""
     full_day: bool = False
+    am_pm: bool = False
     night: str = ""
     utc: str = ""
 
@@ -73,7 +75,9 @@ class SeenTimes:
         """Remember what a time says about its file."""
         if found.offset == 0 and not self.utc:
             self.utc = preview(cell)
-        if found.date or found.form == AM_PM:
+        if found.form == AM_PM:
+            self.am_pm = True
+        elif found.date:
             self.full_day = True
         elif found.form in BARE_FORMS:
             if found.minutes // 60 in range(1, 13):
@@ -91,7 +95,7 @@ class RowRules:
         self.mapping = mapping
         self.seen = SeenTimes()
         self._in_order: tuple[Callable[[Any], Any], ...] = (
-            *(self.name, self.name),
+            *(self.name, self.stage),
             *(self.day, self.start, self.end),
         )
 
@@ -128,9 +132,17 @@ class RowRules:
         """A performer or a stage."""
         return name(cell)
 
+    def stage(self, cell: Any) -> str:
+        """A stage, which the row above may tell."""
+        if _is_blank_text(cell):
+            raise RuleError(f"is blank; expected text, {_FROM_ABOVE}", "fill_down")
+        return self.name(cell)
+
     def day(self, cell: Any) -> Day:
         """The Date, in any form that can be meant in one way only."""
         text = text_of(cell)
+        if _is_blank_text(cell):
+            raise RuleError(f"is blank; expected YYYY-MM-DD, {_FROM_ABOVE}", "fill_down")
         if not text or ISO_DATE.fullmatch(text):
             return Day(iso_date(text))
         # Calendars in words are for few files: the function starts faster without them.
@@ -154,7 +166,10 @@ class RowRules:
             cell = parts(cell.cell, self._part)[1]
         if self.is_no_end(cell):
             return None
-        found = self.moment(cell, MINUTES_PER_DAY)
+        try:
+            found = self.moment(cell, MINUTES_PER_DAY)
+        except RuleError as broken:
+            raise _no_end(cell, broken) from None
         self.seen.note(cell, found, is_start=False)
         return found
 
@@ -229,12 +244,13 @@ class RowRules:
         """What the file as a whole leaves open, and which option of a mapping would settle it."""
         seen, said = self.seen, self.mapping
         if seen.half_day and not seen.full_day and not said.clock:
+            others = "others have it" if seen.am_pm else "none is after 12:59"
             reason = (
-                "times without am or pm, and none after 12:59; read as on a 24-hour clock: set the "
-                "mapping's clock to 24h or 12h"
+                f"has no am or pm, and {others}; read as on a 24-hour clock: set the mapping's "
+                "clock to 24h or 12h"
             )
             yield RowWarning(0, "Start", seen.half_day, reason, WarningKind.CLOCK)
-        if seen.night and not said.date_is and (seen.full_day or said.clock):
+        if seen.night and not said.date_is and (seen.full_day or seen.am_pm or said.clock):
             reason = (
                 "starts before 06:00, read as the morning of Date; set the mapping's date_is to "
                 "calendar_day if so, or to festival_day with day_starts_at: 06:00 if Date is the "
@@ -265,6 +281,26 @@ class RowRules:
         if found.date and found.date != day.text:
             raise RuleError(f"has a date other than {day.text}, its End date; expected the same")
         return found._replace(date=day.text, length=length, doubt=found.doubt or day.doubt)
+
+
+def _is_blank_text(cell: Any) -> bool:
+    """Whether a CSV's cell is blank; a key that a JSON object lacks is not one."""
+    return isinstance(cell, str) and not text_of(cell)
+
+
+def _no_end(cell: Any, broken: RuleError) -> RuleError:
+    """Why a cell is not an end, with the option that would settle it, if one would."""
+    if broken.option or isinstance(cell, list | dict | bool):
+        return broken
+    text = text_of(cell)
+    if not text:
+        return RuleError(
+            "is not given; expected a time, or the mapping's default_length", "default_length"
+        )
+    if any(letter.isdigit() for letter in text):
+        return broken
+    said = "is not a time; expected one, or the mapping's placeholders and default_length if it"
+    return RuleError(f"{said} says that there is no end", "placeholders")
 
 
 def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:

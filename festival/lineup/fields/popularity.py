@@ -28,7 +28,10 @@ def popularity(value: Any) -> int | None:
     """
     score = _whole(text_of(value))
     if score is not None and not 1 <= score <= _BEST:
-        raise RuleError("is not a whole number from 1 to 100; kept without it")
+        raise RuleError(
+            "is not a whole number from 1 to 100; kept without it, unless popularity_is: rank",
+            "popularity_is",
+        )
     return score
 
 

@@ -236,7 +236,10 @@ def misfit(line: str, header: Header) -> str:
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:
-            return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
+            return (
+                f"the file is binary data (its first line has a NUL byte); {EXPECTED}, or the "
+                "mapping's encoding, such as utf-16-le"
+            )
         return f"the first line is not a header: '{preview(line)}'; {EXPECTED}"
     if unclear:
         return unclear[0]
@@ -245,5 +248,13 @@ def misfit(line: str, header: Header) -> str:
     names = preview(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
-        f"{', '.join(REQUIRED)}, or a mapping whose columns say which they are"
+        f"{', '.join(REQUIRED)}, or a mapping whose {_ways(missing)}"
     )
+
+
+def _ways(missing: Sequence[str]) -> str:
+    """What a mapping can say of missing columns."""
+    ways = "columns say which they are"
+    if {"Stage", "Date"}.issuperset(missing):
+        return f"{ways}, or whose constants or sections give the {' and '.join(missing)}"
+    return f"{ways}, or a default_length" if [*missing] == ["End"] else ways

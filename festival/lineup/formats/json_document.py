@@ -121,10 +121,22 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     except TooDeepError:
         raise LineupError(f"the JSON document {TOO_DEEP}") from None
     except json.JSONDecodeError as error:
+        if (lines := _line_values(text)) is not None:
+            return lines, assumed
         raise LineupError(
             f"the JSON document breaks in line {error.lineno}, character {error.colno}: "
             f"{error.msg}; {EXPECTED}"
         ) from None
+
+
+def _line_values(text: str) -> list[Any] | None:
+    """The objects of JSON Lines, which a path may go into; None for anything else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        values = [whole_value(line) for line in lines] if len(lines) > 1 else []
+    except (json.JSONDecodeError, TooDeepError):
+        return None
+    return values if values and all(isinstance(each, dict) for each in values) else None
 
 
 class PathRows:

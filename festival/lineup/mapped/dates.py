@@ -103,6 +103,8 @@ WEEKDAY_AND_DAY = "weekday and day"
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
+_WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
+_FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))
 _TOKEN = re.compile(r"[^\W\d_]+|[0-9]+")
 _BETWEEN = re.compile(r"[\s,.'’ºª/–-]*")
 _FILLERS = frozenset(
@@ -138,6 +140,12 @@ def written(text: str) -> tuple[WrittenDate, ...]:
         year, divided, month, day = found.groups()
         if divided or len(text) == len("20250201"):
             return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
+    if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
+        plain = [
+            each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES
+        ]
+        if plain:
+            return tuple(each._replace(weekday=day) for each in plain for day in sorted(days))
     if found := _NUMBERS.fullmatch(text):
         first, _, second, year = found.groups()
         last = int(year) if year and len(year) == 2 else None

@@ -39,6 +39,9 @@ _SAID_LENGTH = re.compile(
 )
 
 
+_COMPACT = re.compile(r"([0-9]{8})T([0-9]{4})(?:[0-9]{2})?(Z?)", re.IGNORECASE)
+
+
 def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
     """The time in a cell of a rarer form, or None. Raises RuleError where an option is missing."""
     if instant := epoch(cell):
@@ -48,6 +51,9 @@ def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
             )
         return local(instant, mapping.time_zone, EPOCH)
     text = text_of(cell)
+    if compact := _COMPACT.fullmatch(text):
+        day, time, zone = compact.groups()
+        return moment(f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:]}{zone}", last=last)
     if (found := _from_spreadsheet(text, isinstance(cell, Number), last)) is not None:
         return found
     if len(text) > _LONGEST_CHARACTERS:

@@ -631,3 +631,75 @@ def test_rows_before_the_first_title_are_refused():
     text = "Artist,Date,Start,End\nAna,2025-06-13,20:00,21:00\nMain\nBen,2025-06-13,20:00,21:00\n"
     reading = read(text, mapping=by(sections="Stage"))
     assert (reading.names, reading.refused) == (["Ben"], [(2, "Stage", "")])
+
+
+def test_a_time_without_am_or_pm_among_times_with_it_is_a_warning():
+    text = "Performer,Stage,Date,Start,End\nAna,Main,2025-06-13,7pm,8pm\nBen,Main,2025-06-13,8:15,9pm\n"
+    assert WarningKind.CLOCK in kinds(read(text))
+    with_24_hours = text + "Cy,Main,2025-06-13,21:00,22:00\n"
+    assert WarningKind.CLOCK not in kinds(read(with_24_hours))
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "option"),
+    [
+        *(
+            ((",2025-06-13,20:00,21:00"), "Stage", "fill_down"),
+            (("Main,,20:00,21:00"), "Date", "fill_down"),
+        ),
+        *((("Main,2025-06-13,20:00,"), "End", "default_length"),),
+        *((("Main,2025-06-13,20:00,late"), "End", "placeholders"),),
+        *((("Main,2025-06-13,8,21:00"), "Start", "integer_is"),),
+    ],
+)
+def test_a_refusal_names_the_option_that_settles_it(cells, field, option):
+    [refused] = read(f"Performer,Stage,Date,Start,End\nAna,{cells}\n").rejections
+    assert (refused.field, refused.option, option in refused.reason) == (field, option, True)
+
+
+def test_a_time_of_one_start_asks_for_a_length():
+    text = "Artist,Stage,Date,Time\nAna,Main,2025-06-13,8:00 PM\nBen,Main,2025-06-13,9:30 PM\n"
+    assert {each.option for each in read(text).rejections} == {"default_length"}
+    reading = read(text, mapping=by(default_length=60))
+    assert rows(reading) == ["Ana Main 06-13 20:00-21:00", "Ben Main 06-13 21:30-22:30"]
+    assert kinds(reading) == [WarningKind.NO_END] * 2
+
+
+def test_a_popularity_above_100_may_be_a_rank():
+    text = "Performer,Stage,Date,Start,End,Popularity\nAna,Main,2025-06-13,20:00,21:00,144\n"
+    assert "popularity_is: rank" in read(text).warnings[0].reason
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark_is_read_once_it_is_told(encoding):
+    text = "Performer,Stage,Date,Start,End\nBjörk,Main,2025-06-13,20:00,21:00\n"
+    assert "encoding" in read(text.encode(encoding)).error
+    assert read(text.encode(encoding), mapping=by(encoding=encoding)).names == ["Björk"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["Friday, 2025-06-13", "Fri 2025/06/13", "Friday 13 June 2025", "20250613T200000"]
+)
+def test_a_weekday_beside_a_date_is_held_against_it(cell):
+    text = f'Performer,Stage,Date,Start,End\nAna,Main,"{cell}",20:00,21:00\n'
+    assert rows(read(text)) == ["Ana Main 06-13 20:00-21:00"]
+    wrong = text.replace("Fri", "Thurs", 1)
+    assert "T" in cell or "2025-06-13 is a Friday" in read(wrong).rejections[0].reason
+
+
+def test_a_weekday_and_numbers_need_their_order():
+    text = "Performer,Stage,Date,Start,End\nAna,Main,Fri 13/06/2025,20:00,21:00\n"
+    assert read(text).rejections[0].option == "date_order"
+    assert rows(read(text, mapping=by(date_order="day_first"))) == ["Ana Main 06-13 20:00-21:00"]
+
+
+def test_the_lines_of_json_lines_may_hold_their_rows():
+    lines = [{"day": 1, "sets": SETS[:1]}, {"day": 2, "sets": SETS[1:]}]
+    reading = read("\n".join(map(json.dumps, lines)), mapping=by(rows=["sets"]))
+    assert reading.names == ["Ana", "Ben", "Cy"]
+
+
+def test_dtstart_and_dtend_are_start_and_end():
+    text = "Summary,Location,DTSTART,DTEND\nAna,Main,20250613T200000,20250613T213000\n"
+    mapping = by(columns={"Performer": "Summary", "Date": "DTSTART"})
+    assert rows(read(text, mapping=mapping)) == ["Ana Main 06-13 20:00-21:30"]
