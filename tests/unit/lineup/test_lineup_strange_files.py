@@ -634,7 +634,8 @@ def test_rows_before_the_first_title_are_refused():
 
 
 def test_a_time_without_am_or_pm_among_times_with_it_is_a_warning():
-    text = "Performer,Stage,Date,Start,End\nAna,Main,2025-06-13,7pm,8pm\nBen,Main,2025-06-13,8:15,9pm\n"
+    head = "Performer,Stage,Date,Start,End\n"
+    text = f"{head}Ana,Main,2025-06-13,7pm,8pm\nBen,Main,2025-06-13,8:15,9pm\n"
     assert WarningKind.CLOCK in kinds(read(text))
     with_24_hours = text + "Cy,Main,2025-06-13,21:00,22:00\n"
     assert WarningKind.CLOCK not in kinds(read(with_24_hours))
@@ -643,13 +644,11 @@ def test_a_time_without_am_or_pm_among_times_with_it_is_a_warning():
 @pytest.mark.parametrize(
     ("cells", "field", "option"),
     [
-        *(
-            ((",2025-06-13,20:00,21:00"), "Stage", "fill_down"),
-            (("Main,,20:00,21:00"), "Date", "fill_down"),
-        ),
-        *((("Main,2025-06-13,20:00,"), "End", "default_length"),),
-        *((("Main,2025-06-13,20:00,late"), "End", "placeholders"),),
-        *((("Main,2025-06-13,8,21:00"), "Start", "integer_is"),),
+        (",2025-06-13,20:00,21:00", "Stage", "fill_down"),
+        ("Main,,20:00,21:00", "Date", "fill_down"),
+        ("Main,2025-06-13,20:00,", "End", "default_length"),
+        ("Main,2025-06-13,20:00,late", "End", "placeholders"),
+        ("Main,2025-06-13,8,21:00", "Start", "integer_is"),
     ],
 )
 def test_a_refusal_names_the_option_that_settles_it(cells, field, option):
