@@ -1,4 +1,4 @@
-"""Which column is which field: names are matched, and where two match it is said, not guessed."""
+"""Which column is which field: by its name; if two columns match, that is said, not guessed."""
 
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -55,7 +55,7 @@ class Columns:
 
     `end_parts` are the columns of the end's date and of the length. `constants` are the values of
     fields that are in no column. With `is_range` one column is both Start and End. `missing` fields
-    have no column, `unclear` says which matches are in doubt.
+    have no column, `unclear` says which matches are ambiguous.
     """
 
     places: tuple[int | None, ...]
@@ -90,7 +90,7 @@ class Columns:
 def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
     """Find each field's column: as the mapping says, else by the field's name, else by an alias.
 
-    One `Time` column stands for Start and End where neither has a column of its own.
+    One `Time` column stands for Start and End if neither has a column of its own.
     """
     search = _Search(names, mapping)
     places = {field: search.place(field) for field in FIELDS}
@@ -123,7 +123,7 @@ def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
 
 
 class _Search:
-    """Looks for columns by name, and notes what is in doubt."""
+    """Looks for columns by name, and notes what is unclear."""
 
     def __init__(self, names: Sequence[str], mapping: LineupMapping) -> None:
         self.unclear: list[str] = []
@@ -148,10 +148,13 @@ class _Search:
     def end_parts(self, end: int | None) -> tuple[int | None, ...]:
         """The columns of the end's date and of the length; empty where there is neither.
 
-        A length that only its name tells counts where no column is the End.
+        Beside an End only a column that is called Duration, or said to be it, is the length.
         """
         date = None if end is None and not self.says(END_DATE) else self.place(END_DATE)
-        length = self.place(DURATION) if end is None or self.says(DURATION) else None
+        if end is None or DURATION in self._said:
+            length = self.place(DURATION)
+        else:
+            length = self._only(DURATION, self._free, {fold(DURATION)})
         return () if date is None and length is None else (date, length)
 
     def place(self, field: str) -> int | None:
@@ -170,7 +173,8 @@ class _Search:
         place = self._only(field, self._folded, {fold(name)})
         if place is None:
             self.unclear.append(
-                f"the mapping says that '{preview(name)}' is the {field}; there is no such column"
+                f"the mapping's columns say that '{preview(name)}' is the {field}; "
+                "expected a column of that name"
             )
         return place
 
@@ -179,7 +183,7 @@ class _Search:
         if len(found) > 1:
             both = " and ".join(f"'{preview(self._names[at])}'" for at in found)
             self.unclear.append(
-                f"the columns {both} are each the {field}; expected one: rename the other, or say "
-                f"which with the mapping's columns"
+                f"the columns {both} could each be the {field}; expected one: say which with the "
+                "mapping's columns"
             )
         return found[0] if found else None

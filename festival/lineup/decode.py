@@ -1,6 +1,6 @@
-"""Plain bytes to decoded physical lines, block by block, with every line's place known.
+"""Bytes to decoded physical lines, block by block, with every line's place known.
 
-A line ends at LF, CR or CR LF and nowhere else: U+2028 and its like are text.
+A line ends at LF, CR or CR LF and nowhere else: U+2028 and similar characters are text.
 """
 
 import codecs
@@ -21,12 +21,12 @@ GIB = 1024 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader refuses to take as one record, one document or one decompressed file.
+    """How much a reader takes as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
-    a JSON document that is only understood whole, `decompressed_bytes` what a `.gz` may grow to.
+    a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to.
     `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
-    stay in a processor's cache, which makes reading a third faster than 128 KiB do.
+    stay in a processor's cache, which makes reading a third faster than with 128 KiB.
     """
 
     record_bytes: int = MIB
@@ -79,7 +79,7 @@ class Origin:
     base: int = 0
 
     def position(self, taken: int, line: int, shape: str) -> Position:
-        """The Position behind `taken` plain bytes read since `base`."""
+        """The Position after `taken` plain bytes read since `base`."""
         place = self.base + taken
         direct = not self.compression and self.encoding == "utf-8"
         return Position(
@@ -93,10 +93,10 @@ class Origin:
 
 
 class Feed:
-    """Plain bytes, gathered piece by piece: `data` is what is here and not taken yet.
+    """Plain bytes, gathered piece by piece: `data` has arrived and is not taken yet.
 
-    A source that breaks (a gzip stream cut short) ends the feed; what came before stays readable,
-    and `failure` is for the reader to raise when it has given that away.
+    A source that breaks (a gzip stream cut short) ends the feed. What came before stays readable;
+    the reader raises `failure` after it has handed that on.
     """
 
     def __init__(self, pieces: Iterator[bytes], piece_bytes: int) -> None:
@@ -110,7 +110,7 @@ class Feed:
         self._piece_bytes = piece_bytes
 
     def fill(self) -> None:
-        """Gather exactly one piece more, or all that is left: no matter how the bytes arrive."""
+        """Gather exactly one more piece, or all that is left, however the bytes arrive."""
         parts, size = [self._rest], len(self._rest)
         try:
             while size < self._piece_bytes:
@@ -192,7 +192,7 @@ def _skipping(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 
 def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
-    """One or more gzip members after one another (RFC 1952), zero padding between or behind."""
+    """The text of gzip members (RFC 1952), with zero padding between or after them."""
     engine, total = _gzip_member(), 0
     for piece in pieces:
         rest = piece
@@ -245,7 +245,7 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
 
 
 def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """The UTF-8 of text in another encoding; what cannot be decoded becomes a byte that is none."""
+    """The UTF-8 of text in another encoding; what cannot be decoded becomes an invalid byte."""
     head, pieces = _peeked(pieces)
     utf16 = head[:2] in _UTF16 and encoding.startswith("utf-16")
     decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
@@ -282,7 +282,7 @@ _UNLIKELY = re.compile(
 class Lines:
     """Some whole consecutive lines, decoded; `first` is the number of the first.
 
-    `refused` tells by index which lines are no text and why, `assumed` which were read as CP1252.
+    `refused` tells by index which lines are not text and why, `assumed` which were read as CP1252.
     `final` says that no further line can follow these within the limits.
     """
 
@@ -300,7 +300,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line over the limit of bytes, passed over; `head` is how it begins."""
+    """A line longer than the limit, passed over; `head` is how it begins."""
 
     number: int
     head: str
@@ -308,7 +308,7 @@ class LongLine:
 
 
 class LineReader:
-    """Gives blocks of lines, and goes on from whichever line its user has understood."""
+    """Gives blocks of lines, and goes on after the last line that its user has taken."""
 
     def __init__(
         self, origin: Origin, feed: Feed, limits: Limits, line: int = 1, multibyte: bool = False
@@ -321,7 +321,7 @@ class LineReader:
 
     @property
     def failure(self) -> LineupError | None:
-        """What broke the source, to be raised once every whole line has been given away."""
+        """What broke the source, to be raised after every whole line has been handed on."""
         return self._feed.failure
 
     def position(self, shape: str) -> Position:
@@ -330,7 +330,7 @@ class LineReader:
         return replace(place, seen_multibyte=self.multibyte)
 
     def next(self, beyond: int = 0) -> Lines | LongLine | None:
-        """The next lines, without taking them; more than `beyond` bytes of them where there are.
+        """The next lines, without taking them; more than `beyond` bytes of them if there are more.
 
         None at the end of the file. A line over the limit is taken, and returned as a LongLine.
         """
@@ -350,7 +350,7 @@ class LineReader:
         return self._decoded(feed.data[:cut], final=last)
 
     def take(self, lines: Lines, count: int) -> None:
-        """Take the first `count` of the lines: reading goes on behind them."""
+        """Take the first `count` of the lines: reading goes on after them."""
         whole = count == len(lines.text)
         raw = lines.raw if whole else b"".join(lines.raw.splitlines(keepends=True)[:count])
         self.multibyte = self.multibyte or _has_multibyte(lines, raw, count)
@@ -441,7 +441,7 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
     if encoding != "utf-8":
         return readable, f"is not {encoding.upper()}; expected whole characters"
     if multibyte:
-        return readable, "is not UTF-8, which the file is until here; expected one encoding"
+        return readable, "is not UTF-8, as the file is up to here; expected one encoding"
     try:
         decoded = raw.decode("cp1252")
     except UnicodeDecodeError:
@@ -450,7 +450,7 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
 
 
 def too_long(limits: Limits) -> str:
-    """Why a record over the limit is refused."""
+    """Why a record longer than the limit is refused."""
     return f"is longer than the {limits.record_bytes:,} bytes a row may have"
 
 
@@ -465,7 +465,7 @@ def _has_multibyte(lines: Lines, raw: bytes, count: int) -> bool:
 
 
 def _after_first_line(data: bytes) -> int:
-    """The index behind the first line end, 0 where there is none (or half of one at the end)."""
+    """The index after the first line end; 0 if there is none, or only half of one at the end."""
     feed, carriage = data.find(b"\n"), data.find(b"\r")
     if carriage < 0 or 0 <= feed < carriage:
         return feed + 1
@@ -475,7 +475,7 @@ def _after_first_line(data: bytes) -> int:
 
 
 def _after_last_line(data: bytes) -> int:
-    """The index behind the last line end, 0 where there is none (or half of one at the end)."""
+    """The index after the last line end; 0 if there is none, or only half of one at the end."""
     if cut := data.rfind(b"\n") + 1:
         return cut
     return data.rfind(b"\r", 0, len(data) - 1) + 1

@@ -189,10 +189,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some consecutive rows of a file, and the position behind them.
+    """Some consecutive rows of a file, and the position after them.
 
-    `read` counts every row, the rejected ones included. `end` is None where reading cannot go on
-    from here (a document that is only understood whole).
+    `read` counts every row, the rejected ones included. `end` is None if reading cannot go on
+    from here (a document that can only be read whole).
     """
 
     performances: list[Performance]
@@ -207,7 +207,7 @@ class Rows:
     """Consecutive rows: their lines, themselves (cells, or an object), their six cells.
 
     `rejections` are those that could not be divided into cells at all, `warnings` what was assumed
-    while reading. `end` is the place behind them.
+    while reading. `end` is the place after them.
     """
 
     lines: Sequence[int]

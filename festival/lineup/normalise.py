@@ -30,7 +30,7 @@ class Normaliser:
     """Turns rows into performances by the rules.
 
     Nearly every row consists of cells met before and of a plain name: those take the short way.
-    Whatever the short way is not sure of, it leaves to `settle`, which alone knows the rules.
+    Whatever the short way cannot decide it leaves to `settle`, which alone knows the rules.
     """
 
     def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
@@ -53,7 +53,7 @@ class Normaliser:
     ) -> NormalisedRows:
         """The outcome of rows, given as their line, themselves and their six cells.
 
-        `original` tells how a refused row stood in the file, or None where it was no row at all.
+        `original` tells how a refused row stood in the file, or None if it was not a row at all.
         """
         outcome = NormalisedRows()
         keep, new = outcome.performances.append, tuple.__new__

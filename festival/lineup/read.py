@@ -64,6 +64,8 @@ def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool
     values = [_object(line) for line in lines]
     if len(values) == 1:
         return values[0] is not None and not _wraps(values[0], mapping)
+    if values[0] is None and _object(lines[0].rstrip(b", \t\r")) is not None:
+        return False  # elements of an array, without its brackets
     return values[0] is not None or None not in values[1:]
 
 
@@ -96,11 +98,15 @@ def read_lineup(
     `chunks` are the bytes of the file, cut anywhere; UTF-8 with or without BOM, UTF-16 with BOM,
     either of them gzipped, CP1252 as the last resort. Blocks hold some thousand rows each, so that
     a file of any size is never in memory. With `start`, the `end` of an earlier block, `chunks`
-    begin at byte `start.offset` and exactly the rows behind that block are read.
+    begin at byte `start.offset` and exactly the rows after that block are read.
 
-    Raises LineupError, once every row before it has been yielded, for what is no lineup: an empty
-    file, a picture, a CSV without a header or needed columns, a file that breaks midway, a file
-    that has no row.
+    Raises LineupError, after every row before it has been yielded, for what is not a lineup: an
+    empty file, a picture, a CSV without a header or a needed column, a file that breaks midway, a
+    file without a row.
+
+    >>> [block] = read_lineup([b"Artist,Stage,Date,Start,End\\nAbba,Main,2025-06-13,8pm,9:30pm\\n"])
+    >>> block.performances[0].performer, block.performances[0].sort_key
+    ('Abba', '2025-06-13#20:00#Main')
     """
     normaliser = Normaliser(mapping)
     opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
@@ -109,7 +115,7 @@ def read_lineup(
     for block in _gathered(
         _with_questions(judged, normaliser), min(limits.block_rows, _LEAST_ROWS)
     ):
-        # Whoever goes on from a block may take it that the file has a row.
+        # Whoever reads on from a block knows that the file has a row.
         read = read or block.read > 0
         if read:
             yield block
@@ -167,9 +173,9 @@ def _joined(first: Block, second: Block) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class OpenedLineup:
-    """A file whose rows can be read: how it is written, and the rows, not yet judged.
+    """A file whose rows can be read: how it is written, and its rows, which no rule has seen yet.
 
-    `original` tells how a row stood in the file; None for a blank row, which is none.
+    `original` tells how a row stood in the file; None for a blank row, which does not count.
     """
 
     origin: Origin
@@ -187,10 +193,10 @@ def open_rows(
     start: Position | None,
     limits: Limits,
 ) -> OpenedLineup:
-    """Find out how a file is written and open its rows. Raises LineupError for what is no lineup.
+    """Find out how a file is written and open its rows. Raises LineupError if it is no lineup.
 
-    `is_row` says of six cells whether they are a performance: a quoted cell over several lines is
-    not believed where it would swallow one.
+    `is_row` tells whether six cells are a performance: a quoted cell over several lines is not
+    believed if it would swallow one.
     """
     origin, feed = open_source(chunks, start, limits, mapping.encoding)
     shape = start.shape if start else sniff(feed, mapping, limits)

@@ -1,4 +1,4 @@
-"""The rules of the other fields, each a pure function of one cell."""
+"""Dates as the kit writes them, and popularities: each rule a pure function of one cell."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The values of cells: text from a CSV, anything from JSON; cleaned, and shown in messages."""
+"""The values of cells, which are text in a CSV and anything in JSON: cleaning, and showing them."""
 
 import json
 import re
@@ -57,7 +57,7 @@ class EndParts(NamedTuple):
 class Memo(dict[Any, Any]):
     """A bounded memory of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
 
-    Long texts are worked out anew each time: a hostile file must not fill the memory with them.
+    Long texts are not remembered: a hostile file must not fill the memory with them.
     """
 
     def __init__(self, rule: Callable[[Any], Any], bound: int = 4_096) -> None:

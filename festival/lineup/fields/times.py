@@ -21,7 +21,7 @@ BARE_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})"
-    r"(?:([:.h])([0-9]{2})(?:[:.]([0-9]{2})(?:\.[0-9]+)?)?|(h))?"
+    r"(?:([:.hu])([0-9]{2})(?:[:.]([0-9]{2})(?:\.[0-9]+)?)?|([hu]))?"
     r"(?: ?([ap])(?:\.? ?m)?\.?)?",
     re.IGNORECASE,
 )
@@ -40,7 +40,7 @@ _START, _END = FIELDS.index("Start"), FIELDS.index("End")
 class Moment(NamedTuple):
     """A time of day: minutes since midnight and the form it was written in.
 
-    `date` and `offset` (minutes east of UTC) are there where the cell carried them. An end may be
+    `date` and `offset` (minutes east of UTC) are there if the cell carried them. An end may be
     a `length` in minutes, by itself (its form is LENGTH then) or beside the time.
     """
 
@@ -99,7 +99,7 @@ def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
 
     Where one of the two has am or pm, the other has the half of the day that makes less than 12
     hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` tells the time of a text. Raises
-    RuleError where it is not clear which times they are.
+    RuleError if it is not clear which times they are.
     """
     text = text_of(value)
     splits = [(text[: at.start()], text[at.end() :]) for at in _BETWEEN.finditer(text)]
@@ -185,7 +185,7 @@ def _from_clock(found: re.Match[str], last: int) -> Moment:
                 f"may be 00:{minute} or a spreadsheet's part of a day; expected a time with a "
                 "colon, such as 0:30"
             )
-        form = "19h30" if bare_h or separator in ("h", "H") else "20:00"
+        form = "19h30" if bare_h or separator in (*"hHuU",) else "20:00"
         return Moment(_minutes(hour, minute or "0", last), form)
     if not 1 <= int(hour) <= 12:
         raise RuleError("is not a 12-hour time; expected an hour from 1 to 12 before am or pm")

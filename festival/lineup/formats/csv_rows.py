@@ -17,7 +17,7 @@ SHAPE = "csv"
 
 
 class CsvRows:
-    """The rows behind a header, block by block."""
+    """The rows after a header, block by block."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class CsvRows:
                 continue
             block = self._plain(lines) or self._singly(lines)
             if not block.height:
-                # A quoted record that these lines only begin.
+                # A quoted record, of which these lines are only the beginning.
                 beyond = len(lines.raw)
                 continue
             beyond = 0
@@ -64,7 +64,7 @@ class CsvRows:
         )
 
     def _plain(self, lines: Lines) -> "_PendingRows | None":
-        """All the lines at once, where every line is one row."""
+        """All the lines at once, if every line is one row."""
         if lines.refused or lines.assumed:
             return None
         rows = self._divided(lines)
@@ -111,8 +111,8 @@ class CsvRows:
             if record.flaw is Flaw.UNCLOSED:
                 block.refuse(number, text, Flaw.UNCLOSED.value)
             else:
-                if record.flaw is Flaw.TEXT_BEHIND_QUOTE:
-                    reason = f"{record.flaw.value}; read as if there were none"
+                if record.flaw is Flaw.TEXT_AFTER_QUOTE:
+                    reason = f"{record.flaw.value}; read without the quotes"
                     block.warn(number, text, reason, WarningKind.QUOTE)
                 whole = "\n".join(lines.text[index : index + record.lines])
                 numbers.append(number)
@@ -145,7 +145,7 @@ class CsvRows:
                 text,
                 f"has {len(cells)} cells; expected the header's {self._width} at most",
             )
-        # A refused row leaves a blank one behind, which is none.
+        # A refused row leaves a blank one in its place, which does not count.
         return cells + [""] * missing if missing >= 0 else [""] * self._width
 
 

@@ -1,4 +1,4 @@
-"""A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
+"""A CSV's header row, and with it the delimiter: the one that makes the header fit."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def guard(cell: str) -> str:
-    """The cell with an apostrophe in front where a spreadsheet would run it as a formula."""
+    """The cell with an apostrophe in front if a spreadsheet would run it as a formula."""
     return "'" + cell if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -61,7 +61,7 @@ class Header:
     def original(self, cells: Cells) -> Mapping[str, str] | None:
         """A refused row by column name; None for a row of nothing but blanks.
 
-        Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
+        Spreadsheets pad their exports with such rows; like blank lines they do not count.
         """
         return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
 
@@ -78,7 +78,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FoundHeader:
-    """The likeliest header of a file, what was assumed to have it, and why it will not do."""
+    """The likeliest header of a file, what was assumed about it, and why it will not do."""
 
     header: Header
     warnings: list[RowWarning]
@@ -88,8 +88,8 @@ class FoundHeader:
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
     """Take the header off the lines: the first line that is not blank, or one after titles.
 
-    Raises LineupError where there is none, where needed columns are missing, or where two columns
-    are one field; the message names what was found.
+    Raises LineupError if there is none, if needed columns are missing, or if two columns could be
+    one field; the message names what was found.
     """
     found = find_header(reader, mapping)
     if found.misfit:
@@ -100,7 +100,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
 def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """Take the header off the lines, even one that misses columns.
 
-    Raises LineupError where there is no line of text.
+    Raises LineupError for a file without a line of text.
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
@@ -113,7 +113,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         for at in range(place.at, place.at + height)
         if at in lines.assumed
     ]
-    if place.at > index and not (mapping.header_row or mapping.sections):
+    if place.titles and not mapping.sections:
         line = lines.first + place.at
         said = "taken for the header, and the lines before it for titles"
         shown = preview(lines.text[place.at])
@@ -136,6 +136,7 @@ class _HeaderPlace(NamedTuple):
     at: int
     header: Header
     height: int
+    titles: bool = False
     misfit: str = ""
 
 
@@ -162,7 +163,7 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
             continue
         later = _HeaderPlace(index, *best_header(text, index, mapping, separators))
         if _fits(later.header):
-            return later
+            return later._replace(titles=True)
         if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
             likely = later
     if likely is found:
@@ -187,7 +188,7 @@ def above_of(mapping: LineupMapping, place: Position) -> RowsAbove | None:
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
-    """The warning, once a file, that it has columns nobody asked for."""
+    """The warning, once a file, that some of its columns are ignored."""
     shown = preview(", ".join(map(clean, names)))
     return RowWarning(0, "", shown, "columns that are not a field; ignored", WarningKind.COLUMNS)
 
@@ -209,7 +210,7 @@ def best_header(
     """The header at a line, and how many lines it takes, under the delimiter that fits it best.
 
     That is the first one under which no needed column is missing, else the one under which the
-    fewest are and that gives the most.
+    fewest are missing, and of those the one that gives the most columns.
     """
     found: list[tuple[Header, int]] = []
     for delimiter in delimiters:
@@ -232,7 +233,7 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
 
 
 def misfit(line: str, header: Header) -> str:
-    """Why a header will not do, beside its first line; empty where it will."""
+    """Why a header will not do, with its first line; empty if it will."""
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:

@@ -25,7 +25,7 @@ def document_rows(
     """The rows of one JSON document, found by a mapping's `rows`; lines are their index, from 1.
 
     Without a mapping a document's rows are its one list of objects that have the kit's own fields.
-    A document is only understood whole, so that it may not be larger than `document_bytes`, and
+    A document can only be read whole, so that it may not be larger than `document_bytes`, and
     reading cannot go on from its blocks. Raises LineupError.
     """
     document, assumed = read_document(origin, feed, limits)
@@ -97,13 +97,13 @@ def _id(value: Any) -> str:
 def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]:
     """The whole of a JSON document, and what was assumed about its encoding, if anything was.
 
-    Raises LineupError where it is too large or no JSON.
+    Raises LineupError if it is too large or not JSON.
     """
     while not feed.ended:
         if len(feed.data) > limits.document_bytes:
             raise LineupError(
                 f"the file is a JSON document of more than {limits.document_bytes / MIB:g} MiB; "
-                "expected no more in one document: an array or JSON Lines may have any size"
+                "expected less: an array or JSON Lines may have any size"
             )
         feed.fill()
     if feed.failure:
@@ -170,12 +170,14 @@ class PathRows:
         if isinstance(value, list):
             for element in value:
                 yield from self._below(element, at, above)
-        elif at == len(path):
+        elif at == len(path) and value is not None:
             yield _with_above(value, above) if isinstance(value, dict) else value
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
         elif path[at] == ANY or path[at].startswith("<"):
-            for key, item in value.items():
+            # Beside lists and objects stand words about them, such as when they were updated.
+            inner = ((key, item) for key, item in value.items() if isinstance(item, dict | list))
+            for key, item in inner:
                 named = {} if path[at] == ANY else {path[at]: key}
                 yield from self._below(item, at + 1, {**above, **named})
         else:
@@ -190,7 +192,7 @@ class PathRows:
         self.passed_over += 1
         if not self._lost:
             steps = " → ".join(self._path[: at + 1])
-            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; expected {_ASK}"
+            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; {_ASK}"
             self.example = value
 
 

@@ -26,7 +26,7 @@ _MONTHS = (
     "november novembre noviembre novembro listopad listopada listopadu",
     "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
 )
-# Names whose beginnings are another month's name: they are only known whole.
+# Names that begin like another month's name: they are only known whole.
 _WHOLE_MONTHS = (
     "tammikuu tammikuuta",
     "helmikuu helmikuuta",
@@ -101,7 +101,7 @@ WEEKDAY = "weekday"
 WEEKDAY_AND_DAY = "weekday and day"
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
+_YEAR_FIRST = re.compile(r"((?:19|20|21)[0-9]{2})([/.-]?)([0-9]{1,2})\2([0-9]{1,2})")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
 _WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
 _FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))
@@ -133,7 +133,7 @@ class WrittenDate(NamedTuple):
 
 
 def written(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text as a date; none where it is no date in a form known here."""
+    """Every way to read a text as a date; none if it is not in a form known here."""
     if found := _ISO.fullmatch(text):
         return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
     if found := _YEAR_FIRST.fullmatch(text):
@@ -155,7 +155,7 @@ def written(text: str) -> tuple[WrittenDate, ...]:
 
 
 def day_of(text: str, mapping: LineupMapping) -> Day:
-    """The day that a text is by the mapping. Raises RuleError where it is not clear.
+    """The day that a text is by the mapping. Raises RuleError if it is not clear.
 
     >>> day_of("Friday 13 June", LineupMapping(year=2025)).text
     '2025-06-13'

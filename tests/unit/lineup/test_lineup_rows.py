@@ -7,6 +7,10 @@ import pytest
 
 from festival.errors import FestivalError
 from festival.lineup import model
+from festival.lineup import read as read_module
+from festival.lineup.fields import times
+from festival.lineup.formats import json_document, json_objects
+from festival.lineup.mapped import dates
 from festival.lineup.model import Performance
 from festival.lineup.normalise import Normaliser
 from festival.lineup.rules import AcceptedRow, RowRules
@@ -150,5 +154,7 @@ def test_a_date_that_is_no_day_is_named_when_minutes_are_asked():
         _ = Performance("Abba", "Main", "2025-06-31", 0, 60, None, 2).begins
 
 
-def test_the_examples_of_the_model_hold():
-    assert doctest.testmod(model).failed == 0
+@pytest.mark.parametrize("module", [model, read_module, times, dates, json_objects, json_document])
+def test_the_examples_in_the_documentation_hold(module):
+    result = doctest.testmod(module)
+    assert (result.failed, result.attempted > 0) == (0, True)
