@@ -1,6 +1,8 @@
 """Files as festivals publish them, each with the values that a person reads in it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -727,3 +729,14 @@ def test_a_year_is_one_of_these_centuries():
     text = "Performer,Stage,Date,Start,End\nAna,Main,12111012,20:00,21:00\n"
     assert read(text).performances == []
     assert rows(read(text.replace("12111012", "2025-6-13"))) == ["Ana Main 06-13 20:00-21:00"]
+
+
+def test_reading_the_kits_own_forms_loads_nothing_that_only_mappings_need():
+    text = "Performer,Stage,Date,Start,End\\nAbba,Main,2025-06-13,20:00,9:30pm\\n"
+    program = (
+        "import sys; from festival.lineup.read import read_lineup; "
+        f"[*read_lineup([b'{text}'])]; "
+        "print([name for name in sys.modules if 'mapped' in name or name == 'zoneinfo'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert told.stdout.strip() == b"[]"
