@@ -740,3 +740,23 @@ def test_reading_the_kits_own_forms_loads_nothing_that_only_mappings_need():
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert told.stdout.strip() == b"[]"
+
+
+def test_an_id_that_two_objects_have_is_refused():
+    document = {
+        "stages": [{"id": 1, "name": "Main"}, {"id": 1, "name": "Tent"}],
+        "slots": [{**SETS[0], "stage": 1}],
+    }
+    lookups = {"stage": {"rows": ["stages"], "key": "id", "value": "name"}}
+    [refused] = read(json.dumps(document), mapping=by(rows=["slots"], lookups=lookups)).rejections
+    assert "the stage '1', which is twice in stages" in refused.reason
+
+
+def test_a_name_that_is_said_to_be_the_stages_is_not_a_performers():
+    slot = {"who": "Ana", "date": "2025-06-13", "start": "18:00", "end": "19:00"}
+    text = json.dumps({"stages": [{"name": "Main", "slots": [slot]}]})
+    where = {"rows": ["stages", "slots"]}
+    reading = read(text, mapping=by(**where, columns={"Stage": "stages.name"}))
+    assert reading.performances == []
+    told = read(text, mapping=by(**where, columns={"Stage": "stages.name", "Performer": "who"}))
+    assert rows(told) == ["Ana Main 06-13 18:00-19:00"]
