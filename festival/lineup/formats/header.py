@@ -127,7 +127,18 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     if unknown:
         warnings.append(ignored(unknown))
     reader.take(lines, place.at + height)
-    return FoundHeader(header, warnings, place.misfit or misfit(lines.text[place.at], header))
+    reason = place.misfit or misfit(lines.text[place.at], header)
+    if reason and len(header.columns.missing) >= len(REQUIRED) - 1:
+        reason = _another_kind(lines.text[index:]) or reason
+    return FoundHeader(header, warnings, reason)
+
+
+def _another_kind(lines: Sequence[str]) -> str:
+    """What a file is whose first line is nothing like a header, if its text tells."""
+    from festival.lineup.formats.foreign import described
+
+    kind = described("\n".join(lines[:_TITLES]))
+    return f"the file is {kind}" if kind else ""
 
 
 class _HeaderPlace(NamedTuple):

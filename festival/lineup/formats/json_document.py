@@ -183,9 +183,9 @@ class PathRows:
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
         elif path[at] == ANY or path[at].startswith("<"):
-            # Beside lists and objects stand words about them, such as when they were updated.
-            inner = ((key, item) for key, item in value.items() if isinstance(item, dict | list))
-            for key, item in inner:
+            # What is beside the lists under such keys ("updated": "2025-05-01") is not a row.
+            inside = {key: item for key, item in value.items() if isinstance(item, dict | list)}
+            for key, item in inside.items():
                 named = {} if path[at] == ANY else {path[at]: key}
                 yield from self._below(item, at + 1, {**above, **named})
         else:
