@@ -278,7 +278,7 @@ def a_clock_that_is_ahead_takes_no_living_lease(story):
         story.look(story.event(version))
 
 
-def two_lost_answers_of_the_acquire_leave_nobody_writing_without_a_lease(story):
+def two_lost_answers_leave_nobody_writing_without_a_lease(story):
     version, answer, taken = story.upload(BJORK), story.store.answer, []
 
     def slow(request):
@@ -479,7 +479,11 @@ def an_e_mail_is_sent_without_a_look(patch):
 
 def a_head_without_a_version_is_believed(patch):
     head = attempt.current_object
-    patch.setattr(attempt, "current_object", lambda *asked, versioned: head(*asked))
+
+    def believing(s3, bucket, key, *, versioned):
+        return head(s3, bucket, key)
+
+    patch.setattr(attempt, "current_object", believing)
     patch.setattr(Attempt, "_newest", lambda self: self._head())
 
 
@@ -533,7 +537,7 @@ STORIES = (
     (nothing_is_asked_of_s3_before_the_lease, the_mapping_is_read_before_the_lease),
     (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
     (
-        two_lost_answers_of_the_acquire_leave_nobody_writing_without_a_lease,
+        two_lost_answers_leave_nobody_writing_without_a_lease,
         a_lease_counts_from_its_answer,
     ),
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
