@@ -53,6 +53,7 @@ class StandIn:
         self.store = Store("performances", "ledger")
         self.queues = {name: Queue(time.monotonic, visibility=60.0) for name in ("ingest", "dead")}
         self.calls = 0
+        self.fleet_sleeps = False
         self.files = files
         self._lock = Lock()
         for number in range(files):
@@ -75,6 +76,10 @@ class StandIn:
 
     def _sqs(self, operation: str, request: dict[str, Any]) -> Answer:
         queue = self.queues[request["QueueUrl"].rpartition("/")[2]]
+        if operation == "SendMessageBatch":
+            self.fleet_sleeps = False
+        if operation == "ReceiveMessage" and self.fleet_sleeps:
+            return json_answer({})
         if operation == "GetQueueAttributes":
             now = time.monotonic()
             visible = sum(letter.visible_at <= now for letter in queue.letters.values())
@@ -230,9 +235,14 @@ def start(variables: Mapping[str, str], engine: str, out: Path) -> subprocess.Po
 
 
 def kill_midway(process: subprocess.Popen[str], stand_in: StandIn) -> int:
-    """Kill the notebook's kernel once half of the files are done; how many were."""
+    """Kill the notebook's kernel once half of the files are done; how many were.
+
+    The fleet rests until files are sent again: else it might finish them all meanwhile, and leave
+    nothing to go on with.
+    """
     while stand_in.finished() < stand_in.files // 2 and process.poll() is None:
         time.sleep(0.2)
+    stand_in.fleet_sleeps = True
     found = subprocess.run(
         ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
     )
