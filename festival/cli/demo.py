@@ -98,7 +98,7 @@ def show_notebooks() -> None:
 
 
 def next_lines() -> Iterator[str]:
-    """What a newcomer may want now."""
+    """What a newcomer may want to try next."""
     festival = command_name()
     yield "What to try next:"
     for command, what in (
@@ -111,7 +111,7 @@ def next_lines() -> Iterator[str]:
 
 
 def command_name() -> str:
-    """How to call this command here: by its name where it is on the path."""
+    """How to call this command here: by its name if it is on the path."""
     if shutil.which("festival"):
         return "festival"
     here = Path(sys.argv[0])

@@ -1,4 +1,4 @@
-"""The `festival` command: where each command is, and how every mistake is said in one line.
+"""The `festival` command: where each command is, and how every mistake becomes one line.
 
 A command's module is loaded when the command is called, so `festival check` needs boto3 and click
 only, and starts at once.
@@ -20,7 +20,7 @@ NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
 
 
 class CommandPlace(NamedTuple):
-    """Where a command is, and what it does in a few words (the first sentence of its help)."""
+    """A command's module, and the first sentence of its help."""
 
     module: str
     what: str
@@ -54,7 +54,7 @@ COMMANDS = {
     "teardown": CommandPlace("stack", "Remove the stack."),
 }
 
-# What a missing module means to the person who called the command.
+# The extra that brings a module that is missing.
 EXTRAS = {
     "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
     "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient", "tqdm"},
@@ -108,7 +108,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def run(args: list[str] | None) -> int:
-    """Run one command; its exit status. A mistake of the user is one line on stderr."""
+    """Run one command; its exit status. A user's mistake is one line on stderr."""
     try:
         with festival.make_context("festival", sys.argv[1:] if args is None else args) as context:
             festival.invoke(context)

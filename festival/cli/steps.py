@@ -1,4 +1,4 @@
-"""What is being done and what comes of it, told while it happens."""
+"""What is being done, shown while it happens."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Show what is being done, and how long it took."""
     click.echo(f"▸ {what} … ", nl=False)
     began = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""The demo's work: the samples through the deployed stack, and answers held against the files."""
+"""The demo's work: the samples through the deployed stack, and answers compared with the files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ FILES = ("sample.csv", "sample.json", "messy.csv")
 
 @dataclass(frozen=True, slots=True)
 class DemoQuestion:
-    """An access pattern, and what its answer is when one simply looks through the file."""
+    """An access pattern, and a test of each performance that gives the same answer from a file."""
 
     pattern: AccessPattern
     holds: Callable[[Performance], bool]
@@ -69,7 +69,7 @@ QUESTIONS = (
 def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
     """Put a file into the upload bucket and wait until the queue is empty; the e-mails it caused.
 
-    Raises FestivalError where the file did not get through.
+    Raises FestivalError if the file did not get through.
     """
     before = len(aws.emails())
     aws.session().client("s3").upload_file(str(file), outputs.upload_bucket, file.name)
@@ -83,14 +83,14 @@ def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
 
 
 def _reasons(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
-    """Why tries failed, as the ledger has it."""
+    """Why tries failed, according to the ledger."""
     ledger = Ledger(aws.session().client("dynamodb"), outputs.ledger_table)
     for record in ledger.recent(days=1):
         yield from record.reasons.values()
 
 
 def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
-    """How many items the table holds (AWS itself counts them every six hours, this AWS at once)."""
+    """How many items the table holds (AWS counts them every six hours, this AWS at once)."""
     table = aws.session().client("dynamodb").describe_table(TableName=outputs.table)
     return int(table["Table"]["ItemCount"])
 
@@ -98,7 +98,7 @@ def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
 def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
     """The table's answer to each question.
 
-    Raises FestivalError where it is not what one finds by looking through the files themselves.
+    Raises FestivalError if it differs from what a look through the files themselves finds.
     """
     there = performances_of(files)
     for question in QUESTIONS:

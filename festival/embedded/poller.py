@@ -1,4 +1,4 @@
-"""Plays the SQS event source mapping by AWS's rules, with the deployed zip in a child process.
+"""Plays the SQS event source mapping by AWS's rules; the deployed zip runs in a child process.
 
 Source: the Lambda guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
 source in Lambda".
@@ -34,7 +34,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One batch on its way through the function. `error` is why all of it failed, or None."""
+    """One batch that went through the function. `error` says why all of it failed, or is None."""
 
     message_ids: tuple[str, ...]
     failed: frozenset[str]
@@ -44,7 +44,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What happened until the queue was empty; `left` messages still are in it."""
+    """What happened until the queue was empty; `left` messages are still in it."""
 
     invocations: tuple[Invocation, ...] = field(default=())
     left: int = 0
@@ -61,7 +61,7 @@ class Poller:
         *,
         on_invocation: Callable[[Invocation], None] | None = None,
     ) -> None:
-        """`sqs` is a boto3 client; `on_invocation` is told of each batch when it is done."""
+        """`sqs` is a boto3 client; `on_invocation` gets each batch when it is done."""
         self._sqs = sqs
         self._source = source
         self._runtime = runtime
@@ -70,11 +70,11 @@ class Poller:
         self._thread: Thread | None = None
 
     def poll(self) -> Invocation | None:
-        """Take one batch of visible messages through the function; None where there is none.
+        """Take one batch of visible messages through the function; None if there is none.
 
         A message that failed stays hidden until the queue's visibility timeout is over; one that
         has been received as often as the redrive policy allows goes to the dead-letter queue.
-        Raises BrokenFunctionError where the function cannot start.
+        Raises BrokenFunctionError if the function cannot start.
         """
         messages = self._receive()
         if not messages:
@@ -95,10 +95,10 @@ class Poller:
         return invocation
 
     def drain(self, timeout: float = 30.0) -> Drained:
-        """Poll until the queue holds no message, hidden and delayed ones included.
+        """Poll until the queue holds no messages, not even hidden or delayed ones.
 
-        With nothing visible it waits for the hidden ones, until `timeout` seconds have passed; with
-        0 it takes what is visible and comes back. What was not done in time is counted in `left`.
+        If none is visible it waits for the hidden ones, until `timeout` seconds have passed; with
+        0 it takes what is visible and returns. What was not done in time is counted in `left`.
         """
         until = time.monotonic() + timeout
         done: list[Invocation] = []
@@ -116,13 +116,13 @@ class Poller:
         return queue_depth(self._sqs, self._source.queue_url).total
 
     def start(self, on_failure: Callable[[Exception], None]) -> None:
-        """Poll in the background until `stop`; `on_failure` is told of what ended it before."""
+        """Poll in the background until `stop`; `on_failure` gets an error that ends it earlier."""
         self._stop.clear()
         self._thread = Thread(target=self._run, args=(on_failure,), name="poller", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the batch in work end, then stop polling in the background."""
+        """Let the current batch end, then stop polling in the background."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -164,10 +164,10 @@ class Poller:
 def failed_messages(
     response: Any, message_ids: Sequence[str], reports_item_failures: bool
 ) -> frozenset[str]:
-    """The messages that an invocation did not finish, told from its response.
+    """The messages that an invocation did not finish, according to its response.
 
     Nothing, null and an empty list mean that all are done. A response that cannot be understood,
-    a name that is missing or empty, and one that is not of this batch mean that none is.
+    and an identifier that is missing, empty or not from this batch, mean that none is.
     """
     if not reports_item_failures or response is None or response == {}:
         return frozenset()

@@ -1,7 +1,7 @@
 """Runs the deployed function as Lambda does: its zip, its handler, a process of its own.
 
 The process talks to a stand-in for Lambda's Runtime API (guide: "Using the Lambda runtime API for
-custom runtimes") on a loopback port, through AWS's client `awslambdaric` where that is installed.
+custom runtimes") on a loopback port, through AWS's client `awslambdaric` if that is installed.
 """
 
 import io
@@ -122,7 +122,7 @@ class FunctionError(FestivalError):
 
 
 class BrokenFunctionError(FestivalError):
-    """A function that cannot start: wrong handler name, import error. Nothing can be invoked."""
+    """A function that cannot start: a wrong handler name, an import error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Runtime:
     def invoke(self, event: Any) -> Any:
         """The handler's answer to `event`, both as JSON has them.
 
-        Raises FunctionError where this invocation failed, BrokenFunctionError where all would.
+        Raises FunctionError if this invocation failed, BrokenFunctionError if every one would.
         """
         if self._process is None:
             self._process = _Process(self.function, self._environment, self._on_log)
@@ -343,7 +343,7 @@ class _Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # Ctrl-C at the terminal is not the function's business
+            start_new_session=True,  # Ctrl-C at the terminal is not meant for the function
         )
         self._reader = Thread(target=self._read_log, name="function-log", daemon=True)
         self._reader.start()

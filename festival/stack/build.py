@@ -11,7 +11,7 @@ from festival.errors import FestivalError
 ROOMS = ("lineup", "table", "ingest")
 MODULES = ("__init__.py", "errors.py", "threads.py", "text.py")
 
-# A zip cannot tell an earlier time, and any fixed one will do.
+# A zip has no earlier time, and any fixed one will do.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _PLAIN_FILE_ALL_MAY_READ = 0o100644 << 16
@@ -23,7 +23,7 @@ def build_zip(out: Path) -> Path:
     The same sources give the same bytes on any machine: fixed times, rights and order, and nothing
     compressed, because zlib's implementations differ in what they make of the same input.
 
-    Raises FestivalError where the package on this machine is not whole, or `out` cannot be written.
+    Raises FestivalError if the package on this machine is incomplete, or `out` cannot be written.
     """
     package = Path(festival.__file__).parent
     sources = {path.relative_to(package.parent).as_posix(): path for path in _sources(package)}
@@ -43,7 +43,7 @@ def write_archive(out: Path, files: Mapping[str, Path]) -> Path:
 
 
 def content_key(archive: Path, prefix: str = "lambda/") -> str:
-    """The key under which a zip is uploaded: as long as the content is the same, so is the key."""
+    """The key under which a zip is uploaded: the same content has the same key."""
     with archive.open("rb") as content:
         return f"{prefix}{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}.zip"
 

@@ -1,4 +1,4 @@
-"""Deploying the stack: the zip and its bucket, a change set to look at, its execution step by step.
+"""Deploying the stack: the zip and its bucket, a change set to review, its execution step by step.
 
 Source: the CloudFormation guide, "Update CloudFormation stacks using change sets".
 """

@@ -12,7 +12,7 @@ from festival.stack.build import write_archive
 
 REPOSITORY = Path(__file__).parents[2]
 EXTRAS = "festival[analysis,notebooks]"
-# Of this very interpreter: which packages another one needs, pip can only guess.
+# This interpreter's: which packages another one needs, pip can only guess.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORMS = (
     "manylinux_2_28_x86_64",
@@ -26,7 +26,7 @@ LAST_LINES = 3
 def make_archive(out: Path) -> Path:
     """Collect the wheels with pip, a minute or two, and write the archive to `out`.
 
-    Versions are those of `constraints.txt`. Raises FestivalError where pip cannot get one of them.
+    Versions are those of `constraints.txt`. Raises FestivalError if pip cannot get one of them.
     """
     with tempfile.TemporaryDirectory() as folder:
         wheels, sources = Path(folder, "wheels"), Path(folder, "sources")
@@ -39,7 +39,7 @@ def make_archive(out: Path) -> Path:
 def build_archive(out: Path, wheels: Path) -> Path:
     """Write the archive of this repository's notebooks and the wheels of a folder to `out`.
 
-    The same content gives the same bytes. Raises FestivalError where `out` cannot be written.
+    The same content gives the same bytes. Raises FestivalError if `out` cannot be written.
     """
     notebooks = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
     files = {f"notebooks/{path.name}": path for path in notebooks}
@@ -48,7 +48,7 @@ def build_archive(out: Path, wheels: Path) -> Path:
 
 
 def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[str]]:
-    """What pip is asked for: the kit's own wheel, then what it needs, for Linux on x86-64."""
+    """The arguments of pip: for the kit's own wheel, then for what it needs, on Linux x86-64."""
     own = ("wheel", "--no-deps", "--wheel-dir", str(wheels), str(sources))
     needed = (
         *("download", "--only-binary=:all:", "--python-version", PYTHON),
@@ -60,7 +60,7 @@ def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[s
 
 
 def _copy_sources(to: Path) -> None:
-    """A wheel built in the repository itself would take along what a former build left there."""
+    """A wheel built in the repository itself would include what an earlier build left there."""
     try:
         shutil.copytree(REPOSITORY / "festival", to / "festival")
         for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -80,5 +80,5 @@ def _pip(command: Sequence[str]) -> None:
         check=False,
     )
     if done.returncode:
-        said = " | ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
-        raise FestivalError(f"pip {command[0]} cannot get the wheels of the kit: {said}")
+        last = " | ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
+        raise FestivalError(f"pip {command[0]} cannot get the wheels of the kit: {last}")

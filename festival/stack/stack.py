@@ -197,7 +197,7 @@ def list_resources(cloudformation: Any, stack: str) -> list[Resource]:
 
 
 def causes(steps: Iterable[Step]) -> str:
-    """Why a stack failed, in the words of the resources that were the first to fail."""
+    """Why a stack failed, in the words of the resources that failed first."""
     failed = [step for step in steps if step.failed and step.reason]
     resources = [step for step in failed if step.type != STACK_TYPE]
     reasons = [f"{step.resource}: {step.reason}" for step in resources or failed]

@@ -1,5 +1,6 @@
 """The lines of the benchmark: the same work in several ways, and the ratios between them."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -209,6 +210,22 @@ def notebook(plan: Plan) -> Iterator[Result]:
     )
 
 
+def backfill(plan: Plan) -> Iterator[Result]:
+    """Many small files by each engine, killed once and resumed, on a stand-in for all of AWS."""
+    files = max(20, plan.rows // 50)
+    for engine in ("direct", "queue"):
+        # A process of its own: the peak is that of its children.
+        command = [sys.executable, "-m", "tests.benchmarks.backfill", "--files", str(files)]
+        done = subprocess.run(
+            [*command, "--engine", engine], capture_output=True, text=True, check=True
+        )
+        figures = json.loads(done.stdout)
+        assert figures["found"] == figures["expected"], figures
+        what = f"backfill of {files:,} files, killed once, by {engine}"
+        yield Result(what, "the notebook, twice", files / figures["seconds"], "files/s")
+        yield Result(what, "peak", figures["peak MB of the notebook"], "MB", goal="≤ 300")
+
+
 LINES: dict[str, Callable[[Plan], Iterator[Result]]] = {
     "writing": writing,
     "latency": writing_with_latency,
@@ -217,6 +234,7 @@ LINES: dict[str, Callable[[Plan], Iterator[Result]]] = {
     "memory": memory,
     "start": cold_start,
     "notebook": notebook,
+    "backfill": backfill,
 }
 
 
