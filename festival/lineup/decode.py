@@ -6,7 +6,7 @@ A line ends at LF, CR or CR LF and nowhere else: U+2028 and its like are text.
 import codecs
 import contextlib
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -23,7 +23,8 @@ class Limits:
     """What a reader refuses to take as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
-    a JSON document that is only understood whole, `decompressed_bytes` what a `.gz` may grow to.
+    a JSON document that is only understood whole, `decompressed_bytes` what a `.gz` may grow to,
+    `barren_bytes` lines without a row one after another.
     `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
     stay in a processor's cache, which makes reading a third faster than 128 KiB do.
     """
@@ -32,6 +33,7 @@ class Limits:
     record_lines: int = 1_000
     document_bytes: int = 16 * MIB
     decompressed_bytes: int = 4 * GIB
+    barren_bytes: int = 8 * MIB
     block_bytes: int = 32 * KIB
     block_rows: int = 4_096
 
@@ -125,8 +127,15 @@ class Feed:
         return taken
 
 
+def unwatched() -> None:
+    """Let the reading go on."""
+
+
 def open_source(
-    chunks: Iterable[bytes], start: Position | None, limits: Limits
+    chunks: Iterable[bytes],
+    start: Position | None,
+    limits: Limits,
+    watch: Callable[[], None] = unwatched,
 ) -> tuple[Origin, Feed]:
     """The plain bytes of a file, from its beginning or on from `start`.
 
@@ -143,7 +152,13 @@ def open_source(
         if origin.encoding != "utf-8":
             pieces = _utf8_from_utf16(pieces)
         pieces = _skipping(pieces, start.skip)
-    return origin, Feed(pieces, limits.block_bytes)
+    return origin, Feed(_watched(pieces, watch), limits.block_bytes)
+
+
+def _watched(pieces: Iterator[bytes], watch: Callable[[], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        watch()
+        yield piece
 
 
 def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[bytes]]:
