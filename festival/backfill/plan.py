@@ -256,7 +256,7 @@ def plan_sentence(plan: BackfillPlan) -> str:
 def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> PlannedFile:
     if record is None:
         return PlannedFile(listed, NEW, ingest=True)
-    if not record.is_done:
+    if not record.is_settled:  # unfinished, or overtaken by a version that was undone since
         return PlannedFile(listed, UNFINISHED, ingest=True)
     state = FAILED_BEFORE if record.status == Status.FAILED else DONE
     return PlannedFile(listed, state, ingest=again, counted=record.counts.read)

@@ -196,8 +196,7 @@ class QueueEngine:
         if not batch:
             return []
         asked = self._each(self._named, batch)
-        if again:
-            self._each(self._reopen, asked)
+        self._each(self._reopen, asked if again else self._undone(asked))
         done = set() if again else {outcome.file for outcome in self._finished(asked)}
         left = {each.event: each for each in asked if each.event.file not in done}
         refused = self.queues.send(list(left))
@@ -211,6 +210,18 @@ class QueueEngine:
             lambda each: self.resources.ledger.find(each.event.file, each.ingest), sent
         )
         return [outcome_of_record(record) for record in records if record and record.is_done]
+
+    def _undone(self, asked: Iterable[SentFiles]) -> list[SentFiles]:
+        """What was done once, and is not what the table has: a newer version of it was undone."""
+
+        def is_undone(each: SentFiles) -> bool:
+            record = self.resources.ledger.find(each.event.file, each.ingest)
+            return record is not None and record.is_done and not record.is_settled
+
+        asked = list(asked)
+        return [
+            each for each, undone in zip(asked, self._each(is_undone, asked), strict=True) if undone
+        ]
 
     def _named(self, event: FileEvent) -> SentFiles:
         applied = applied_mapping(

@@ -53,7 +53,7 @@ def history_lines(records: Iterable[VersionRecord]) -> Iterator[str]:
     records = list(records)
     yield from table(HEADS, [_cells(record) for record in records])
     for record in records:
-        reasons = [record.error, *record.reasons.values()]
+        reasons = [record.error, *record.reasons.values(), record.advice]
         for reason in dict.fromkeys(filter(None, reasons)):
             yield f"{printable(record.file)} {record.version[:8]}: {printable(reason)}"
 

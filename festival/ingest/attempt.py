@@ -31,6 +31,10 @@ from festival.lineup.read import read_lineup
 
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_BYTES = 64 * 1024 * 1024
+NO_ROW = (
+    "not one block of rows came of all the text that could be read within one invocation; take "
+    "empty lines out of the file, or give the function a longer timeout"
+)
 NO_ADVANCE = (
     "not one block of rows could be stored within one invocation; give the function more memory "
     "(with it comes CPU) or a longer timeout"
@@ -213,7 +217,7 @@ class Attempt:
         return self._lease.until - self._budget.lease + seconds
 
     def _renew_if_due(self) -> None:
-        if self._budget.renew and self._clock() >= self._until(self._budget.lease / 3):
+        if self._budget.renew and self._ledger.now() >= self._until(self._budget.lease / 3):
             self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
 
     def _look(self) -> None:
@@ -250,6 +254,7 @@ class Attempt:
                         mapping=self._applied.mapping,
                         start=start,
                         limits=self._resources.limits,
+                        watch=lambda: self._watch(stored, tally),
                     ),
                     tally,
                     writer,
@@ -276,6 +281,13 @@ class Attempt:
         )
         self._settle(Status.FAILED if ended.error else Status.WRITTEN, report, tally.shown)
         return self._result(Action.INGESTED, stored, tally, report)
+
+    def _watch(self, stored: StoredObject, tally: Tally) -> None:
+        """Asked before each piece of text: stop if so many give no row that the time runs out."""
+        self._renew_if_due()
+        last = (self._budget.work + self._budget.write) / 2
+        if self._ledger.now() >= self._until(last):
+            raise self._failed(stored, tally, NO_ROW)
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
         """Asked after each block: renew the lease, save the place, or stop for this try."""

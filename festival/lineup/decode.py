@@ -7,7 +7,7 @@ import codecs
 import contextlib
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -24,7 +24,8 @@ class Limits:
     """How much a reader takes as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
-    a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to.
+    a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to,
+    `barren_bytes` lines without a row, one after another.
     `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
     stay in a processor's cache, which makes reading a third faster than with 128 KiB.
     """
@@ -33,6 +34,7 @@ class Limits:
     record_lines: int = 1_000
     document_bytes: int = 16 * MIB
     decompressed_bytes: int = 4 * GIB
+    barren_bytes: int = 8 * MIB
     block_bytes: int = 32 * KIB
     block_rows: int = 4_096
 
@@ -131,8 +133,16 @@ class Feed:
         return taken
 
 
+def unwatched() -> None:
+    """Let the reading go on."""
+
+
 def open_source(
-    chunks: Iterable[bytes], start: Position | None, limits: Limits, encoding: str = ""
+    chunks: Iterable[bytes],
+    start: Position | None,
+    limits: Limits,
+    encoding: str = "",
+    watch: Callable[[], None] = unwatched,
 ) -> tuple[Origin, Feed]:
     """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
 
@@ -150,7 +160,13 @@ def open_source(
         if origin.encoding != "utf-8":
             pieces = _utf8_from(pieces, origin.encoding)
         pieces = _skipping(pieces, start.skip)
-    return origin, Feed(pieces, limits.block_bytes)
+    return origin, Feed(_watched(pieces, watch), limits.block_bytes)
+
+
+def _watched(pieces: Iterator[bytes], watch: Callable[[], None]) -> Iterator[bytes]:
+    for piece in pieces:
+        watch()
+        yield piece
 
 
 def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin, Iterator[bytes]]:

@@ -15,6 +15,7 @@ from festival.lineup.decode import (
     LineReader,
     Origin,
     open_source,
+    unwatched,
 )
 from festival.lineup.formats import csv_rows, json_document, json_stream
 from festival.lineup.formats.header import Header, above_of, read_header
@@ -92,6 +93,7 @@ def read_lineup(
     mapping: LineupMapping = DEFAULT_MAPPING,
     start: Position | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    watch: Callable[[], None] = unwatched,
 ) -> Iterator[Block]:
     """Read a lineup file, told by its content: CSV, a JSON array of objects, or JSON Lines.
 
@@ -99,6 +101,8 @@ def read_lineup(
     either of them gzipped, CP1252 as the last resort. Blocks hold some thousand rows each, so that
     a file of any size is never in memory. With `start`, the `end` of an earlier block, `chunks`
     begin at byte `start.offset` and exactly the rows after that block are read.
+
+    `watch` is called before each piece of text is read, however few rows come of it; it may raise.
 
     Raises LineupError, after every row before it has been yielded, for what is not a lineup: an
     empty file, a picture, a CSV without a header or a needed column, a file that breaks midway, a
@@ -109,8 +113,10 @@ def read_lineup(
     ('Abba', '2025-06-13#20:00#Main')
     """
     normaliser = Normaliser(mapping)
-    opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
-    judged = (_judged(normaliser, rows, opened.original) for rows in opened.rows)
+    opened = open_rows(
+        chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits, watch=watch
+    )
+    judged = _fertile((_judged(normaliser, rows, opened.original) for rows in opened.rows), limits)
     read = start is not None
     for block in _gathered(
         _with_questions(judged, normaliser), min(limits.block_rows, _LEAST_ROWS)
@@ -138,6 +144,19 @@ def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator
         yield replace(last, warnings=[*normaliser.open_questions(), *last.warnings])
     if broken:
         raise broken
+
+
+def _fertile(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
+    """The same blocks. Raises LineupError if too many of them, one after another, have no row."""
+    barren = 0
+    for block in blocks:
+        barren = 0 if block.read else barren + limits.block_bytes
+        yield block
+        if barren > limits.barren_bytes:
+            raise LineupError(
+                f"the file has more than {limits.barren_bytes:,} bytes of lines without a row; "
+                "take the empty lines out"
+            )
 
 
 def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:
@@ -192,13 +211,14 @@ def open_rows(
     mapping: LineupMapping,
     start: Position | None,
     limits: Limits,
+    watch: Callable[[], None] = unwatched,
 ) -> OpenedLineup:
     """Find out how a file is written and open its rows. Raises LineupError if it is no lineup.
 
     `is_row` tells whether six cells are a performance: a quoted cell over several lines is not
     believed if it would swallow one.
     """
-    origin, feed = open_source(chunks, start, limits, mapping.encoding)
+    origin, feed = open_source(chunks, start, limits, mapping.encoding, watch)
     shape = start.shape if start else sniff(feed, mapping, limits)
     if shape == csv_rows.SHAPE:
         return _open_csv(origin, feed, is_row, mapping, start, limits)

@@ -3,6 +3,7 @@
 Each story ends with the truth. Each bug, sown into the code, makes the story beside it go wrong.
 """
 
+import gzip
 import itertools
 from contextlib import suppress
 from dataclasses import replace
@@ -185,8 +186,11 @@ def a_mapping_that_returns_is_what_the_table_has(story):
 def an_undo_brings_the_older_version_back(story):
     story.look(story.event(story.upload(BJORK)))
     story.look(story.event(story.upload(SAULT)))
+    assert story.record("v0001").overtaken_by
     story.undo()
+    assert not story.record("v0001").is_settled  # a backfill would take it, too
     assert story.look() == Action.INGESTED
+    assert story.record("v0001").is_settled
     assert story.ends == {"21:00"}
 
 
@@ -401,6 +405,30 @@ def what_has_a_name_that_cannot_be_a_lineup_ends_in_an_e_mail(story):
     assert story.record(version).outcome == "failure"
 
 
+def a_file_of_empty_lines_ends_in_an_e_mail(story):
+    rows = BJORK + b"\n" * 100_000
+    version = story.upload(gzip.compress(rows, mtime=0))
+    made = replace(story.resources, limits=Limits(barren_bytes=50_000))
+    assert Ingestor(made).ingest(story.event(version), "me", WHOLE).action == Action.INGESTED
+    assert story.post.subjects == ["failure"]
+    assert "50,000 bytes of lines without a row" in story.record(version).error
+    assert len(story.store.items) == 1
+
+
+def a_file_without_rows_is_stopped_by_the_clock(story):
+    version = story.upload(gzip.compress(b"\n" * 100_000, mtime=0))
+    answer = story.store.answer
+
+    def slow(request):
+        if request.method == "GET" and request.bucket_and_key[1] == story.key:
+            story.now += 286  # of the 280 for reading, and the 290 for writing
+        return answer(request)
+
+    story.store.answer = slow
+    with pytest.raises(RetryableError, match="not one block of rows"):
+        story.look(story.event(version))
+
+
 # The bugs
 
 
@@ -520,7 +548,17 @@ def every_mapping_belongs_to_a_file(patch):
     patch.setattr("festival.ingest.service.file_of_sidecar", of_sidecar)
 
 
+def empty_lines_are_read_for_ever(patch):
+    patch.setattr("festival.lineup.read._fertile", lambda blocks, limits: blocks)
+
+
+def the_clock_is_asked_by_rows_alone(patch):
+    patch.setattr(Attempt, "_watch", lambda self, stored, tally: None)
+
+
 STORIES = (
+    (a_file_of_empty_lines_ends_in_an_e_mail, empty_lines_are_read_for_ever),
+    (a_file_without_rows_is_stopped_by_the_clock, the_clock_is_asked_by_rows_alone),
     (a_mapping_that_returns_is_what_the_table_has, done_is_what_was_ever_done),
     (an_undo_brings_the_older_version_back, done_is_what_was_ever_done),
     (an_undo_brings_a_version_that_was_superseded, superseded_counts_as_done),

@@ -78,7 +78,7 @@ class Ledger:
         if again:
             expression += (
                 " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, GivenUp, "
-                "Removal, ReconciledAt, ReconcileNote, RemovedAt"
+                "Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
             )
         try:
             self._table.update(
@@ -96,12 +96,24 @@ class Ledger:
             raise lost(lease) from None
 
     def make_current(self, lease: Lease, version: str) -> None:
-        """S3 says that this version is the newest: an unfinished one before it is superseded.
+        """S3 says that this version is the newest: the one before it is so no more.
+
+        An unfinished one is superseded; a finished one is not what the table has any longer.
 
         Raises LeaseLostError.
         """
-        if lease.current_version not in ("", version):
-            self.supersede(lease.file, lease.current_version)
+        before = lease.current_version
+        if before not in ("", version):
+            self.supersede(lease.file, before)
+            with suppress(ConditionFailed):
+                self._table.update(
+                    lease.file,
+                    VERSION_PREFIX + before,
+                    "SET OvertakenBy = :version",
+                    "attribute_exists(#s)",
+                    {":version": version},
+                    {"#s": "Status"},
+                )
         self.leases.name_current(lease, version)
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:

@@ -55,7 +55,8 @@ class VersionRecord:
     """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
 
     `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
-    or where in the reports bucket it is. `removed_at` is when its file was deleted from its bucket.
+    or where in the reports bucket it is. `removed_at` is when its file was deleted from its bucket,
+    `overtaken_by` the version that was ingested after it.
     """
 
     file: str
@@ -79,6 +80,7 @@ class VersionRecord:
     reconciled_at: str = ""
     removed: int = 0
     removed_at: str = ""
+    overtaken_by: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -89,8 +91,23 @@ class VersionRecord:
 
     @property
     def is_settled(self) -> bool:
-        """Its rows and its e-mail are done with: while it is the file's current one, for good."""
-        return self.is_done and self.status != Status.SUPERSEDED
+        """It is done, and what the table has now: no other version was ingested after it."""
+        return self.is_done and self.status != Status.SUPERSEDED and not self.overtaken_by
+
+    @property
+    def advice(self) -> str:
+        """What a person who looks at the history should know or do; '' if that is nothing."""
+        if self.removed_at:
+            return (
+                f"deleted from its bucket at {self.removed_at}; its performances stay in the table"
+            )
+        if self.is_done:
+            return ""
+        return (
+            "not finished yet: it comes back by itself while its message is in the queue. If "
+            "`festival status` shows an empty queue, put it back with `festival dlq --redrive` or "
+            f"go on with `festival ingest s3://{self.file}`"
+        )
 
     @property
     def awaits_notice(self) -> bool:
@@ -142,4 +159,5 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         reconciled_at=item.get("ReconciledAt", ""),
         removed=item.get("Removal", {}).get("removed", 0),
         removed_at=item.get("RemovedAt", ""),
+        overtaken_by=item.get("OvertakenBy", ""),
     )

@@ -169,9 +169,17 @@ def test_what_the_ledger_shows_as_done_is_skipped_and_force_takes_it_again():
         (listed("told.csv"), record(Status.NOTIFIED)),
         (listed("bad.csv"), record(Status.FAILED, notified_at="2025-07-11")),
         (listed("untold.csv"), record(Status.FAILED)),
+        (listed("undone.csv"), record(Status.NOTIFIED, overtaken_by="v2")),
+        (listed("never in.csv"), record(Status.SUPERSEDED)),
     ]
     plan = make_plan("uploads", files)
-    assert [file.listed.key for file in plan.to_ingest] == ["new.csv", "half.csv", "untold.csv"]
+    assert [file.listed.key for file in plan.to_ingest] == [
+        "new.csv",
+        "half.csv",
+        "untold.csv",
+        "undone.csv",
+        "never in.csv",
+    ]
     assert [file.listed.key for file in plan.failed_before] == ["bad.csv"]
     assert [row["ledger"] for row in plan_rows(plan)] == [
         "new",
@@ -179,9 +187,11 @@ def test_what_the_ledger_shows_as_done_is_skipped_and_force_takes_it_again():
         "done",
         "failed before",
         "unfinished",
+        "unfinished",
+        "unfinished",
     ]
     forced = make_plan("uploads", files, again=True)
-    assert len(forced.to_ingest) == 5
+    assert len(forced.to_ingest) == 7
     assert forced.failed_before == ()
 
 
