@@ -8,7 +8,7 @@ import pytest
 
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.leases import LeaseHeldError
+from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
@@ -78,11 +78,11 @@ class Town:
 
     def __init__(self, line):
         self.store, self.now = reconciling_store(), 1_752_300_000.0
-        self.left, self.calls = -1, 0
+        self.left, self.calls, self.at_nth = -1, 0, self.cut_the_power
         line.store, line.tick, self.clients = self.store, self.tick, line.clients
         self.ledger = Ledger(self.clients.dynamodb, "ledger", now=self.clock)
         lists = KeyLists(self.clients.s3, REPORTS)
-        items = Items(self.clients.dynamodb, "performances")
+        items = Items(self.clients.dynamodb, "performances", self.ledger.leases)
         self.reconciler = Reconciler(self.clients.s3, self.ledger, lists, items)
 
     def clock(self):
@@ -93,7 +93,10 @@ class Town:
         self.calls += 1
         self.left -= 1
         if self.left == 0:
-            raise PowerCutError
+            self.at_nth()
+
+    def cut_the_power(self):
+        raise PowerCutError
 
     def upload(self, text, name="lineup.csv"):
         return self.store.put(UPLOADS, name, (HEAD + text).encode())
@@ -133,6 +136,29 @@ class Town:
         finally:
             self.left = -1
         return False
+
+    def sleeps_at(self, nth, work, meanwhile):
+        """Some work is stopped at its nth call (Ctrl-Z, a closed lid, a call carried out late).
+
+        Meanwhile its lease lapses and something else happens; then it goes on. Whether it was
+        stopped at all, and what it raised.
+        """
+        stopped = False
+
+        def stop():
+            nonlocal stopped
+            stopped = True
+            self.now += 1000
+            meanwhile()
+
+        self.left, self.at_nth = nth, stop
+        try:
+            work()
+        except (LeaseLostError, NotReconcilableError, RetryableError) as error:
+            return stopped, error
+        finally:
+            self.left, self.at_nth = -1, self.cut_the_power
+        return stopped, None
 
     def table(self):
         """Who begins when and ends when, of which file."""
@@ -380,6 +406,53 @@ def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next(line):
         if not died:
             break
     assert nth > 40
+
+
+@pytest.mark.usefixtures("one_item_a_step")
+def test_a_reconciling_stopped_at_any_call_takes_nothing_from_a_version_that_came_meanwhile(line):
+    """Ctrl-Z, a closed lid, a call that is carried out late: whatever lets its lease lapse."""
+    for nth in itertools.count(1):
+        town = Town(line)
+        town.ingested(BJORK_LONGER, name="evening.csv")
+        town.ingested(BJORK + SAULT + SONS, SONS)
+        town.reconcile(name="evening.csv")
+        stopped, _ = town.sleeps_at(
+            nth, town.reconcile, lambda town=town: town.ingested(BJORK + SAULT)
+        )
+        if not stopped:
+            break
+        assert {
+            ("Björk", "20:00", "21:15", "lineup.csv"),
+            ("Sault", "22:00", "23:00", "lineup.csv"),
+        } <= town.table(), nth
+        town.reconcile()
+        assert town.table() == {
+            ("Björk", "20:00", "21:15", "lineup.csv"),
+            ("Sault", "22:00", "23:00", "lineup.csv"),
+        }, nth
+    assert nth > 40
+
+
+@pytest.mark.usefixtures("one_item_a_step")
+def test_nor_gives_an_item_to_a_file_that_gave_it_up_meanwhile(line):
+    for nth in itertools.count(1):
+        town = Town(line)
+        town.ingested(BJORK_LONGER + SAULT, name="evening.csv")
+        town.ingested(BJORK + SONS, SONS)
+
+        def meanwhile(town=town):
+            town.ingested(SAULT, name="evening.csv")
+            town.reconcile("evening.csv")
+
+        stopped, _ = town.sleeps_at(nth, town.reconcile, meanwhile)
+        if not stopped:
+            break
+        town.reconcile()
+        assert town.table() == {
+            ("Sault", "22:00", "23:00", "evening.csv"),
+            ("Sons", "17:00", "18:00", "lineup.csv"),
+        }, nth
+    assert nth > 30
 
 
 @pytest.mark.usefixtures("one_item_a_step")
