@@ -107,7 +107,7 @@ class Town:
             self.upload(text, name)
             self.ingest(name)
 
-    def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None):
+    def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None, *, again=False):
         resources = Resources(
             s3=self.clients.s3,
             ledger=self.ledger,
@@ -119,7 +119,7 @@ class Town:
         )
         budget = Budget.of_invocation(300)
         return Ingestor(resources).ingest(
-            FileEvent(UPLOADS, name, version), f"try {self.calls}", budget
+            FileEvent(UPLOADS, name, version), f"try {self.calls}", budget, again=again
         )
 
     def reconcile(self, name="lineup.csv"):
@@ -226,6 +226,52 @@ class TestVersions:
         ]
         assert removal.removed == 1
         assert town.table() == {("Vantablack Disco", "01:00", "02:30", "lineup.csv")}
+
+
+    @pytest.mark.parametrize("reconciled", [0, 1, 2])
+    def test_a_mapping_that_goes_and_returns_leaves_nothing_of_the_one_between(
+        self, town, reconciled
+    ):
+        """Whichever of the two readings before was reconciled; and a later version finds all."""
+        night = "Vantablack Disco,Main,2025-07-12,01:00,02:30\n"
+        mapping = b'{"day_starts_at": "06:00", "date_is": "festival_day"}'
+        town.ingested(SONS, BJORK + night)
+        if reconciled == 1:
+            town.reconcile()
+        town.store.put(UPLOADS, "lineup.csv.mapping.json", mapping)
+        town.ingest()
+        if reconciled == 2:
+            town.reconcile()
+        town.store.delete(UPLOADS, "lineup.csv.mapping.json")
+        town.ingest(again=True)
+        if reconciled:
+            town.reconcile()
+            assert len(town.store.items) == 2
+        town.ingested(BJORK)
+        town.reconcile()
+        assert [key[0] for key in town.store.items] == ["Björk"]
+
+    def test_what_was_between_a_reconciled_version_and_its_return_goes_later_too(self, town):
+        town.ingested(SONS, BJORK)
+        town.reconcile()
+        between = town.upload(BJORK + SAULT)
+        town.ingest()
+        town.store.delete_version(UPLOADS, "lineup.csv", between)
+        town.ingest(again=True)
+        town.ingested(BJORK_LATER)
+        assert town.reconcile()[1].removed == 2
+        assert town.table() == {("Björk", "21:00", "22:15", "lineup.csv")}
+
+    def test_a_version_that_an_undo_in_s3_brought_back_is_reconciled_anew(self, town):
+        town.ingested(SONS, BJORK)
+        town.reconcile()
+        newer = town.upload(SAULT)
+        town.ingest()
+        town.reconcile()
+        town.store.delete_version(UPLOADS, "lineup.csv", newer)
+        town.ingest(again=True)
+        assert town.reconcile()[1].removed == 1
+        assert town.table() == {("Björk", "20:00", "21:15", "lineup.csv")}
 
 
 class TestOtherFiles:

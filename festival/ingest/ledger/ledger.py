@@ -75,7 +75,10 @@ class Ledger:
             ]
         expression = "SET " + ", ".join(changes)
         if again:
-            expression += " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e"
+            expression += (
+                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, "
+                "Removal, ReconciledAt, ReconcileNote"
+            )
         try:
             self._table.update(
                 lease.file,

@@ -16,7 +16,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.ledger.reconciliations import Head, Removal
 from festival.ingest.ledger.records import VersionRecord
 from festival.ingest.reconcile.compare import Comparison, Key, Listing, compare
 from festival.ingest.reconcile.items import ItemOutcome, Items
@@ -86,7 +86,7 @@ class OtherFiles:
         if head.current in versions and (record is None or record.is_kept):
             counted = [head.current]
         else:
-            counted = versions_since(head.reconciled, versions, self.ledger.history(file))
+            counted = versions_since(head, versions, self.ledger.history(file))
         at = record.finished_at if record and record.finished_at else ""
         rows: dict[Key, Performance] = {}
         for version in counted:
@@ -189,10 +189,10 @@ class Reconciler:
             raise NotReconcilableError(f"s3://{file} cannot be reconciled: {why}")
         parts = self.lists.versions(file)
         records = {record.version: record for record in self.ledger.history(file)}
-        since = versions_since(head.reconciled, parts, records.values())
+        since = versions_since(head, parts, records.values())
         older = [version for version in since if version != newest.version]
         if not older:  # reconciled already: the one before it is for people to look at
-            older = versions_since("", parts, records.values())[-2:-1]
+            older = versions_since(NEVER, parts, records.values())[-2:-1]
         settled = {v for v in older if v not in records or records[v].is_kept}
         return Versions(newest, tuple(older), frozenset(settled), parts)
 
@@ -323,8 +323,11 @@ def _why_not(newest: VersionRecord | None, current: str) -> str:
     return ""
 
 
+NEVER = Head("", "")
+
+
 def versions_since(
-    reconciled: str, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
+    head: Head, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
 ) -> list[str]:
     """The versions that have a list, in the order they were begun, from the last reconciled one on.
 
@@ -333,5 +336,5 @@ def versions_since(
     """
     began = {version: min(part.kept_at for part in parts) for version, parts in lists.items()}
     began |= {each.version: each.started_at for each in records if each.version in began}
-    since = began.get(reconciled, "")
+    since = head.since or began.get(head.reconciled, "")
     return sorted((v for v in began if began[v] >= since), key=lambda version: began[version])
