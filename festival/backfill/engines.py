@@ -9,11 +9,11 @@ from typing import Protocol
 
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
-from festival.ingest.mail import one_line
 from festival.ingest.report import Counts, IngestReport, Outcome
 from festival.ingest.resources import Action, TryFailedError
 from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
+from festival.text import one_line
 from festival.threads import at_once
 
 FILES_AT_ONCE = 4

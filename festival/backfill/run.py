@@ -15,11 +15,12 @@ from festival.backfill.plan import BackfillPlan
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
-from festival.ingest.mail import Mailer, one_line
+from festival.ingest.mail import Mailer
 from festival.ingest.report import Counts, Outcome
 from festival.ingest.service import Ingestor
 from festival.stack.stack import StackOutputs, find_stack
 from festival.table.schema import NEW_TABLE_LIMIT
+from festival.text import one_line
 
 DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from festival.cli.text import counted, printable, table
+from festival.cli.text import table
 from festival.errors import FestivalError
 from festival.ingest.report import IngestReport, Outcome, RowList
+from festival.text import counted, printable
 
 SHOWN_ROWS = 20
 VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100

@@ -49,16 +49,18 @@ class Budget:
         return cls(math.inf, 25.0, 30.0, renew=True)
 
 
-def writer_opener(client: Any, table: str) -> Callable[[str, float], BulkWriter]:
+def writer_opener(
+    client: Any, table: str, warn: Callable[[str], object] | None = None
+) -> Callable[[str, float], BulkWriter]:
     """A function of a file's name and a deadline (monotonic seconds) that opens its writer.
 
-    The connection is made at the first call and kept for the next.
+    The connection is made at the first call and kept for the next; `warn` as `Connection` has it.
     """
     connections: list[Connection] = []
 
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
-            connections.append(Connection.from_client(client))
+            connections.append(Connection.from_client(client, warn=warn))
         return BulkWriter(connections[0], table, source=source, deadline=deadline)
 
     return open_writer

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.mail import one_line
 from festival.ingest.reconcile.compare import (
     CANCELLED,
     MOVED,
@@ -21,6 +20,7 @@ from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import is_corrections
 from festival.ingest.tally import KeyLog
 from festival.lineup.model import Performance
+from festival.text import one_line
 
 # What is removed is in memory, and an invocation has only so many seconds.
 MOST_REMOVED = 10_000
