@@ -227,7 +227,6 @@ class TestVersions:
         assert removal.removed == 1
         assert town.table() == {("Vantablack Disco", "01:00", "02:30", "lineup.csv")}
 
-
     @pytest.mark.parametrize("reconciled", [0, 1, 2])
     def test_a_mapping_that_goes_and_returns_leaves_nothing_of_the_one_between(
         self, town, reconciled

@@ -320,6 +320,46 @@ def test_throttles_slow_the_writer_down_and_success_speeds_it_up():
     assert slowed.busiest <= 2
 
 
+class Crowd(FakeDynamo):
+    """Notes of each request how many are on their way with it."""
+
+    def __init__(self, faults=()):
+        super().__init__(faults, delay=0.002)
+        self.together, self.now = [], 0
+
+    def call(self, operation, body, *, timeout=None):
+        with self._lock:
+            self.now += 1
+            self.together.append(self.now)
+        try:
+            return super().call(operation, body, timeout=timeout)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def test_a_writer_at_full_speed_sends_fewer_requests_at_once_after_throttles():
+    steady, slowed = Crowd(), Crowd(["none"] * 60 + ["throttled"] * 60)
+    for crowd in (steady, slowed):
+        write(crowd, lineup(25 * 160))
+    assert max(slowed.together[:60]) > 4
+    assert max(slowed.together[130:140]) < max(steady.together[130:140])
+
+
+def test_patience_counts_from_the_last_success_and_not_from_a_batchs_own_start():
+    """A part of the batch gets through every 25 s: that is slow, and no reason to give up."""
+    clock = FakeClock()
+
+    class Slow(FakeDynamo):
+        def call(self, operation, body, *, timeout=None):
+            clock.sleep(25)
+            return super().call(operation, body, timeout=timeout)
+
+    outcome = write(Slow(["unprocessed"] * 5), lineup(25), clock, lanes=1)
+    assert (outcome.unwritten, outcome.reason) == ((), "")
+    assert sum(clock.slept) > 2 * 60
+
+
 def test_put_waits_while_too_many_rows_are_waiting():
     dynamo = FakeDynamo(delay=0.001)
     with BulkWriter(dynamo, "lineup", lanes=2) as writer:
@@ -344,6 +384,8 @@ def test_closing_ends_a_long_pause_and_every_thread(monkeypatch):
 
 def test_an_interrupt_ends_writing_without_leaving_threads():
     before = threading.active_count()
+    # A job in the background of a shell ignores SIGINT, and so does what it starts.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     class Interrupting(FakeDynamo):
         def call(self, operation, body, *, timeout=None):
@@ -355,6 +397,7 @@ def test_an_interrupt_ends_writing_without_leaving_threads():
     with pytest.raises(KeyboardInterrupt), BulkWriter(Interrupting(), "lineup") as writer:
         writer.put([ELBOW])
         writer.flush()
+    signal.signal(signal.SIGINT, ignored)
     assert threading.active_count() == before
 
 
