@@ -320,30 +320,18 @@ def test_throttles_slow_the_writer_down_and_success_speeds_it_up():
     assert slowed.busiest <= 2
 
 
-class Crowd(FakeDynamo):
-    """Notes of each request how many are on their way with it."""
-
-    def __init__(self, faults=()):
-        super().__init__(faults, delay=0.002)
-        self.together, self.now = [], 0
-
-    def call(self, operation, body, *, timeout=None):
-        with self._lock:
-            self.now += 1
-            self.together.append(self.now)
-        try:
-            return super().call(operation, body, timeout=timeout)
-        finally:
-            with self._lock:
-                self.now -= 1
-
-
-def test_a_writer_at_full_speed_sends_fewer_requests_at_once_after_throttles():
-    steady, slowed = Crowd(), Crowd(["none"] * 60 + ["throttled"] * 60)
-    for crowd in (steady, slowed):
-        write(crowd, lineup(25 * 160))
-    assert max(slowed.together[:60]) > 4
-    assert max(slowed.together[130:140]) < max(steady.together[130:140])
+def test_a_writer_at_full_speed_allows_itself_less_with_each_throttle():
+    clock, dynamo = FakeClock(), FakeDynamo()
+    options = {"clock": clock, "sleep": clock.sleep, "random": lambda: 1.0}
+    with BulkWriter(dynamo, "lineup", **options) as writer:
+        writer.put(lineup(25 * 160))
+        writer.flush()
+        full_speed = writer._pace.allowed
+        dynamo.faults = ["throttled"] * 2
+        writer.put([ELBOW])
+        writer.flush()
+        assert 8 < full_speed <= 16
+        assert full_speed / 4 <= writer._pace.allowed < full_speed / 2
 
 
 def test_patience_counts_from_the_last_success_and_not_from_a_batchs_own_start():
