@@ -10,6 +10,7 @@ import pytest
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.kit import Kit, event_of, is_dead, new_owner, reconcile_file, reconcile_files
+from festival.lineup.mapping import LineupMapping
 
 ELSEWHERE = "another-machine pid 1 abcdef"
 
@@ -33,6 +34,16 @@ class TestKit:
         kit = Kit(given_session=session)
         assert kit.clients.dynamodb.meta.region_name == "eu-west-3"
         assert kit.session is session
+
+    def test_it_reads_files_without_a_mapping_as_the_stack_says(self):
+        """The ingest of a command and of a backfill, as the function does it."""
+        kit = Kit(table="lineup")
+        kit.__dict__["parameters"] = {"DefaultMapping": '{"date_order": "day_first"}'}
+        kit.__dict__["outputs"] = SimpleNamespace(ledger_table="ledger", reports_bucket="reports")
+        kit.__dict__["clients"] = SimpleNamespace(s3=None, dynamodb=None)
+        assert kit.ingestor().resources.mapping == LineupMapping.from_dict(
+            {"date_order": "day_first"}
+        )
 
 
 class TestEventOf:
