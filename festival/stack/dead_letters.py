@@ -1,4 +1,4 @@
-"""The dead-letter queue: what is in it and why, and putting it back."""
+"""The dead-letter queue: what is in it and why, and how it is put back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def queue_depth(sqs: Any, url: str) -> QueueDepth:
     return QueueDepth(visible, hidden, delayed)
 
 
-LOOK_SECONDS = 600
+HIDDEN_SECONDS = 600
 MESSAGES_A_CALL = 10
 LOOKS_WITHOUT_NEWS = 3
 NO_REASON = (
@@ -54,7 +54,7 @@ class DeadLetter:
 
 
 def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message of the queue with the ledger's reasons; hidden for ten minutes, not taken.
+    """Every message of the queue with the ledger's reasons; hidden for ten minutes, not removed.
 
     Call `put_back_unread` after looking, so that the next look finds them at once.
     """
@@ -73,7 +73,7 @@ def _every_message(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=MESSAGES_A_CALL,
-            VisibilityTimeout=LOOK_SECONDS,
+            VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=1,
             AttributeNames=["ApproximateReceiveCount"],
         )
@@ -97,10 +97,10 @@ def put_back_unread(sqs: Any, queue_url: str, letters: Iterable[DeadLetter]) -> 
 def redrive(
     sqs: Any, queue_url: str, ingest_queue_url: str, ledger: Ledger, letters: Sequence[DeadLetter]
 ) -> Iterator[DeadLetter]:
-    """Put messages back, unaltered, one by one; each is given back when it is on its way.
+    """Send messages to the ingest queue again, unaltered; each is yielded once it has been sent.
 
     Their ledger entries are reopened first. A message is sent before it is deleted here: a crash in
-    between makes a duplicate, which the ledger sees through. What is left when something fails is
+    between makes a duplicate, which the ledger recognises. What is left when something fails is
     visible again at once.
     """
     left = list(letters)

@@ -69,6 +69,8 @@ def calls_of(environ: Mapping[str, Any], form: bytes) -> list[Call]:
         operation = parse_qs(form.decode())["Action"][0]
     elif service == "s3":
         operation = _s3_action(environ)
+    elif service == "lambda":
+        operation = _lambda_action(environ)
     else:
         operation = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
     action = f"{service}:{operation}"
@@ -80,6 +82,19 @@ def _body(environ: Any) -> Any:
     text = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
     environ["wsgi.input"] = io.BytesIO(text)
     return json.loads(text)
+
+
+def _lambda_action(environ: Mapping[str, Any]) -> str:
+    """The right behind a request to Lambda, of those that the kit makes."""
+    request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    for pattern, action in {
+        r"GET .*/functions/[^/]+/configuration": "GetFunctionConfiguration",
+        r"GET .*/event-source-mappings/[^/]+/?": "GetEventSourceMapping",
+        r"GET .*/event-source-mappings/?": "ListEventSourceMappings",
+    }.items():
+        if re.fullmatch(pattern, request):
+            return action
+    return request
 
 
 def _s3_action(environ: Mapping[str, Any]) -> str:
