@@ -167,7 +167,7 @@ class Reconciler:
         cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str
     ) -> "Reconciler":
         """For a stack's tables and its reports bucket, by name."""
-        ledger = Ledger(clients.dynamodb, ledger_table)
+        ledger = Ledger(clients.dynamodb, ledger_table, now=clients.clock.now)
         return cls(
             clients.s3,
             ledger,
