@@ -40,7 +40,9 @@ class TestKit:
         kit = Kit(table="lineup")
         kit.__dict__["parameters"] = {"DefaultMapping": '{"date_order": "day_first"}'}
         kit.__dict__["outputs"] = SimpleNamespace(ledger_table="ledger", reports_bucket="reports")
-        kit.__dict__["clients"] = SimpleNamespace(s3=None, dynamodb=None)
+        kit.__dict__["clients"] = SimpleNamespace(
+            s3=None, dynamodb=None, clock=SimpleNamespace(now=None)
+        )
         assert kit.ingestor().resources.mapping == LineupMapping.from_dict(
             {"date_order": "day_first"}
         )
