@@ -258,23 +258,29 @@ def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconc
 
 def new_owner() -> str:
     """A name for one piece of work of this process, which tells others if the process is dead."""
-    return f"{_this_machine()} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
+    machine = _this_machine() or socket.gethostname()
+    return f"{machine} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
 
 
 def _this_machine() -> str:
-    """Within which process ids are unique: this host, and on Linux this process namespace."""
+    """Within which process ids are unique: this host since it was booted, and its namespace.
+
+    Hosts share names, and every root namespace of process ids has the same number. Without a boot
+    id (Linux has one) it is empty, and nobody's death is known.
+    """
     try:
-        namespace = str(Path("/proc/self/ns/pid").readlink())
+        booted = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
-        namespace = ""
-    return f"{socket.gethostname()} {namespace}".strip()
+        return ""
+    return f"{socket.gethostname()} boot {booted} {namespace}"
 
 
 def is_dead(owner: str) -> bool:
-    """Whether a lease's owner is a process of this machine that has ended."""
+    """Whether a lease's owner is known to be a process of this machine that has ended."""
     machine, _, rest = owner.partition(" pid ")
     number = rest.partition(" ")[0]
-    if machine != _this_machine() or not number.isdigit():
+    if not _this_machine() or machine != _this_machine() or not number.isdigit():
         return False
     try:
         os.kill(int(number), 0)

@@ -42,6 +42,8 @@ class FakeCloudFormation:
             ("Modify", "IngestFunction", "AWS::Lambda::Function", "False"),
         ]
     )
+    # How often a change set is described before it has this status, and with what before.
+    change_set_pending: list[str] = field(default_factory=list)
     former_change_sets: list[str] = field(default_factory=list)
     resources: list[tuple[str, str, str]] = field(default_factory=list)
     throttled: list[str] = field(default_factory=list)
@@ -113,7 +115,9 @@ class FakeCloudFormation:
     def describe_change_set(self, ChangeSetName: str) -> dict[str, Any]:  # noqa: N803
         names = ("Action", "LogicalResourceId", "ResourceType", "Replacement")
         return {
-            "Status": self.change_set_status,
+            "Status": self.change_set_pending.pop(0)
+            if self.change_set_pending
+            else self.change_set_status,
             "StatusReason": self.change_set_reason,
             "Changes": [
                 {

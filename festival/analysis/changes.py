@@ -10,7 +10,7 @@ from matplotlib.transforms import Transform
 
 from festival.analysis.drawing import FILL, INK, picture
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.reconcile.compare import CANCELLED, KINDS, MOVED, Change, place_and_time
+from festival.ingest.reconcile.compare import Change, ChangeKind, place_and_time
 from festival.ingest.reconcile.reconciler import Review
 from festival.lineup.model import Performance, wall_clock
 
@@ -24,14 +24,14 @@ def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
     rows = [
         (
             review.file,
-            *(review.comparison.count(kind) for kind in KINDS),
+            *(review.comparison.count(kind) for kind in ChangeKind),
             removal.removed,
             removal.kept,
             removal.gone,
         )
         for review, removal in results
     ]
-    return pd.DataFrame(rows, columns=["file", *KINDS, "removed", "kept", "gone before"])
+    return pd.DataFrame(rows, columns=["file", *ChangeKind, "removed", "kept", "gone before"])
 
 
 def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def changes_picture(changes: Sequence[Change], title: str) -> Figure:
 
 def _by_day_and_kind(change: Change) -> tuple[str, int, int, str]:
     row = change.performance
-    return (row.date, KINDS.index(change.kind), row.start, row.performer)
+    return (row.date, list(ChangeKind).index(change.kind), row.start, row.performer)
 
 
 def _beside(axes: Axes) -> Transform:
@@ -91,7 +91,7 @@ def _beside(axes: Axes) -> Transform:
 def _counted(changes: Sequence[Change]) -> str:
     """`2 moved, 1 added`, and how many of many are drawn."""
     kinds = Counter(change.kind for change in changes)
-    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in KINDS if kinds[kind])
+    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in ChangeKind if kinds[kind])
     more = f" (the first {MOST_DRAWN} are drawn)" if len(changes) > MOST_DRAWN else ""
     return (said or "nothing changed") + more
 
@@ -131,7 +131,7 @@ def _bars(axes: Axes, place: int, change: Change) -> None:
         _bar(axes, place, change.old, "none", "--")
     if change.new is not None:
         _bar(axes, place, change.new, FILL, "-")
-    if change.kind == CANCELLED and change.old is not None:
+    if change.kind == ChangeKind.CANCELLED and change.old is not None:
         middle = [change.old.start, change.old.end]
         axes.plot(middle, [place, place], color=INK, linewidth=1.2)
 
@@ -169,7 +169,7 @@ def _told(row: Performance | None) -> str:
 
 def _minutes_later(change: Change) -> int | None:
     """How much later a moved performance begins than it did; None for any other change."""
-    if change.kind != MOVED or change.old is None or change.new is None:
+    if change.kind != ChangeKind.MOVED or change.old is None or change.new is None:
         return None
     days = pd.Timestamp(change.new.date) - pd.Timestamp(change.old.date)
     return days.days * 24 * 60 + change.new.start - change.old.start

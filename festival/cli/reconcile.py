@@ -9,7 +9,7 @@ import click
 from festival.cli.answers import time_of
 from festival.cli.ingest import say
 from festival.cli.text import table
-from festival.ingest.reconcile.compare import KINDS, Change
+from festival.ingest.reconcile.compare import Change, ChangeKind
 from festival.kit import Kit, Reconciled, reconcile_files
 from festival.lineup.model import Performance
 from festival.table.item import attributes
@@ -50,7 +50,7 @@ def lines(result: Reconciled) -> Iterator[str]:
     if not review.versions.older:
         yield f"{name} has one version: there is nothing to compare"
         return
-    counts = [f"{comparison.count(kind):,} {kind}" for kind in KINDS if comparison.count(kind)]
+    counts = [f"{comparison.count(kind):,} {kind}" for kind in ChangeKind if comparison.count(kind)]
     yield f"{name}: {', '.join(counts) or 'nothing changed'}"
     if comparison.changes:
         yield ""

@@ -1,18 +1,19 @@
 """The dead-letter queue: what is in it and why, and how it is put back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.sidecar import file_of_sidecar
+from festival.ingest.ledger.records import VersionRecord
+from festival.ingest.sidecar import MARK, file_of_sidecar
 
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages a queue holds: visible, hidden (received, or postponed), and delayed."""
+    """How many messages a queue holds: free to take, in work or hidden, and delayed."""
 
     visible: int
     hidden: int
@@ -24,20 +25,25 @@ class QueueDepth:
 
 
 def queue_depth(sqs: Any, url: str) -> QueueDepth:
-    """How many messages a queue holds, as far as SQS knows. `sqs` is a boto3 client."""
+    """What a queue holds now, as nearly as SQS knows it. `sqs` is a boto3 client."""
     names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     visible, hidden, delayed = (int(answer.get(name, 0)) for name in names)
     return QueueDepth(visible, hidden, delayed)
 
 
-HIDDEN_SECONDS = 60
+HIDDEN_SECONDS = 600
 MESSAGES_A_CALL = 10
+LOOKS_WITHOUT_NEWS = 3
+NO_REASON = (
+    "no reason was kept: the function was ended before it could record one, or the ledger did not "
+    "answer it; its log has the message's id"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that could not be processed: its files, and why each try failed."""
+    """One message that could not be worked on: its files, and why each try failed."""
 
     id: str
     body: str
@@ -48,12 +54,22 @@ class DeadLetter:
 
 
 def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message of the queue with the ledger's reasons; hidden for a minute, not removed.
+    """Every message of the queue with the ledger's reasons; hidden for ten minutes, not removed.
 
-    Call `put_back_unread` afterwards, so that the next call finds them at once.
+    Call `put_back_unread` after looking, so that the next look finds them at once.
     """
-    found: dict[str, DeadLetter] = {}
-    while True:
+    return [_dead_letter(message, ledger) for message in _every_message(sqs, queue_url)]
+
+
+def _every_message(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
+    """The whole queue, however long, and no message twice.
+
+    It is at its end when nothing comes, or nothing new several times: SQS may deliver a message
+    again while others are still unread (docs: "Amazon SQS standard queues", at-least-once).
+    """
+    found: dict[str, dict[str, Any]] = {}
+    without_news = 0
+    while without_news < LOOKS_WITHOUT_NEWS:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=MESSAGES_A_CALL,
@@ -61,15 +77,17 @@ def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
             WaitTimeSeconds=1,
             AttributeNames=["ApproximateReceiveCount"],
         )
-        fresh = [each for each in answer.get("Messages", []) if each["MessageId"] not in found]
-        if not fresh:
-            return list(found.values())
-        for message in fresh:
-            found[message["MessageId"]] = _dead_letter(message, ledger)
+        messages = answer.get("Messages", [])
+        if not messages:
+            break
+        known = len(found)
+        found |= {message["MessageId"]: message for message in messages}
+        without_news = without_news + 1 if len(found) == known else 0
+    return list(found.values())
 
 
-def put_back_unread(sqs: Any, queue_url: str, letters: list[DeadLetter]) -> None:
-    """Make messages that were received visible again."""
+def put_back_unread(sqs: Any, queue_url: str, letters: Iterable[DeadLetter]) -> None:
+    """Make messages that were looked at visible again."""
     for letter in letters:
         sqs.change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
@@ -77,20 +95,27 @@ def put_back_unread(sqs: Any, queue_url: str, letters: list[DeadLetter]) -> None
 
 
 def redrive(
-    sqs: Any, queue_url: str, ingest_queue_url: str, ledger: Ledger, letters: list[DeadLetter]
+    sqs: Any, queue_url: str, ingest_queue_url: str, ledger: Ledger, letters: Sequence[DeadLetter]
 ) -> Iterator[DeadLetter]:
     """Send messages to the ingest queue again, unaltered; each is yielded once it has been sent.
 
     Their ledger entries are reopened first. A message is sent before it is deleted here: a crash in
-    between makes a duplicate, which the ledger recognises.
+    between makes a duplicate, which the ledger recognises. What is left when something fails is
+    visible again at once.
     """
-    for letter in letters:
-        for event in letter.files:
-            for version in _versions(ledger, event):
-                ledger.reopen(file_of_sidecar(event).file, version)
-        sqs.send_message(QueueUrl=ingest_queue_url, MessageBody=letter.body)
-        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle)
-        yield letter
+    left = list(letters)
+    try:
+        while left:
+            letter = left[0]
+            for event in letter.files:
+                for record in _records(ledger, event):
+                    ledger.reopen(record.file, record.version)
+            sqs.send_message(QueueUrl=ingest_queue_url, MessageBody=letter.body)
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle)
+            del left[0]
+            yield letter
+    finally:
+        put_back_unread(sqs, queue_url, left)
 
 
 def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
@@ -105,28 +130,32 @@ def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
         message["ReceiptHandle"],
         int(message["Attributes"]["ApproximateReceiveCount"]),
         files,
-        tuple(
-            reasons
-            or [
-                "no reason in the ledger: the function crashed or was stopped before it could "
-                "record one; look at its log"
-            ]
-        ),
+        tuple(reasons or [NO_REASON]),
     )
 
 
 def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[str]:
-    reasons = []
-    for version in _versions(ledger, event):
-        record = ledger.find(file_of_sidecar(event).file, version)
-        if record:
-            mine = {n: r for n, r in record.reasons.items() if n.startswith(message["MessageId"])}
-            reasons += [reason for _, reason in sorted(mine.items())]
-    return list(dict.fromkeys(reasons))
+    """Why its tries failed, in their order; one that came several times only once."""
+    tries = [
+        (int(receive), reason)
+        for record in _records(ledger, event)
+        for name, reason in record.reasons.items()
+        for its, _, receive in [name.partition(" receive ")]
+        if its == message["MessageId"] and receive.isdigit()
+    ]
+    return list(dict.fromkeys(reason for _, reason in sorted(tries)))
 
 
-def _versions(ledger: Ledger, event: FileEvent) -> list[str]:
-    """The ledger's versions that a message asks for: one for each mapping it was tried with."""
+def _records(ledger: Ledger, event: FileEvent) -> list[VersionRecord]:
+    """What the ledger has of a message's version: a record for each mapping it was tried with.
+
+    Of all versions of the file if the message names none.
+    """
     event = file_of_sidecar(event)
-    versions = [record.version for record in ledger.history(event.file)]
-    return [version for version in versions if version.startswith(event.version)]
+    return [
+        record
+        for record in ledger.history(event.file)
+        if not event.version
+        or record.version == event.version
+        or record.version.startswith(event.version + MARK)
+    ]

@@ -29,6 +29,7 @@ from festival.stack.stack import read_template
 from festival.stack.template import parse_template
 
 MOST_SCHEDULES = 40
+TRANSACTED = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem"}
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/"
 NAMES = {
     "AWS::Partition": "aws",
@@ -85,6 +86,17 @@ def arn(resource):
     return re.sub(r"\$\{([^}]+)\}", lambda name: NAMES[name[1]], resource["Fn::Sub"])
 
 
+def rights_of(call):
+    """What a call needs; a transaction its actions' rights ("IAM policies for transactions")."""
+    if call.operation != "TransactWriteItems":
+        return {right(call)}
+    return {
+        (f"dynamodb:{TRANSACTED[kind]}", TABLE + what["TableName"])
+        for action in call.request.json["TransactItems"]
+        for kind, what in action.items()
+    }
+
+
 def right(call):
     """The action that a call needs, and on what ("Actions, resources, and condition keys")."""
     request, operation = call.request, call.operation
@@ -122,7 +134,9 @@ def rights_used(condition, *backend):
     ports, used = Ports(), set()
     for seed in range(MOST_SCHEDULES):
         record = run_schedule(f"rights {seed}", ports, *backend, crowded=False).world.record
-        used |= {right(call) for call in record.calls if call.invocation not in record.by_people}
+        for call in record.calls:
+            if call.invocation not in record.by_people:
+                used |= rights_of(call)
         if {action for action, _ in unused(used, "", condition)} <= set(ON_ITS_BEHALF):
             break
     ports.close()

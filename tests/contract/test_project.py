@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -41,6 +42,38 @@ def test_every_dependency_that_make_installs_is_pinned():
         if extra != "bench" and "win32" not in each
     } | {name_of(each) for each in PROJECT["dependencies"]}
     assert wanted - {"festival"} <= pinned
+
+
+def test_a_pin_is_not_below_the_packages_own_minimum():
+    pins = dict(line.split("==") for line in CONSTRAINTS if not line.startswith("#"))
+    wanted = [
+        Requirement(each)
+        for each in [
+            *PROJECT["dependencies"],
+            *(each for extra in PROJECT["optional-dependencies"].values() for each in extra),
+        ]
+    ]
+    outside = [
+        f"{each}: pinned at {pins[each.name.lower()]}"
+        for each in wanted
+        if each.name.lower() in pins and not each.specifier.contains(pins[each.name.lower()])
+    ]
+    assert outside == []
+    assert sum(each.name.lower() in pins for each in wanted) > 10
+
+
+def test_make_test_runs_every_test():
+    """No folder, mark or name is chosen for it, and pytest looks into all of tests."""
+    said = subprocess.run(
+        ["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in said.stdout.splitlines() if "-m pytest" in line]
+    arguments = line.split("-m pytest")[1].split()
+    assert [each for each in arguments if "test" in each or each in ("-k", "-m")] == []
+    assert [each for each in arguments if each.startswith(("--ignore", "--deselect"))] == []
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    assert options["ini_options"]["testpaths"] == ["tests"]
+    assert "ARGS" not in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_conda_installs_what_make_installs():

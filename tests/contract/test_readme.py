@@ -6,8 +6,10 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
+import botocore.session
 import click
 import pytest
+from botocore import xform_name
 
 from festival.cli import main as command
 from festival.lineup.columns import ALIASES
@@ -47,6 +49,23 @@ def parse(args):
 @pytest.mark.parametrize("line", commands("festival"))
 def test_every_festival_command_of_the_readme_is_understood(line):
     parse(shlex.split(line.replace("[", "").replace("]", ""))[1:])
+
+
+@pytest.mark.parametrize("line", commands("aws"))
+def test_every_aws_command_of_the_readme_is_one_that_aws_has(line):
+    """Services, operations and what can be waited for are botocore's, as the AWS CLI's are."""
+    service, operation, *rest = shlex.split(line)[1:]
+    if service in ("s3", "logs"):  # with commands of the CLI's own: cp, tail
+        assert operation in {"s3": ("cp", "ls", "sync"), "logs": ("tail",)}[service]
+        return
+    session = botocore.session.Session()
+    service = "s3" if service == "s3api" else service
+    if operation == "wait":
+        waiters = session.get_waiter_model(service).waiter_names
+        assert rest[0] in {xform_name(each, "-") for each in waiters}
+        return
+    operations = session.get_service_model(service).operation_names
+    assert operation in {xform_name(each, "-") for each in operations}
 
 
 def test_a_command_that_is_not_there_would_be_seen():

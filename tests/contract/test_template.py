@@ -394,6 +394,7 @@ def test_the_function_may_do_what_it_does_and_nothing_else():
         "dynamodb:Query",
         "s3:GetObject",
         "s3:ListBucket",
+        "dynamodb:ConditionCheckItem",
         "dynamodb:DeleteItem",
         "dynamodb:PutItem",
     }

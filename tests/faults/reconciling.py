@@ -22,7 +22,7 @@ from . import world as worlds
 from .checker import Checker
 from .expressions import Expression, check_all_used
 from .invocation import Invocation
-from .store import Store, json_answer
+from .store import Store, _key, json_answer
 from .wire import Answer, Request
 
 
@@ -48,26 +48,49 @@ class ReconcilingStore(Store):
         return Answer(200, text.encode(), {"Content-Type": "application/xml"})
 
     def _dynamodb(self, operation: str, request: dict[str, Any]) -> Answer:
-        if operation not in ("DeleteItem", "PutItem"):
-            return super()._dynamodb(operation, request)
-        assert request["TableName"] == self.table
-        what = request["Key"] if operation == "DeleteItem" else request["Item"]
-        key = (what["Performer"]["S"], what["Performance"]["S"])
-        old = self.items.get(key, {})
-        condition = Expression(request["ConditionExpression"], old, request)
-        holds = condition.holds()
-        check_all_used(request, condition.used)
-        if not holds:
-            failed: dict[str, Any] = {
-                "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-                "message": "The conditional request failed",
-            }
-            return json_answer(failed | ({"Item": old} if old else {}), 400)
-        if operation == "DeleteItem":
-            del self.items[key]
-        else:
-            self.items[key] = what
+        if operation == "TransactWriteItems":
+            return self._transact(request["TransactItems"])
+        return super()._dynamodb(operation, request)
+
+    def _transact(self, actions: list[dict[str, Any]]) -> Answer:
+        """All actions, or none and why (docs: TransactWriteItems, CancellationReasons)."""
+        assert 1 <= len(actions) <= 100
+        reasons = [self._refusal(*next(iter(action.items()))) for action in actions]
+        if any(reason["Code"] != "None" for reason in reasons):
+            return json_answer(
+                {
+                    "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+                    "Message": f"Transaction cancelled: {[each['Code'] for each in reasons]}",
+                    "CancellationReasons": reasons,
+                },
+                400,
+            )
+        for action in actions:
+            ((kind, what),) = action.items()
+            if kind == "Delete":
+                del self.items[_performance_key(what["Key"])]
+            elif kind == "Put":
+                self.items[_performance_key(what["Item"])] = what["Item"]
         return json_answer({})
+
+    def _refusal(self, kind: str, what: dict[str, Any]) -> dict[str, Any]:
+        if kind == "ConditionCheck":
+            assert what["TableName"] == self.ledger
+            old = self.entries.get(_key(what["Key"]), {})
+        else:
+            assert (kind in ("Delete", "Put"), what["TableName"]) == (True, self.table)
+            old = self.items.get(_performance_key(what["Key" if kind == "Delete" else "Item"]), {})
+        condition = Expression(what["ConditionExpression"], old, what)
+        holds = condition.holds()
+        check_all_used(what, condition.used)
+        if holds:
+            return {"Code": "None"}
+        wanted = "ReturnValuesOnConditionCheckFailure" in what and old
+        return {"Code": "ConditionalCheckFailed"} | ({"Item": old} if wanted else {})
+
+
+def _performance_key(item: dict[str, Any]) -> tuple[str, str]:
+    return item["Performer"]["S"], item["Performance"]["S"]
 
 
 def reconciling_store() -> ReconcilingStore:

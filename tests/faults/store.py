@@ -88,6 +88,13 @@ class Store:
         """A delete marker on top of the object's versions."""
         self._put(bucket, key, None)
 
+    def delete_version(self, bucket: str, key: str, version: str) -> None:
+        """Delete one version by its id: S3's undo. What was before it is the newest again."""
+        left = [each for each in self.objects[bucket, key] if each.id != version]
+        self.objects[bucket, key] = left
+        if not left:
+            del self.objects[bucket, key]
+
     def _put(self, bucket: str, key: str, body: bytes | None) -> Version:
         version = Version(next(self._numbers), body)
         before = self.objects.get((bucket, key), []) if self.versioned else []

@@ -8,7 +8,7 @@ import pytest
 
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.leases import LeaseHeldError
+from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
@@ -78,11 +78,11 @@ class Town:
 
     def __init__(self, line):
         self.store, self.now = reconciling_store(), 1_752_300_000.0
-        self.left, self.calls = -1, 0
+        self.left, self.calls, self.at_nth = -1, 0, self.cut_the_power
         line.store, line.tick, self.clients = self.store, self.tick, line.clients
         self.ledger = Ledger(self.clients.dynamodb, "ledger", now=self.clock)
         lists = KeyLists(self.clients.s3, REPORTS)
-        items = Items(self.clients.dynamodb, "performances")
+        items = Items(self.clients.dynamodb, "performances", self.ledger.leases)
         self.reconciler = Reconciler(self.clients.s3, self.ledger, lists, items)
 
     def clock(self):
@@ -93,7 +93,10 @@ class Town:
         self.calls += 1
         self.left -= 1
         if self.left == 0:
-            raise PowerCutError
+            self.at_nth()
+
+    def cut_the_power(self):
+        raise PowerCutError
 
     def upload(self, text, name="lineup.csv"):
         return self.store.put(UPLOADS, name, (HEAD + text).encode())
@@ -104,7 +107,7 @@ class Town:
             self.upload(text, name)
             self.ingest(name)
 
-    def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None):
+    def ingest(self, name="lineup.csv", version="", on_upload=None, mailer=None, *, again=False):
         resources = Resources(
             s3=self.clients.s3,
             ledger=self.ledger,
@@ -116,7 +119,7 @@ class Town:
         )
         budget = Budget.of_invocation(300)
         return Ingestor(resources).ingest(
-            FileEvent(UPLOADS, name, version), f"try {self.calls}", budget
+            FileEvent(UPLOADS, name, version), f"try {self.calls}", budget, again=again
         )
 
     def reconcile(self, name="lineup.csv"):
@@ -133,6 +136,29 @@ class Town:
         finally:
             self.left = -1
         return False
+
+    def sleeps_at(self, nth, work, meanwhile):
+        """Some work is stopped at its nth call (Ctrl-Z, a closed lid, a call carried out late).
+
+        Meanwhile its lease lapses and something else happens; then it goes on. Whether it was
+        stopped at all, and what it raised.
+        """
+        stopped = False
+
+        def stop():
+            nonlocal stopped
+            stopped = True
+            self.now += 1000
+            meanwhile()
+
+        self.left, self.at_nth = nth, stop
+        try:
+            work()
+        except (LeaseLostError, NotReconcilableError, RetryableError) as error:
+            return stopped, error
+        finally:
+            self.left, self.at_nth = -1, self.cut_the_power
+        return stopped, None
 
     def table(self):
         """Who begins when and ends when, of which file."""
@@ -200,6 +226,51 @@ class TestVersions:
         ]
         assert removal.removed == 1
         assert town.table() == {("Vantablack Disco", "01:00", "02:30", "lineup.csv")}
+
+    @pytest.mark.parametrize("reconciled", [0, 1, 2])
+    def test_a_mapping_that_goes_and_returns_leaves_nothing_of_the_one_between(
+        self, town, reconciled
+    ):
+        """Whichever of the two readings before was reconciled; and a later version finds all."""
+        night = "Vantablack Disco,Main,2025-07-12,01:00,02:30\n"
+        mapping = b'{"day_starts_at": "06:00", "date_is": "festival_day"}'
+        town.ingested(SONS, BJORK + night)
+        if reconciled == 1:
+            town.reconcile()
+        town.store.put(UPLOADS, "lineup.csv.mapping.json", mapping)
+        town.ingest()
+        if reconciled == 2:
+            town.reconcile()
+        town.store.delete(UPLOADS, "lineup.csv.mapping.json")
+        town.ingest(again=True)
+        if reconciled:
+            town.reconcile()
+            assert len(town.store.items) == 2
+        town.ingested(BJORK)
+        town.reconcile()
+        assert [key[0] for key in town.store.items] == ["Björk"]
+
+    def test_what_was_between_a_reconciled_version_and_its_return_goes_later_too(self, town):
+        town.ingested(SONS, BJORK)
+        town.reconcile()
+        between = town.upload(BJORK + SAULT)
+        town.ingest()
+        town.store.delete_version(UPLOADS, "lineup.csv", between)
+        town.ingest(again=True)
+        town.ingested(BJORK_LATER)
+        assert town.reconcile()[1].removed == 2
+        assert town.table() == {("Björk", "21:00", "22:15", "lineup.csv")}
+
+    def test_a_version_that_an_undo_in_s3_brought_back_is_reconciled_anew(self, town):
+        town.ingested(SONS, BJORK)
+        town.reconcile()
+        newer = town.upload(SAULT)
+        town.ingest()
+        town.reconcile()
+        town.store.delete_version(UPLOADS, "lineup.csv", newer)
+        town.ingest(again=True)
+        assert town.reconcile()[1].removed == 1
+        assert town.table() == {("Björk", "20:00", "21:15", "lineup.csv")}
 
 
 class TestOtherFiles:
@@ -380,6 +451,53 @@ def test_a_reconciling_that_ends_at_any_call_is_finished_by_the_next(line):
         if not died:
             break
     assert nth > 40
+
+
+@pytest.mark.usefixtures("one_item_a_step")
+def test_a_reconciling_stopped_at_any_call_takes_nothing_from_a_version_that_came_meanwhile(line):
+    """Ctrl-Z, a closed lid, a call that is carried out late: whatever lets its lease lapse."""
+    for nth in itertools.count(1):
+        town = Town(line)
+        town.ingested(BJORK_LONGER, name="evening.csv")
+        town.ingested(BJORK + SAULT + SONS, SONS)
+        town.reconcile(name="evening.csv")
+        stopped, _ = town.sleeps_at(
+            nth, town.reconcile, lambda town=town: town.ingested(BJORK + SAULT)
+        )
+        if not stopped:
+            break
+        assert {
+            ("Björk", "20:00", "21:15", "lineup.csv"),
+            ("Sault", "22:00", "23:00", "lineup.csv"),
+        } <= town.table(), nth
+        town.reconcile()
+        assert town.table() == {
+            ("Björk", "20:00", "21:15", "lineup.csv"),
+            ("Sault", "22:00", "23:00", "lineup.csv"),
+        }, nth
+    assert nth > 40
+
+
+@pytest.mark.usefixtures("one_item_a_step")
+def test_nor_gives_an_item_to_a_file_that_gave_it_up_meanwhile(line):
+    for nth in itertools.count(1):
+        town = Town(line)
+        town.ingested(BJORK_LONGER + SAULT, name="evening.csv")
+        town.ingested(BJORK + SONS, SONS)
+
+        def meanwhile(town=town):
+            town.ingested(SAULT, name="evening.csv")
+            town.reconcile("evening.csv")
+
+        stopped, _ = town.sleeps_at(nth, town.reconcile, meanwhile)
+        if not stopped:
+            break
+        town.reconcile()
+        assert town.table() == {
+            ("Sault", "22:00", "23:00", "evening.csv"),
+            ("Sons", "17:00", "18:00", "lineup.csv"),
+        }, nth
+    assert nth > 30
 
 
 @pytest.mark.usefixtures("one_item_a_step")

@@ -67,10 +67,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What reaches the client: the answer, its first `bytes` only, or (None) nothing at all."""
+    """What reaches the client: the answer, or (None) nothing at all.
+
+    Of the answer only the first `bytes` of its body, or only so many `lines` of its head.
+    """
 
     answer: Answer | None
     bytes: int | None = None
+    lines: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.answer is not None and self.bytes is None and self.lines is None
 
 
 CUT_OFF = Reply(None)
@@ -110,8 +118,8 @@ def _handler(proxy: Proxy) -> type[StreamRequestHandler]:
             while (request := self._request()) is not None:
                 reply = proxy.decide(request)
                 if reply.answer is not None:
-                    self.wfile.write(_bytes_of(request.method, reply.answer, reply.bytes))
-                if reply.answer is None or reply.bytes is not None:
+                    self.wfile.write(_bytes_of(request.method, reply.answer, reply))
+                if not reply.is_whole:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
 
@@ -131,8 +139,10 @@ def _handler(proxy: Proxy) -> type[StreamRequestHandler]:
     return Handler
 
 
-def _bytes_of(method: str, answer: Answer, most: int | None) -> bytes:
+def _bytes_of(method: str, answer: Answer, reply: Reply) -> bytes:
     headers = {"Content-Length": str(len(answer.body)), **answer.headers}
     lines = [f"HTTP/1.1 {answer.status} -", *(f"{n}: {v}" for n, v in headers.items()), "", ""]
-    body = b"" if method == "HEAD" else answer.body[:most]
+    if reply.lines is not None:
+        return "\r\n".join([*lines[: reply.lines], ""]).encode("latin-1")
+    body = b"" if method == "HEAD" else answer.body[: reply.bytes]
     return "\r\n".join(lines).encode("latin-1") + body

@@ -143,15 +143,17 @@ class World:
     def _act(self) -> None:
         """Let people do what is due."""
         while self._agenda and self._agenda[0].when <= self.clock.now:
-            act = self._agenda.pop(0)
-            if act.what == INGEST:
-                self._start(partial(ingest_by_hand, act.key), [])
-                self.record.by_people.add(self.record.invocations)
-            elif act.what == DELETE:
-                self.backend.delete(UPLOADS, act.key)
-                self.record.uploads[act.key].append(Upload("", None))
-            else:
-                self._upload(act)
+            self._do(self._agenda.pop(0))
+
+    def _do(self, act: Act) -> None:
+        if act.what == INGEST:
+            self._start(partial(ingest_by_hand, act.key), [])
+            self.record.by_people.add(self.record.invocations)
+        elif act.what == DELETE:
+            self.backend.delete(UPLOADS, act.key)
+            self.record.uploads[act.key].append(Upload("", None))
+        else:
+            self._upload(act)
 
     def _upload(self, act: Act) -> None:
         assert act.lineup is not None
@@ -184,16 +186,21 @@ class World:
         """One call, one more run of the function, or a leap in time; False: nothing is left."""
         self._await_quiet()
         self._act()
-        ready = self.queue.visible() if len(self._active) < self._together else []
-        if ready and (not self._active or self.random.random() < (0.5 if self._crowded else 0.15)):
+        awake = self._awake()
+        ready = self.queue.visible() if len(awake) < self._together else []
+        if ready and (not awake or self.random.random() < (0.5 if self._crowded else 0.15)):
             self._deliver(ready)
             return True
-        waiting = [(each, ticket) for each in self._active for ticket in each.waiting]
+        waiting = [(each, ticket) for each in awake for ticket in each.waiting]
         if waiting:
             overtakes = self._crowded and self.random.random() < 0.7
             self._decide(*(waiting[-1] if overtakes else self.random.choice(waiting)))
             return True
         return self._leap()
+
+    def _awake(self) -> list[Invocation]:
+        """Whoever is at work."""
+        return self._active
 
     def _await_quiet(self) -> None:
         """Wait until every run has either asked something or ended."""
@@ -208,13 +215,18 @@ class World:
                 raise EndlessError("a run of the function hangs") from None
 
     def _leap(self) -> bool:
-        moments = [act.when for act in self._agenda[:1]]
-        if (visible := self.queue.next_visible()) is not None:
-            moments.append(visible)
+        moments = self._moments()
         if not moments:
             return False
         self.clock.now = max(self.clock.now, min(moments))
         return True
+
+    def _moments(self) -> list[float]:
+        """When something happens next, if nobody does anything."""
+        moments = [act.when for act in self._agenda[:1]]
+        if (visible := self.queue.next_visible()) is not None:
+            moments.append(visible)
+        return moments
 
     def _deliver(self, ready: list[Any]) -> None:
         self.random.shuffle(ready)

@@ -1,5 +1,7 @@
 """Which rights a call needs: the IAM action behind a request, and who made it."""
 
+import io
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -30,8 +32,7 @@ class Recorder:
         self.actions: dict[str, set[str]] = defaultdict(set)
 
     def __call__(self, environ: Mapping[str, Any], form: bytes) -> None:
-        call = call_of(environ, form)
-        if call is not None:
+        for call in calls_of(environ, form):
             self.actions[call.who].add(call.action)
 
     @contextmanager
@@ -44,17 +45,24 @@ class Recorder:
             self.actions[who] = before | self.actions[who]
 
 
-def call_of(environ: Mapping[str, Any], form: bytes) -> Call | None:
-    """The call behind a request; None where it is not signed and so not one of AWS's API."""
+# DynamoDB's guide, "IAM policies for transactions": each action needs its own right.
+TRANSACTED = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem"}
+
+
+def calls_of(environ: Mapping[str, Any], form: bytes) -> list[Call]:
+    """The calls behind a request; none if it is not signed and so not one of AWS's API."""
     signed = re.search(
         r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", "")
     )
     if signed is None:
-        return None
+        return []
     who, service = signed.groups()
     service = {"monitoring": "cloudwatch"}.get(service, service)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         operation = target.rpartition(".")[2]
+        if operation == "TransactWriteItems":
+            kinds = {kind for action in _body(environ)["TransactItems"] for kind in action}
+            return [Call(who, f"{service}:{TRANSACTED[kind]}") for kind in kinds]
     elif operation_in_path := re.search(r"/operation/(\w+)", environ["PATH_INFO"]):
         operation = operation_in_path[1]
     elif form:
@@ -66,7 +74,14 @@ def call_of(environ: Mapping[str, Any], form: bytes) -> Call | None:
     else:
         operation = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
     action = f"{service}:{operation}"
-    return Call(who, OTHER_NAMES.get(action, action))
+    return [Call(who, OTHER_NAMES.get(action, action))]
+
+
+def _body(environ: Any) -> Any:
+    """The JSON body of a request, which is left to be read again."""
+    text = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    environ["wsgi.input"] = io.BytesIO(text)
+    return json.loads(text)
 
 
 def _lambda_action(environ: Mapping[str, Any]) -> str:

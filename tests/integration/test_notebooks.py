@@ -9,6 +9,7 @@ import pytest
 from festival.embedded.aws import EmbeddedAws
 from festival.errors import FestivalError
 from festival.notebook.run import find_notebook, run_notebook
+from festival.stack.dead_letters import queue_depth
 
 ROOT = Path(__file__).parents[2]
 # What a browser would fetch from elsewhere; a link that a reader may follow is none of these.
@@ -115,6 +116,29 @@ def test_a_backfill_sends_one_email_for_all_its_files(world, backfilled):
     assert email.subject in backfilled.text("tell")
 
 
+def everything(world):
+    """What a run could change: table, ledger, queues and e-mails."""
+    session, outputs = world.aws.session(), world.outputs
+    dynamodb, sqs = session.client("dynamodb"), session.client("sqs")
+    scanned = [
+        sorted(map(str, dynamodb.scan(TableName=name)["Items"]))
+        for name in (outputs.table, outputs.ledger_table)
+    ]
+    queues = (outputs.queue_url, outputs.dead_letter_queue_url)
+    return scanned, [queue_depth(sqs, url) for url in queues], world.aws.emails()
+
+
+@pytest.mark.parametrize("engine", ["direct", "queue"])
+def test_a_dry_backfill_changes_nothing_in_table_ledger_queues_and_emails(
+    world, backfilled, engine
+):
+    before = everything(world)
+    executed = world.run("backfill", again="yes", engine=engine)
+    assert executed.text("plan-said").startswith("3 of 3 files to ingest")
+    assert everything(world) == before
+    assert all(before[0])
+
+
 def test_a_query_shows_frames_pictures_and_the_price_of_a_scan(world, backfilled):
     executed = world.run("query", performer="Solar Anorak", date="2025-07-12", time="22:30")
     assert "105" in executed.text("performer")
@@ -163,6 +187,10 @@ def test_a_new_version_of_a_file_is_compared_and_reconciled(world, backfilled):
     changed = changed.replace("2025-07-11,10:00pm,11:00pm,72", "2025-07-11,10:30pm,11:00pm,72")
     world.s3.put_object(Bucket=world.outputs.upload_bucket, Key="sample.csv", Body=changed.encode())
     world.aws.drain()
+    before = everything(world)
+    dry = world.run("reconcile")
+    assert "Northern Line" in dry.text("changes")
+    assert everything(world) == before
     executed = world.run("reconcile", dry_run="no")
     assert "Northern Line" in executed.text("changes")
     assert executed.pictures("pictures") == 1

@@ -16,7 +16,7 @@ from festival.errors import RetryableError
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.reconcile.compare import CANCELLED, MOVED
+from festival.ingest.reconcile.compare import ChangeKind
 from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import Reports, corrected_name
@@ -135,7 +135,10 @@ class TestReconcile:
         kit.ingest(BJORK_LATER, SONS)
         assert len(kit.items()) == 4
         review, removal = kit.reconcile()
-        assert [change.kind for change in review.comparison.changes] == [MOVED, CANCELLED]
+        assert [change.kind for change in review.comparison.changes] == [
+            ChangeKind.MOVED,
+            ChangeKind.CANCELLED,
+        ]
         assert (removal.removed, removal.gone, removal.kept) == (2, 0, 0)
         assert kit.items() == [
             ("Björk", "21:00", "22:15", "lineup.csv"),

@@ -1,12 +1,16 @@
 """One place turns options and environment into what everything outside the function works with."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.ledger.leases import LeaseHeldError
-from festival.kit import Kit, event_of, new_owner, reconcile_file, reconcile_files
+from festival.kit import Kit, event_of, is_dead, new_owner, reconcile_file, reconcile_files
+from festival.lineup.mapping import LineupMapping
 
 ELSEWHERE = "another-machine pid 1 abcdef"
 
@@ -30,6 +34,18 @@ class TestKit:
         kit = Kit(given_session=session)
         assert kit.clients.dynamodb.meta.region_name == "eu-west-3"
         assert kit.session is session
+
+    def test_it_reads_files_without_a_mapping_as_the_stack_says(self):
+        """The ingest of a command and of a backfill, as the function does it."""
+        kit = Kit(table="lineup")
+        kit.__dict__["parameters"] = {"DefaultMapping": '{"date_order": "day_first"}'}
+        kit.__dict__["outputs"] = SimpleNamespace(ledger_table="ledger", reports_bucket="reports")
+        kit.__dict__["clients"] = SimpleNamespace(
+            s3=None, dynamodb=None, clock=SimpleNamespace(now=None)
+        )
+        assert kit.ingestor().resources.mapping == LineupMapping.from_dict(
+            {"date_order": "day_first"}
+        )
 
 
 class TestEventOf:
@@ -80,3 +96,49 @@ class TestReconcile:
         found = reconcile_files(HeldReconciler(ELSEWHERE), remove=True, say=said.append)
         assert list(found) == []
         assert [line.split()[0] for line in said] == ["uploads/a.csv", "uploads/b.csv"]
+
+
+class TestIsDead:
+    @pytest.fixture
+    def dead(self):
+        """The name of a process of this machine that has ended."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from festival.kit import new_owner; print(new_owner())"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return process.communicate()[0].strip()
+
+    def test_a_process_of_this_machine_that_has_ended_is_dead(self, dead):
+        assert is_dead(dead)
+
+    def test_a_process_that_lives_is_not_not_even_when_it_is_stopped(self):
+        stopped = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import os, signal; from festival.kit import new_owner; "
+                "print(new_owner(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert not is_dead(stopped.stdout.readline().strip())
+        stopped.kill()
+        stopped.communicate()
+        assert not is_dead(new_owner())
+
+    def test_of_another_host_with_this_ones_name_nobodys_death_is_known(self, dead, monkeypatch):
+        """Root namespaces of process ids have the same number everywhere: the boot id differs."""
+        read = Path.read_text
+        monkeypatch.setattr(
+            Path,
+            "read_text",
+            lambda self: "another boot\n" if self.name == "boot_id" else read(self),
+        )
+        assert not is_dead(dead)
+
+    def test_without_a_boot_id_nobodys_death_is_known(self, monkeypatch):
+        monkeypatch.setattr("festival.kit._this_machine", lambda: "")
+        assert not is_dead("some-host pid 99999999 abcdef")
+        assert not is_dead(" pid 99999999 abcdef")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from festival.errors import NotYetError, RetryableError
-from festival.ingest.ledger.table import ConditionFailed, LedgerTable
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
 
 HEAD = "HEAD"
 
@@ -15,10 +15,8 @@ class LeaseHeldError(NotYetError):
     """Somebody else works on this file now; `until` is when the lease lapses (epoch seconds)."""
 
     def __init__(self, file: str, owner: str, until: float) -> None:
-        super().__init__(
-            f"{file} is being ingested by {owner} until {utc(until)}; this try waits for that",
-            until,
-        )
+        super().__init__(f"{file} is being ingested by {owner} until {utc(until)}", until)
+        self.file = file
         self.owner = owner
 
 
@@ -112,6 +110,20 @@ class Leases:
     def name_current(self, lease: Lease, version: str) -> None:
         """Record which version the holder works on. Raises LeaseLostError."""
         self._as_holder(lease, "SET CurrentVersion = :version", {":version": version})
+
+    def check(self, lease: Lease) -> dict[str, Any]:
+        """The part of a transaction that fails once a later attempt has taken the file over."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._table.name,
+                "Key": pack({"File": lease.file, "Entry": HEAD}),
+                "ConditionExpression": "#o = :owner AND Attempt = :attempt",
+                "ExpressionAttributeNames": {"#o": "Owner"},
+                "ExpressionAttributeValues": pack(
+                    {":owner": lease.owner, ":attempt": lease.attempt}
+                ),
+            }
+        }
 
     def _as_holder(self, lease: Lease, changes: str, values: dict[str, Any]) -> None:
         try:

@@ -6,15 +6,19 @@ from typing import Any
 
 from festival.ingest.ledger.leases import HEAD, Lease, lost, utc
 from festival.ingest.ledger.records import VERSION_PREFIX
-from festival.ingest.ledger.table import ConditionFailed, LedgerTable
+from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The version of a file that was ingested last, and the last one that was reconciled, or ''."""
+    """The version of a file that was ingested last, and the last one that was reconciled, or ''.
+
+    `since` is when the reconciled one had been begun: a version may be begun again after that.
+    """
 
     current: str
     reconciled: str
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,11 @@ class Reconciliations:
     def head(self, file: str) -> Head:
         """Read consistently. Both versions are '' for a file that the ledger does not know."""
         item = self._table.get(file, HEAD)
-        return Head(item.get("CurrentVersion", ""), item.get("ReconciledVersion", ""))
+        return Head(
+            item.get("CurrentVersion", ""),
+            item.get("ReconciledVersion", ""),
+            item.get("ReconciledSince", ""),
+        )
 
     def find(self, file: str, version: str) -> RecordedRemoval:
         """How far a version has come; nothing done where it was never begun."""
@@ -67,7 +75,7 @@ class Reconciliations:
 
     def finish(self, lease: Lease, version: str, removal: Removal, note: str = "") -> None:
         """Nothing older than this version is left in the table. Raises LeaseLostError."""
-        self._update(
+        record = self._update(
             lease,
             version,
             "SET Removal = :removal, ReconciledAt = :at, ReconcileNote = :note",
@@ -77,17 +85,22 @@ class Reconciliations:
             self._table.update(
                 lease.file,
                 HEAD,
-                "SET ReconciledVersion = :version",
+                "SET ReconciledVersion = :version, ReconciledSince = :since",
                 "#o = :owner AND Attempt = :attempt",
-                {":version": version, ":owner": lease.owner, ":attempt": lease.attempt},
+                {
+                    ":version": version,
+                    ":since": record.get("StartedAt", ""),
+                    ":owner": lease.owner,
+                    ":attempt": lease.attempt,
+                },
                 {"#o": "Owner"},
             )
         except ConditionFailed:
             raise lost(lease) from None
 
-    def _update(self, lease: Lease, version: str, changes: str, values: dict[str, Any]) -> None:
+    def _update(self, lease: Lease, version: str, changes: str, values: dict[str, Any]) -> Item:
         try:
-            self._table.update(
+            return self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
                 changes,

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from festival.errors import FestivalError
 from festival.ingest.tally import KeyLog
@@ -15,8 +16,15 @@ from festival.lineup.model import Performance, wall_clock
 
 Key = tuple[str, str]
 
-ADDED, MOVED, CANCELLED, CHANGED = "added", "moved", "cancelled", "changed"
-KINDS = (MOVED, CANCELLED, CHANGED, ADDED)
+
+class ChangeKind(StrEnum):
+    """What became of a performance, in the order in which a person is told."""
+
+    MOVED = "moved"
+    CANCELLED = "cancelled"
+    CHANGED = "changed"
+    ADDED = "added"
+
 
 # A performer who plays twice and swaps the stages has moved twice by little, not once by a day.
 OTHER_STAGE_MINUTES = 180
@@ -40,7 +48,7 @@ class Listing:
 class Change:
     """One performance before and after: `old` is None where it was added, `new` where cancelled."""
 
-    kind: str
+    kind: ChangeKind
     old: Performance | None = None
     new: Performance | None = None
 
@@ -63,7 +71,7 @@ class Comparison:
     stale: tuple[Performance, ...] = ()
     before: int = 0
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: ChangeKind) -> int:
         return sum(change.kind == kind for change in self.changes)
 
 
@@ -82,14 +90,17 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
     moved = _moves(stale, had, newest)
     arrived = set(moved.values())
     changes = [
-        Change(MOVED, row, moved[row]) if row in moved else Change(CANCELLED, row) for row in stale
+        Change(ChangeKind.MOVED, row, moved[row])
+        if row in moved
+        else Change(ChangeKind.CANCELLED, row)
+        for row in stale
     ]
     for key, row in newest.rows.items():
         was = before.rows.get(key)
         if was is None and row not in arrived:
-            changes.append(Change(ADDED, None, row))
+            changes.append(Change(ChangeKind.ADDED, None, row))
         elif was is not None and (was.end, was.popularity) != (row.end, row.popularity):
-            changes.append(Change(CHANGED, was, row))
+            changes.append(Change(ChangeKind.CHANGED, was, row))
     return Comparison(tuple(sorted(changes, key=_when)), tuple(stale), len(before.rows))
 
 

@@ -1,43 +1,66 @@
 """The table's side of reconciling: whose an item is, deleting it, handing it to another file."""
 
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from festival.errors import RetryableError
+from festival.ingest.ledger.leases import Lease, Leases, lost
 from festival.ingest.reconcile.compare import Key
 from festival.lineup.model import Performance
+from festival.table.faults import pause
 from festival.table.item import to_item
 from festival.table.schema import PARTITION_KEY, SORT_KEY
 
-DONE, GONE, ANOTHERS = "done", "gone", "another's"
 KEYS_A_CALL = 100  # DynamoDB: BatchGetItem
+ACTIONS_A_CALL = 100  # DynamoDB: TransactWriteItems
 TRIES = 8
+CONDITION_FAILED = "ConditionalCheckFailed"
+# What passes by itself among the reasons of a cancelled transaction (docs: TransactWriteItems).
+PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+
+
+class ItemOutcome(StrEnum):
+    """What became of an item that was to be changed."""
+
+    CHANGED = "changed"
+    GONE = "gone"
+    ANOTHERS = "another's"
 
 
 @dataclass(frozen=True)
 class Items:
-    """The items of the table. Every change is made only where `Source` is still the file.
+    """The items of the table, changed one by one and only by whoever holds the lease.
 
-    What is not guaranteed: a call whose answer got lost may be carried out late. If it deletes a
-    key that a version uploaded right after this one has again, the key is missing until the file is
-    ingested again. The client waits 20 seconds for an answer; DynamoDB needs milliseconds.
+    Each call is one transaction with a check of the lease's owner and attempt, and each change is
+    made only where `Source` is still the file. So a call that is carried out late, after a newer
+    version was begun, changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
     client: Any
     table: str
+    leases: Leases
     sleep: Callable[[float], object] = time.sleep
 
-    def delete(self, row: Performance, file: str) -> str:
-        """Delete a performance; DONE, or why it was not: GONE or ANOTHERS."""
-        return self._change(self.client.delete_item, {"Key": _key(row.key)}, file)
+    def delete(self, rows: Sequence[Performance], file: str, *held: Lease) -> list[ItemOutcome]:
+        """Delete performances of a file while all these leases are held.
 
-    def hand_over(self, row: Performance, file: str, other: str) -> str:
-        """Give an item the values that another file has for it; outcomes as of `delete`."""
-        return self._change(self.client.put_item, {"Item": to_item(row, source=other)}, file)
+        Raises LeaseLostError, and RetryableError where other writers were in the way too often.
+        """
+        changes = [("Delete", {"Key": _key(row.key)}) for row in rows]
+        return self._change(changes, file, held)
+
+    def hand_over(
+        self, rows: Sequence[Performance], file: str, other: str, *held: Lease
+    ) -> list[ItemOutcome]:
+        """Give items the values that another file has for them; outcomes and errors as `delete`."""
+        changes = [("Put", {"Item": to_item(row, source=other)}) for row in rows]
+        return self._change(changes, file, held)
 
     def sources(self, rows: Sequence[Performance]) -> dict[Key, str]:
         """Whose the performances are that are in the table, read consistently."""
@@ -62,24 +85,71 @@ class Items:
             wanted = answer.get("UnprocessedKeys", {}).get(self.table)
             if not wanted:
                 return
-            self.sleep(0.05 * 2**tries)
+            self.sleep(pause(tries + 1, random.random()))
         raise RetryableError(f"{self.table}: {len(wanted['Keys'])} items could not be read")
 
-    def _change(self, call: Callable[..., Any], what: dict[str, Any], file: str) -> str:
+    def _change(
+        self, changes: Sequence[tuple[str, dict[str, Any]]], file: str, held: Sequence[Lease]
+    ) -> list[ItemOutcome]:
+        actions = [{kind: self._if_still_of(file, what)} for kind, what in changes]
+        outcomes: list[ItemOutcome] = []
+        most = ACTIONS_A_CALL - len(held)
+        for first in range(0, len(actions), most):
+            outcomes += self._together(actions[first : first + most], held)
+        return outcomes
+
+    def _together(self, actions: Sequence[Any], held: Sequence[Lease]) -> list[ItemOutcome]:
+        """Carry out what can be; those whose condition fails are taken out, and the rest goes."""
+        outcomes = [ItemOutcome.CHANGED] * len(actions)
+        left, conflicts = list(range(len(actions))), 0
+        while left:
+            reasons = self._transact([actions[number] for number in left], held)
+            if not reasons:
+                break
+            failed = {
+                number: reason
+                for number, reason in zip(left, reasons, strict=True)
+                if reason["Code"] == CONDITION_FAILED
+            }
+            for number, reason in failed.items():
+                is_there = bool(reason.get("Item"))
+                outcomes[number] = ItemOutcome.ANOTHERS if is_there else ItemOutcome.GONE
+            if not failed:
+                conflicts += 1
+                if conflicts == TRIES:
+                    raise RetryableError(f"table {self.table}: others wrote the same items")
+                self.sleep(pause(conflicts, random.random()))
+            left = [number for number in left if number not in failed]
+        return outcomes
+
+    def _transact(self, actions: Sequence[Any], held: Sequence[Lease]) -> Sequence[Any]:
+        """All of it, or nothing and the reasons by action. Raises LeaseLostError.
+
+        botocore gives each call a token: sent again without an answer, it is carried out once.
+        """
+        checks = [self.leases.check(lease) for lease in held]
         try:
-            call(
-                TableName=self.table,
-                **what,
-                ConditionExpression="#f = :file",
-                ExpressionAttributeNames={"#f": "Source"},
-                ExpressionAttributeValues={":file": {"S": file}},
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            self.client.transact_write_items(TransactItems=[*checks, *actions])
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            reasons = error.response.get("CancellationReasons", [])
+            for lease, reason in zip(held, reasons, strict=False):
+                if reason["Code"] == CONDITION_FAILED:
+                    raise lost(lease) from None
+            codes = {reason["Code"] for reason in reasons} - {"None"}
+            if not codes or not codes <= {CONDITION_FAILED, *PASSING}:
                 raise
-            return ANOTHERS if error.response.get("Item") else GONE
-        return DONE
+            return list(reasons[len(held) :])
+        return ()
+
+    def _if_still_of(self, file: str, what: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "TableName": self.table,
+            **what,
+            "ConditionExpression": "#f = :file",
+            "ExpressionAttributeNames": {"#f": "Source"},
+            "ExpressionAttributeValues": {":file": {"S": file}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
 
 def _key(key: Key) -> dict[str, dict[str, str]]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.reconciliations import Removal
 from festival.ingest.reconcile.compare import (
-    CANCELLED,
-    MOVED,
     Change,
+    ChangeKind,
     Comparison,
     TooManyStaleError,
     guard,
@@ -100,10 +99,14 @@ def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str
     An item that is not there any more counts as removed: a try that was cut off may have removed
     it, and the table says nothing of what is not in it.
     """
-    stale = [change for change in comparison.changes if change.kind in (MOVED, CANCELLED)]
+    stale = [
+        change
+        for change in comparison.changes
+        if change.kind in (ChangeKind.MOVED, ChangeKind.CANCELLED)
+    ]
     if not stale:
         return ""
-    moved, gone = comparison.count(MOVED), removal.removed + removal.gone
+    moved, gone = comparison.count(ChangeKind.MOVED), removal.removed + removal.gone
     lines = [
         f"Removed: {gone:,} {'performance' if gone == 1 else 'performances'} that the version "
         f"before had and this one has not ({moved:,} moved, {len(stale) - moved:,} cancelled)."

@@ -9,16 +9,17 @@ file's lease. Repeated at any point, the same comes of it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.reconciliations import Removal
+from festival.ingest.ledger.reconciliations import Head, Removal
 from festival.ingest.ledger.records import VersionRecord
 from festival.ingest.reconcile.compare import Comparison, Key, Listing, compare
-from festival.ingest.reconcile.items import ANOTHERS, DONE, GONE, Items
+from festival.ingest.reconcile.items import ItemOutcome, Items
 from festival.ingest.reports_bucket import KeyLists, Part, is_corrections, listing, name_hash
 from festival.ingest.s3_object import current_object
 from festival.ingest.sidecar import MARK
@@ -57,10 +58,10 @@ class OtherFiles:
         keys, dates = {row.key for row in stale}, sorted({row.date for row in stale})
         own, found = name_hash(file), dict[Key, Holder]()
         others = [
-            versions
+            part
             for folder, versions in self.lists.files().items()
             if folder != own
-            and any(part.may_have(dates) for parts in versions.values() for part in parts)
+            for part in _some_part_of(versions, dates)
         ]
         looking = at_once(lambda each: self._of(each, keys, dates), others, LOOKS_AT_ONCE)
         with closing(looking):
@@ -72,16 +73,20 @@ class OtherFiles:
                         found[holder.row.key] = holder
         return found
 
-    def _of(
-        self, versions: Mapping[str, Sequence[Part]], keys: set[Key], dates: Sequence[str]
-    ) -> list[Holder]:
-        file = self.lists.file_of(next(part for parts in versions.values() for part in parts))
+    def _of(self, part: Part, keys: set[Key], dates: Sequence[str]) -> list[Holder]:
+        """What one file has of these keys.
+
+        Its lists are found once more, after its head was read: what the head names as ingested has
+        a whole list by then.
+        """
+        file = self.lists.file_of(part)
         head = self.ledger.reconciliations.head(file)
         record = self.ledger.find(file, head.current) if head.current else None
+        versions = self.lists.versions(file)
         if head.current in versions and (record is None or record.is_kept):
             counted = [head.current]
         else:
-            counted = versions_since(head.reconciled, versions, self.ledger.history(file))
+            counted = versions_since(head, versions, self.ledger.history(file))
         at = record.finished_at if record and record.finished_at else ""
         rows: dict[Key, Performance] = {}
         for version in counted:
@@ -89,6 +94,12 @@ class OtherFiles:
             parts = [part for part in versions[version] if part.may_have(dates)]
             rows |= listing(row for row in self.lists.rows(parts) if row.key in keys)
         return [Holder(file, head.current, row, at) for row in rows.values()]
+
+
+def _some_part_of(versions: Mapping[str, Sequence[Part]], dates: Sequence[str]) -> list[Part]:
+    """One part that may have one of the dates, or none."""
+    parts = (part for parts in versions.values() for part in parts if part.may_have(dates))
+    return list(islice(parts, 1))
 
 
 LEASE_SECONDS = 120.0
@@ -156,11 +167,12 @@ class Reconciler:
         cls, clients: Clients, *, table: str, ledger_table: str, reports_bucket: str
     ) -> "Reconciler":
         """For a stack's tables and its reports bucket, by name."""
+        ledger = Ledger(clients.dynamodb, ledger_table, now=clients.clock.now)
         return cls(
             clients.s3,
-            Ledger(clients.dynamodb, ledger_table, now=clients.clock.now),
+            ledger,
             KeyLists(clients.s3, reports_bucket),
-            Items(clients.dynamodb, table),
+            Items(clients.dynamodb, table, ledger.leases),
         )
 
     def versions(self, file: str) -> Versions:
@@ -177,10 +189,10 @@ class Reconciler:
             raise NotReconcilableError(f"s3://{file} cannot be reconciled: {why}")
         parts = self.lists.versions(file)
         records = {record.version: record for record in self.ledger.history(file)}
-        since = versions_since(head.reconciled, parts, records.values())
+        since = versions_since(head, parts, records.values())
         older = [version for version in since if version != newest.version]
         if not older:  # reconciled already: the one before it is for people to look at
-            older = versions_since("", parts, records.values())[-2:-1]
+            older = versions_since(NEVER, parts, records.values())[-2:-1]
         settled = {v for v in older if v not in records or records[v].is_kept}
         return Versions(newest, tuple(older), frozenset(settled), parts)
 
@@ -256,33 +268,36 @@ class Reconciler:
         for first in range(0, len(left), ITEMS_A_STEP):
             step()
             rows = left[first : first + ITEMS_A_STEP]
-            outcomes = self._hand_over(
-                [held[row.key] for row in rows if row.key in held], review.file, lease.owner
-            )
-            outcomes += [self.items.delete(row, review.file) for row in rows if row.key not in held]
+            outcomes = self._hand_over([held[row.key] for row in rows if row.key in held], lease)
+            mine = [row for row in rows if row.key not in held]
+            outcomes += self.items.delete(mine, review.file, lease)
             done = replace(
                 done,
-                removed=done.removed + outcomes.count(DONE),
-                gone=done.gone + outcomes.count(GONE),
-                kept=done.kept + outcomes.count(ANOTHERS),
+                removed=done.removed + outcomes.count(ItemOutcome.CHANGED),
+                gone=done.gone + outcomes.count(ItemOutcome.GONE),
+                kept=done.kept + outcomes.count(ItemOutcome.ANOTHERS),
                 done_to=rows[-1].key,
             )
             self.ledger.reconciliations.save(lease, review.version, done)
         return done
 
-    def _hand_over(self, held: Sequence[Holder], file: str, owner: str) -> list[str]:
-        """Give items to the other files that have them, each file under its lease."""
-        outcomes = []
+    def _hand_over(self, held: Sequence[Holder], lease: Lease) -> list[ItemOutcome]:
+        """Give items to the other files that have them, each file under its lease, too."""
+        outcomes: list[ItemOutcome] = []
         for other in sorted({holder.file for holder in held}):
             mine = [holder for holder in held if holder.file == other]
-            lease = self.ledger.leases.acquire(other, owner, OTHERS_LEASE_SECONDS)
+            theirs = self.ledger.leases.acquire(other, lease.owner, OTHERS_LEASE_SECONDS)
             try:
                 if self.ledger.reconciliations.head(other).current != mine[0].version:
                     raise RetryableError(f"s3://{other} has just got a new version: try again")
-                outcomes += [self.items.hand_over(holder.row, file, other) for holder in mine]
+                rows = [holder.row for holder in mine]
+                outcomes += self.items.hand_over(rows, lease.file, other, lease, theirs)
             finally:
-                self.ledger.leases.release(lease)
-        return [ANOTHERS if outcome == DONE else outcome for outcome in outcomes]
+                self.ledger.leases.release(theirs)
+        return [
+            ItemOutcome.ANOTHERS if outcome is ItemOutcome.CHANGED else outcome
+            for outcome in outcomes
+        ]
 
     @property
     def _others(self) -> OtherFiles:
@@ -308,8 +323,11 @@ def _why_not(newest: VersionRecord | None, current: str) -> str:
     return ""
 
 
+NEVER = Head("", "")
+
+
 def versions_since(
-    reconciled: str, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
+    head: Head, lists: Mapping[str, Sequence[Part]], records: Iterable[VersionRecord]
 ) -> list[str]:
     """The versions that have a list, in the order they were begun, from the last reconciled one on.
 
@@ -318,5 +336,5 @@ def versions_since(
     """
     began = {version: min(part.kept_at for part in parts) for version, parts in lists.items()}
     began |= {each.version: each.started_at for each in records if each.version in began}
-    since = began.get(reconciled, "")
+    since = head.since or began.get(head.reconciled, "")
     return sorted((v for v in began if began[v] >= since), key=lambda version: began[version])

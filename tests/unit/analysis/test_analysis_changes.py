@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from festival.analysis.changes import changes_frame, changes_picture, files_frame
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.reconcile.compare import CANCELLED, CHANGED, MOVED, Change, Listing, compare
+from festival.ingest.reconcile.compare import Change, ChangeKind, Listing, compare
 from festival.lineup.model import Performance
 
 BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
@@ -64,11 +64,13 @@ def test_old_and_new_stand_beside_each_row_in_words():
 
 def test_another_length_and_another_popularity_are_said_too():
     longer = BJORK._replace(end=1395, popularity=None)
-    assert words_of(Change(CHANGED, BJORK, longer)) == [
+    assert words_of(Change(ChangeKind.CHANGED, BJORK, longer)) == [
         "changed: until 23:00 → 23:15, popularity 97 → none"
     ]
     earlier = BJORK._replace(start=1260)
-    assert words_of(Change(MOVED, BJORK, earlier)) == ["moved: 21:30 → 21:00, until 23:00 → 23:00"]
+    assert words_of(Change(ChangeKind.MOVED, BJORK, earlier)) == [
+        "moved: 21:30 → 21:00, until 23:00 → 23:00"
+    ]
 
 
 def test_a_picture_of_many_changes_draws_the_first_forty():
@@ -81,7 +83,9 @@ def test_a_picture_of_many_changes_draws_the_first_forty():
 
 def test_a_long_name_leaves_room_for_the_bars():
     name = "The Global Education Center's Orchestra of Everything"
-    (axes,) = changes_picture([Change(CANCELLED, BJORK._replace(performer=name))], "a").axes
+    (axes,) = changes_picture(
+        [Change(ChangeKind.CANCELLED, BJORK._replace(performer=name))], "a"
+    ).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"{name[:35]}…"]
 
 

@@ -41,6 +41,24 @@ def test_two_performances_overlap_on_one_stage():
     )
 
 
+@pytest.mark.parametrize(("begins", "found"), [(1289, True), (1290, False)])
+def test_a_single_minute_is_an_overlap_and_none_is_not(begins, found):
+    rows = [
+        performance("Björk", "Main Stage", 1200, 1290),
+        performance("Mitski", "Main Stage", begins, 1350),
+    ]
+    assert (kinds(rows) == [checks.OVERLAP]) is found
+
+
+@pytest.mark.parametrize(("begins", "found"), [(1289, True), (1290, False)])
+def test_a_single_minute_on_two_stages_is_too_much_for_one_performer(begins, found):
+    rows = [
+        performance("Björk", "Main Stage", 1200, 1290),
+        performance("Björk", "River Stage", begins, 1350),
+    ]
+    assert (checks.TWO_PLACES in kinds(rows)) is found
+
+
 def test_a_set_past_midnight_overlaps_the_next_days_early_one():
     night = performance("Burial", "Tent", 1380, 1600)
     morning = performance("Four Tet", "Tent", 60, 120, date="2025-07-13")

@@ -69,6 +69,13 @@ def test_an_allowance_is_shared_by_the_lines_it_is_for():
     assert sum(one.dollars for one in queue) == pytest.approx((used - 1_000_000) * 0.4e-6)
 
 
+def test_a_gigabyte_is_two_to_the_thirty_bytes():
+    """As DynamoDB, S3 and CloudWatch count them (their pricing pages)."""
+    storage = line(bill(Workload(rows_per_day=1000), PROFILE, VIRGINIA), "table and indexes")
+    on_average = 15 * 1000  # rows that the first month holds
+    assert storage.amount * 2**30 == pytest.approx(on_average * PROFILE.stored)
+
+
 def test_storage_grows_with_the_months():
     first = line(bill(Workload(1000), PROFILE, VIRGINIA, month=1), "table and indexes")
     fifth = line(bill(Workload(1000), PROFILE, VIRGINIA, month=5), "table and indexes")

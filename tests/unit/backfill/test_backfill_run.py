@@ -89,6 +89,20 @@ def test_only_current_versions_are_listed_oldest_first():
     assert keys(bucket) == ["a/a.csv", "b.csv"]
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_several_versions_it_is_the_current_one_that_is_ingested(newest_first):
+    """By its version: the key is the same for all of them."""
+    versions = [
+        entry("b.csv", SATURDAY, "v3"),
+        entry("b.csv", SATURDAY, "v2", latest=False),
+        entry("b.csv", FRIDAY, "v1", latest=False),
+    ]
+    bucket = Bucket(*(versions if newest_first else reversed(versions)))
+    assert [(one.key, one.version) for one in list_files(bucket, Selection("uploads"))] == [
+        ("b.csv", "v3")
+    ]
+
+
 def test_a_mapping_beside_a_file_is_no_lineup_and_the_file_knows_of_it():
     bucket = Bucket(entry("a.csv"), entry("a.csv.mapping.json"), entry("b.csv"))
     found = list_files(bucket, Selection("uploads"))

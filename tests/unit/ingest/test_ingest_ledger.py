@@ -219,6 +219,15 @@ def test_history_is_by_file_and_recent_ones_by_day(ledger, clock):
     assert [record.version for record in ledger.recent(days=3)] == ["v2", "w1", "v1"]
 
 
+def test_history_is_in_the_order_of_time_and_not_of_the_versions_names(ledger, clock):
+    """S3's version ids come in no order."""
+    for version in ("v-zulu", "v-alpha", "v-mike"):
+        clock.now += 60
+        ledger.begin(ledger.leases.acquire(FILE, "first", 60), version)
+    assert [each.version for each in ledger.history(FILE)] == ["v-zulu", "v-alpha", "v-mike"]
+    assert [each.version for each in ledger.recent(days=1)] == ["v-mike", "v-alpha", "v-zulu"]
+
+
 def test_the_lease_of_a_dead_owner_is_broken_and_no_other(ledger):
     ledger.leases.acquire(FILE, "first", 60)
     ledger.leases.break_lease(FILE, "somebody else")

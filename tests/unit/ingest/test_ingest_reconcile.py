@@ -6,11 +6,8 @@ from hypothesis import strategies as st
 
 from festival.ingest.ledger.reconciliations import Removal
 from festival.ingest.reconcile.compare import (
-    ADDED,
-    CANCELLED,
-    CHANGED,
-    MOVED,
     Change,
+    ChangeKind,
     Comparison,
     Listing,
     TooManyStaleError,
@@ -51,14 +48,14 @@ class TestCompare:
         assert changes([BJORK, SAULT], [SAULT, BJORK]) == ()
 
     def test_a_performance_that_was_not_there_is_added(self):
-        assert changes([BJORK], [BJORK, SAULT]) == (Change(ADDED, None, SAULT),)
+        assert changes([BJORK], [BJORK, SAULT]) == (Change(ChangeKind.ADDED, None, SAULT),)
 
     def test_a_performance_that_is_not_there_any_more_is_cancelled(self):
-        assert changes([BJORK, SAULT], [BJORK]) == (Change(CANCELLED, SAULT, None),)
+        assert changes([BJORK, SAULT], [BJORK]) == (Change(ChangeKind.CANCELLED, SAULT, None),)
 
     def test_another_start_is_a_move_and_not_a_cancellation(self):
         later = at("Björk", "21:00")
-        assert changes([BJORK], [later]) == (Change(MOVED, BJORK, later),)
+        assert changes([BJORK], [later]) == (Change(ChangeKind.MOVED, BJORK, later),)
 
     @pytest.mark.parametrize(
         "new",
@@ -69,18 +66,18 @@ class TestCompare:
         ],
     )
     def test_another_stage_or_day_is_a_move(self, new):
-        assert changes([BJORK], [new]) == (Change(MOVED, BJORK, new),)
+        assert changes([BJORK], [new]) == (Change(ChangeKind.MOVED, BJORK, new),)
 
     def test_somebody_else_at_the_same_time_is_no_move(self):
         stand_in = at("Kelela", "20:00")
         assert changes([BJORK], [stand_in]) == (
-            Change(CANCELLED, BJORK),
-            Change(ADDED, None, stand_in),
+            Change(ChangeKind.CANCELLED, BJORK),
+            Change(ChangeKind.ADDED, None, stand_in),
         )
 
     @pytest.mark.parametrize("new", [BJORK._replace(end=1320), BJORK._replace(popularity=97)])
     def test_another_end_or_popularity_is_a_change_under_the_same_key(self, new):
-        assert changes([BJORK], [new]) == (Change(CHANGED, BJORK, new),)
+        assert changes([BJORK], [new]) == (Change(ChangeKind.CHANGED, BJORK, new),)
 
     def test_another_line_alone_is_no_change(self):
         assert changes([BJORK], [BJORK._replace(line=77)]) == ()
@@ -89,19 +86,19 @@ class TestCompare:
         noon, evening = at("The Paper Lanterns", "12:00"), at("The Paper Lanterns", "19:00")
         new_evening, new_noon = at("The Paper Lanterns", "19:30"), at("The Paper Lanterns", "12:15")
         assert changes([noon, evening], [new_evening, new_noon]) == (
-            Change(MOVED, noon, new_noon),
-            Change(MOVED, evening, new_evening),
+            Change(ChangeKind.MOVED, noon, new_noon),
+            Change(ChangeKind.MOVED, evening, new_evening),
         )
 
     def test_a_time_around_midnight_is_near(self):
         before, after = at("Zsófia Éjfél", "23:45", date=FRIDAY), at("Zsófia Éjfél", "00:15")
         far = at("Zsófia Éjfél", "14:00", date=FRIDAY)
-        assert Change(MOVED, before, after) in changes([before], [far, after])
+        assert Change(ChangeKind.MOVED, before, after) in changes([before], [far, after])
 
     def test_the_same_stage_is_preferred_among_times_alike(self):
         elsewhere = at("Björk", "20:30", stage="Le Chapiteau")
         here = at("Björk", "22:00")
-        assert Change(MOVED, BJORK, here) in changes([BJORK], [elsewhere, here])
+        assert Change(ChangeKind.MOVED, BJORK, here) in changes([BJORK], [elsewhere, here])
 
     def test_two_performances_that_swap_their_stages_moved_by_little(self):
         friday = at("Björk", "20:00", date=FRIDAY)
@@ -109,20 +106,20 @@ class TestCompare:
         new_friday = at("Björk", "20:15", stage="Le Chapiteau", date=FRIDAY)
         new_saturday = at("Björk", "18:10")
         assert changes([friday, saturday], [new_friday, new_saturday]) == (
-            Change(MOVED, friday, new_friday),
-            Change(MOVED, saturday, new_saturday),
+            Change(ChangeKind.MOVED, friday, new_friday),
+            Change(ChangeKind.MOVED, saturday, new_saturday),
         )
 
     def test_one_new_place_takes_one_of_two(self):
         matinee, new = at("Björk", "15:00"), at("Björk", "21:00")
         assert changes([matinee, BJORK], [new]) == (
-            Change(CANCELLED, matinee),
-            Change(MOVED, BJORK, new),
+            Change(ChangeKind.CANCELLED, matinee),
+            Change(ChangeKind.MOVED, BJORK, new),
         )
 
     def test_a_second_performance_that_stays_is_not_where_the_first_moved(self):
         matinee = at("Björk", "15:00")
-        assert changes([matinee, BJORK], [BJORK]) == (Change(CANCELLED, matinee),)
+        assert changes([matinee, BJORK], [BJORK]) == (Change(ChangeKind.CANCELLED, matinee),)
 
     def test_changes_come_in_the_order_of_time(self):
         late, early = at("Sault", "23:00", date=FRIDAY), at("Sons of Kemet", "11:00")
@@ -132,22 +129,25 @@ class TestCompare:
     def test_what_only_an_earlier_version_had_is_stale_too(self):
         found = compare([version("v1", SONS), version("v2", BJORK)], version("v3", BJORK))
         assert found.stale == (SONS,)
-        assert found.changes == (Change(CANCELLED, SONS),)
+        assert found.changes == (Change(ChangeKind.CANCELLED, SONS),)
 
     def test_a_move_of_two_versions_ago_is_still_a_move(self):
         later = at("Björk", "21:00")
         found = compare([version("v1", BJORK), version("v2", later)], version("v3", later, SAULT))
-        assert found.changes == (Change(MOVED, BJORK, later), Change(ADDED, None, SAULT))
+        assert found.changes == (
+            Change(ChangeKind.MOVED, BJORK, later),
+            Change(ChangeKind.ADDED, None, SAULT),
+        )
 
     def test_a_performance_that_comes_back_is_added_and_not_stale(self):
         found = compare([version("v1", BJORK), version("v2", SAULT)], version("v3", BJORK, SAULT))
         assert found.stale == ()
-        assert found.changes == (Change(ADDED, None, BJORK),)
+        assert found.changes == (Change(ChangeKind.ADDED, None, BJORK),)
 
     def test_what_is_new_is_told_by_the_last_version_that_was_ingested_whole(self):
         half = version("v2", SONS, settled=False)
         found = compare([version("v1", BJORK, SAULT), half], version("v3", BJORK, SAULT))
-        assert found.changes == (Change(CANCELLED, SONS),)
+        assert found.changes == (Change(ChangeKind.CANCELLED, SONS),)
         assert found.before == 2
 
     def test_a_performer_with_hundreds_of_performances_is_compared_in_no_time(self):
@@ -155,7 +155,7 @@ class TestCompare:
             return at("DJ", f"{minute // 60:02d}:{minute % 60:02d}", minutes=1)
 
         found = changes([dj(2 * n) for n in range(700)], [dj(2 * n + 1) for n in range(700)])
-        assert {change.kind for change in found} == {MOVED}
+        assert {change.kind for change in found} == {ChangeKind.MOVED}
         assert len(found) == 700
 
     rows = st.lists(
@@ -179,9 +179,11 @@ class TestCompare:
         found = compare(versions, newest)
         had = {key for each in versions for key in each.rows}
         assert {row.key for row in found.stale} == had - newest.rows.keys()
-        leaving = [c.old.key for c in found.changes if c.kind in (MOVED, CANCELLED)]
+        leaving = [
+            c.old.key for c in found.changes if c.kind in (ChangeKind.MOVED, ChangeKind.CANCELLED)
+        ]
         assert sorted(leaving) == [row.key for row in found.stale]
-        arriving = [c.new for c in found.changes if c.kind in (MOVED, ADDED)]
+        arriving = [c.new for c in found.changes if c.kind in (ChangeKind.MOVED, ChangeKind.ADDED)]
         assert len(set(arriving)) == len(arriving)
         assert {row.key for row in arriving} >= newest.rows.keys() - versions[-1].rows.keys()
         assert all(newest.rows[row.key] == row for row in arriving)

@@ -145,6 +145,38 @@ def test_a_quoted_cell_is_not_believed_where_it_would_swallow_a_row():
     assert [each.line for each in reading.rejections] == [2]
 
 
+@pytest.mark.parametrize("column", range(6))
+@pytest.mark.parametrize("limits", [Limits(), Limits(block_rows=1, block_bytes=40)])
+def test_a_quote_that_the_very_next_row_seems_to_close_does_not_swallow_that_row(column, limits):
+    """Both rows have a quote in one column: an opening one, and one after the text."""
+    opened, closed = row("Open").split(","), row("Pulp", popularity="7").split(",")
+    opened[column], closed[column] = '"' + opened[column], closed[column] + '"'
+    reading = read(
+        csv_of(row("First"), *map(",".join, (opened, closed)), row("Last")), limits=limits
+    )
+    lines = [each.line for each in (*reading.performances, *reading.rejections)]
+    assert sorted(lines) == [2, 3, 4, 5]
+    assert {"First", "Last"} <= set(reading.names)
+
+
+@pytest.mark.parametrize("block_rows", [1, 3, 1000])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_after_quoted_line_breaks_are_the_files_real_ones_in_every_block(block_rows, end):
+    names = [
+        f'"Band{end}{number}{end}of many"' if number % 7 else f"Solo {number}"
+        for number in range(400)
+    ]
+    text, real = HEADER + end, []
+    for number, name in enumerate(names):
+        real.append(text.count("\n") + 1)
+        text += row(name, start="TBA" if number % 5 == 0 else "20:00") + end
+    reading = read(text, 999, limits=Limits(block_rows=block_rows, block_bytes=300))
+    assert len(reading.blocks) > 2 or block_rows == 1000
+    found = [each.line for each in (*reading.performances, *reading.rejections)]
+    assert sorted(found) == real
+    assert [each.line for each in reading.rejections] == real[::5]
+
+
 def test_a_quoted_cell_is_not_believed_where_its_row_lacks_cells():
     reading = read(csv_of('"Open', 'shut",Main', row("Pulp")))
     assert [(each.line, each.reason[:15]) for each in reading.rejections] == [

@@ -114,6 +114,21 @@ def test_a_whole_day_has_what_the_festival_day_before_calls_half_past_twenty_fiv
     assert performers(*lineup, pattern=on_date("2024-06-28")) == ["Björk", "Four Tet"]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        on_date("2024-06-29", "05:30", "06:30"),
+        on_date("2024-06-29"),
+        stage_at_exactly("Woods", "2024-06-29", "06:00"),
+        on_stage_at("Woods", "2024-06-29", "06:10"),
+    ],
+    ids=lambda pattern: pattern.question,
+)
+def test_a_night_set_that_is_spelled_30_00_is_found_the_next_morning(pattern):
+    dawn = Performance("Dawn Chorus", "Woods", "2024-06-28", 30 * 60, 30 * 60 + 30, None, 2)
+    assert performers(BJORK, dawn, pattern=pattern) == ["Dawn Chorus"]
+
+
 def test_a_stage_at_an_exact_time_is_asked_in_both_spellings():
     assert keys(stage_at_exactly("Woods", "2024-06-29", "01:30")) == [
         ("StageIndex", "Woods", "2024-06-29#01:30"),

@@ -118,6 +118,20 @@ def test_without_changes_there_is_nothing_to_execute():
     assert cloudformation.calls == ["create change set to UPDATE", "delete change-set"]
 
 
+def test_a_change_set_is_waited_for_until_it_can_be_read(monkeypatch):
+    slept = []
+    monkeypatch.setattr("festival.stack.deploy.time.sleep", slept.append)
+    cloudformation = FakeCloudFormation(
+        "UPDATE_COMPLETE",
+        change_set_status="FAILED",
+        change_set_reason="Circular dependency",
+        change_set_pending=["CREATE_PENDING", "CREATE_IN_PROGRESS", "CREATE_IN_PROGRESS"],
+    )
+    with pytest.raises(FestivalError, match="Circular dependency"):
+        plan(FakeSession(cloudformation), deploy_request(UploadBucketName="u"))
+    assert len(slept) == 3
+
+
 def test_a_change_that_cloudformation_refuses_is_told_in_its_words():
     cloudformation = FakeCloudFormation(
         "UPDATE_COMPLETE", change_set_status="FAILED", change_set_reason="Circular dependency"

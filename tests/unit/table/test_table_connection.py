@@ -223,6 +223,36 @@ def test_credentials_that_run_out_are_refreshed_between_two_requests():
     assert issued == ["AKID1", "AKID2"]
 
 
+def test_credentials_that_run_out_amid_a_run_are_not_used_again():
+    """Refreshed after the first request was made with the pair before."""
+    pairs = iter(("AKID2", "AKID3"))
+
+    def refresh():
+        return {
+            "access_key": next(pairs),
+            "secret_key": "secret",
+            "token": "newer token",
+            "expiry_time": (datetime.now(UTC) + timedelta(hours=6)).isoformat(),
+        }
+
+    first = {
+        "access_key": "AKID1",
+        "secret_key": "secret",
+        "token": "older token",
+        "expiry_time": (datetime.now(UTC) + timedelta(hours=6)).isoformat(),
+    }
+    credentials = RefreshableCredentials.create_from_metadata(first, refresh, "test")
+    with serving() as server, connected(server.url, credentials) as connection:
+        connection.call("Query", BODY)
+        credentials._expiry_time = datetime.now(UTC) - timedelta(seconds=1)
+        connection.call("Query", BODY)
+    before, after = (headers for _, headers, _ in server.requests)
+    assert "Credential=AKID1/" in before["Authorization"]
+    assert before["X-Amz-Security-Token"] == "older token"
+    assert "Credential=AKID2/" in after["Authorization"]
+    assert after["X-Amz-Security-Token"] == "newer token"
+
+
 def test_without_credentials_nothing_is_sent_and_the_reason_is_one_line():
     with serving() as server:
         session = Session()

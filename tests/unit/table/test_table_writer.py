@@ -319,6 +319,31 @@ def test_throttles_slow_the_writer_down_and_success_speeds_it_up():
     assert slowed.busiest <= 2
 
 
+def test_a_writer_at_full_speed_allows_itself_less_with_each_throttle():
+    clock, dynamo = FakeClock(), FakeDynamo()
+    options = {"clock": clock, "sleep": clock.sleep, "random": lambda: 1.0}
+    with BulkWriter(dynamo, "lineup", **options) as writer:
+        writer._pace = Pace(most=16, allowed=12.0)
+        dynamo.faults = ["throttled"] * 2
+        writer.put([ELBOW])
+        writer.flush()
+        assert 3 <= writer._pace.allowed < 6
+
+
+def test_patience_counts_from_the_last_success_and_not_from_a_batchs_own_start():
+    """A part of the batch gets through every 25 s: that is slow, and no reason to give up."""
+    clock = FakeClock()
+
+    class Slow(FakeDynamo):
+        def call(self, operation, body, *, timeout=None):
+            clock.sleep(25)
+            return super().call(operation, body, timeout=timeout)
+
+    outcome = write(Slow(["unprocessed"] * 5), lineup(25), clock, lanes=1)
+    assert (outcome.unwritten, outcome.reason) == ((), "")
+    assert sum(clock.slept) > 2 * 60
+
+
 def test_of_two_threads_that_are_one_too_many_only_one_makes_way():
     """The one that ends is no longer counted when the other asks, or both would end."""
     with BulkWriter(FakeDynamo(), "lineup", lanes=4) as writer:
@@ -354,6 +379,8 @@ def test_closing_ends_a_long_pause_and_every_thread(monkeypatch):
 
 def test_an_interrupt_ends_writing_without_leaving_threads():
     before = threading.active_count()
+    # A job in the background of a shell ignores SIGINT, and so does what it starts.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     class Interrupting(FakeDynamo):
         def call(self, operation, body, *, timeout=None):
@@ -365,6 +392,7 @@ def test_an_interrupt_ends_writing_without_leaving_threads():
     with pytest.raises(KeyboardInterrupt), BulkWriter(Interrupting(), "lineup") as writer:
         writer.put([ELBOW])
         writer.flush()
+    signal.signal(signal.SIGINT, ignored)
     assert threading.active_count() == before
 
 
