@@ -3,9 +3,13 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint lab bench soak
 
-ready := .venv/.ready
 python := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# uv where there is one that runs: it installs in seconds what takes pip a minute.
+uv := $(shell uv --version >/dev/null 2>&1 && echo uv)
+# Bytecode is made, and kept, when a module is first imported; pip would make it for each that never is.
+unexport PYTHONDONTWRITEBYTECODE
+install := $(if $(uv),uv pip install --python $(python),$(python) -m pip install --no-compile) --quiet
 
 help:
 	@echo "make demo    the whole way on an embedded AWS: samples in, e-mails and answers out"
@@ -15,34 +19,37 @@ help:
 	@echo "make bench   the benchmarks"
 	@echo "make soak    fault schedules for as long as you like   (make soak ARGS='--schedules 5000')"
 
-demo: $(ready)
+demo: .venv/.demo
 	@.venv/bin/festival demo
 
-test: $(ready)
-	@$(python) -m pytest $(ARGS)
+# On every core, slow files first; the tests of a file stay together, because they share its AWS.
+test: .venv/.test
+	@$(python) -m pytest -n logical --dist loadgroup --no-loadscope-reorder $(ARGS)
 
-lint: $(ready)
+lint: .venv/.lint
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m mypy
 	@.venv/bin/cfn-lint cloudformation/*.yaml
 
-lab: $(ready)
+lab: .venv/.lab
 	@.venv/bin/festival lab
 
 bench: .venv/.bench
 	@$(python) -m tests.benchmarks $(ARGS)
 
-.venv/.bench: $(ready)
-	@$(python) -m pip install --quiet -c constraints.txt -e '.[bench]'
-	@touch $@
-
-soak: $(ready)
+soak: .venv/.test
 	@$(python) -m tests.faults.soak $(ARGS)
+
+# What a target needs is an extra of its name in pyproject.toml, beside what the demo needs.
+.venv/.%: .venv/.made pyproject.toml constraints.txt
+	@echo "Installing what make $* needs into .venv, once ..."
+	@$(install) -c constraints.txt -e '.[demo,$*]'
+	@touch $@
 
 # A version manager's shim may be on the path and not run: each candidate has to prove itself.
 suits := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-$(ready): pyproject.toml constraints.txt
+.venv/.made:
 	@if ! .venv/bin/python -c '$(suits)' 2>/dev/null; then \
 	  for candidate in python3 python3.13 python3.12 python3.11 ""; do \
 	    if [ -z "$$candidate" ]; then \
@@ -56,6 +63,4 @@ $(ready): pyproject.toml constraints.txt
 	  echo "Making .venv with $$($$candidate --version)"; \
 	  $$candidate -m venv --clear .venv; \
 	fi
-	@echo "Installing festival and what it needs into .venv (two or three minutes, once) ..."
-	@$(python) -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@

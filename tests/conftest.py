@@ -28,6 +28,23 @@ settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
 
+# What takes long begins first, so that no core waits for another at the end.
+LONG = ("integration", "faults", "contract")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: a file is one group, because its tests share what it sets up.
+
+    A test with a group of its own may run beside the others of its file.
+    """
+    order = {folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(LONG)))
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(autouse=True, scope="module")
 def papermill_asks_anew() -> Iterator[None]:
     """papermill keeps its first S3 client for the process; the next module has another AWS."""

@@ -8,7 +8,7 @@ from typing import Any
 from festival.analysis.checks import Finding
 from festival.errors import FestivalError
 from festival.ingest.pipeline import ingest_blocks
-from festival.ingest.report import FAILURE, Counts, IngestReport
+from festival.ingest.report import Counts, IngestReport, Outcome
 from festival.ingest.tally import Tally
 from festival.inspection.result import Inspection
 from festival.inspection.sources import LineupSource, lineups_in
@@ -56,7 +56,7 @@ def require_clean(checked: Iterable[CheckedLineup]) -> None:
     """Raises FestivalError where a row was rejected or a file could not be read."""
     files = list(checked)
     refused = [one for one in files if one.report.counts.rejected]
-    broken = [one.file for one in files if one.report.status == FAILURE]
+    broken = [one.file for one in files if one.report.status == Outcome.FAILURE]
     rows = sum(one.report.counts.rejected for one in refused)
     if broken:
         raise FestivalError(f"strict: {', '.join(broken)} could not be kept; see the reasons above")
@@ -70,7 +70,7 @@ def verdict(checked: Iterable[CheckedLineup], findings: Iterable[Finding]) -> st
     """The whole check in one sentence."""
     files = list(checked)
     counts = sum((one.report.counts for one in files), Counts())
-    broken = sum(one.report.status == FAILURE for one in files)
+    broken = sum(one.report.status == Outcome.FAILURE for one in files)
     return (
         f"{len(files)} files, {counts.read:,} rows: {counts.written:,} would be written, "
         f"{counts.rejected:,} rejected, {counts.duplicates:,} are duplicates; {broken} files could "

@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import Protocol
 
 from festival.ingest.events import FileEvent
-from festival.ingest.ledger.records import VersionRecord
-from festival.ingest.mail import one_line
-from festival.ingest.report import FAILURE, Counts, IngestReport
-from festival.ingest.resources import DONE, SUPERSEDED, TryFailedError
+from festival.ingest.ledger.records import Status, VersionRecord
+from festival.ingest.report import Counts, IngestReport, Outcome
+from festival.ingest.resources import Action, TryFailedError
 from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
+from festival.text import one_line
 from festival.threads import at_once
 
 FILES_AT_ONCE = 4
@@ -31,28 +31,28 @@ class FileOutcome:
 
     @property
     def failed(self) -> bool:
-        return self.status == FAILURE
+        return self.status == Outcome.FAILURE
 
 
 def outcome_of_report(
     file: str, report: IngestReport, error: str = "", seconds: float = 0.0
 ) -> FileOutcome:
     """A finished ingest, or with `error` one that is not finished and how far it came."""
-    status = FAILURE if error else report.status
+    status = Outcome.FAILURE if error else report.status
     return FileOutcome(file, status, report.counts, error or report.error, seconds)
 
 
 def outcome_of_record(record: VersionRecord) -> FileOutcome:
     """A file that the ledger shows as done."""
     seconds = record.milliseconds / 1000
-    if record.status == SUPERSEDED:
-        return FileOutcome(record.file, SUPERSEDED, Counts(), "", seconds)
+    if record.status == Status.SUPERSEDED:
+        return FileOutcome(record.file, Status.SUPERSEDED, Counts(), "", seconds)
     return outcome_of_report(record.file, record.report, seconds=seconds)
 
 
 def unfinished(file: str, why: str, seconds: float = 0.0) -> FileOutcome:
     """A file that is not in the table yet, and why; a later run goes on with it."""
-    return FileOutcome(file, FAILURE, Counts(), why, seconds)
+    return FileOutcome(file, Outcome.FAILURE, Counts(), why, seconds)
 
 
 class Engine(Protocol):
@@ -113,6 +113,6 @@ def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> 
             ledger.note_failed_try(event.file, event.version, event.run, text)
         return unfinished(event.file, text, perf_counter() - began)
     seconds = perf_counter() - began
-    if result.report is None or result.action in (DONE, SUPERSEDED):
+    if result.report is None or result.action in (Action.DONE, Action.SUPERSEDED):
         return FileOutcome(event.file, result.action, Counts(), "", seconds)
     return outcome_of_report(event.file, result.report, seconds=seconds)

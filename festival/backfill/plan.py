@@ -13,7 +13,7 @@ from festival.analysis.cost.ingest_time import ROWS_PER_CPU_SECOND, Spread
 from festival.analysis.cost.prices import known_regions, price_list
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.records import FAILED, VersionRecord
+from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.s3_object import unversioned
 from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
@@ -199,7 +199,7 @@ def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> P
         return PlannedFile(listed, NEW, ingest=True)
     if not record.is_done:
         return PlannedFile(listed, UNFINISHED, ingest=True)
-    state = FAILED_BEFORE if record.status == FAILED else DONE
+    state = FAILED_BEFORE if record.status == Status.FAILED else DONE
     return PlannedFile(listed, state, ingest=again)
 
 

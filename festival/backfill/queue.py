@@ -22,7 +22,7 @@ from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.report import Counts
-from festival.ingest.resources import DONE, Resources
+from festival.ingest.resources import Action, Resources
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import applied_mapping
 from festival.kit import new_owner
@@ -202,7 +202,7 @@ class QueueEngine:
         left = {each.event: each for each in asked if each.event.file not in done}
         refused = self.queues.send(list(left))
         sent.update({event.file: left[event] for event in left if event not in refused})
-        return [FileOutcome(file, DONE, Counts()) for file in sorted(done)] + [
+        return [FileOutcome(file, Action.DONE, Counts()) for file in sorted(done)] + [
             unfinished(event.file, why) for event, why in refused.items()
         ]
 

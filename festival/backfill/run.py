@@ -15,11 +15,12 @@ from festival.backfill.plan import BackfillPlan
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
-from festival.ingest.mail import Mailer, one_line
-from festival.ingest.report import FAILURE, Counts
+from festival.ingest.mail import Mailer
+from festival.ingest.report import Counts, Outcome
 from festival.ingest.service import Ingestor
 from festival.stack.stack import StackOutputs, find_stack
 from festival.table.schema import NEW_TABLE_LIMIT
+from festival.text import one_line
 
 DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 
@@ -158,10 +159,10 @@ def summary(plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> tu
     """Subject and body of the one e-mail about a run."""
     by_status = Counter(one.status for one in outcomes)
     counts = sum((one.counts for one in outcomes), Counts())
-    worst = "FAILURE" if by_status[FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
+    worst = "FAILURE" if by_status[Outcome.FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
     subject = f"{worst}: backfill of {len(outcomes)} files - {counts.written} rows written"
-    if by_status[FAILURE]:
-        subject += f", {by_status[FAILURE]} failed"
+    if by_status[Outcome.FAILURE]:
+        subject += f", {by_status[Outcome.FAILURE]} failed"
     lines = [f"Run: {run}", f"Bucket: {plan.bucket}", ""]
     lines += [f"{status:>12}: {count:>8,} files" for status, count in by_status.most_common()]
     skipped = len(plan.files) - len(plan.to_ingest)

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from festival.cli.text import counted, table
+from festival.cli.text import table
 from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
 from festival.query.patterns import AccessPattern, Page
+from festival.text import counted
 
 HEADS = ("Date", "Start", "End", "Stage", "Performer", "Popularity")
 

@@ -10,11 +10,11 @@ import click
 
 from festival.cli import answers as printed
 from festival.cli.steps import email_lines, step
-from festival.cli.text import counted
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.embedded.demo import FILES, SAMPLES, DemoAnswer, answers, drop, item_count
 from festival.notebook.run import find_notebook, run_notebook
 from festival.stack.stack import StackOutputs
+from festival.text import counted
 
 ROOT = SAMPLES.parent
 NOTEBOOKS = {

@@ -13,7 +13,7 @@ from festival.cli.source import blocks_of
 from festival.errors import FestivalError
 from festival.ingest.mail import Mailer
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import DONE, TryFailedError
+from festival.ingest.resources import Action, TryFailedError
 from festival.ingest.sidecar import SIDECAR
 from festival.kit import S3, Kit, event_of, ingest_blocks_directly, ingest_object
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
@@ -78,7 +78,7 @@ def from_s3(
         result = ingest_object(kit.ingestor(table, mailer=mailer), event, again=again, say=say)
     except TryFailedError as failed:
         return replace(failed.report, error=str(failed))
-    if result.action == DONE:
+    if result.action == Action.DONE:
         say(f"{file} is in the table already; --again ingests it once more")
     if result.report is None:
         raise FestivalError(f"{file} changed while it was read: ingest it again")

@@ -6,11 +6,11 @@ import click
 
 from festival.cli.mapping import mapped
 from festival.cli.source import opened, refuse_same_file, written_whole
-from festival.cli.text import printable
 from festival.errors import LineupError
 from festival.inspection.inspect import inspect_lineup
 from festival.inspection.workbook import inspect_rows
 from festival.lineup.mapping import LineupMapping
+from festival.text import printable
 
 
 @click.command()

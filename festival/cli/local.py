@@ -59,7 +59,7 @@ def lab(empty: bool, jupyter_options: tuple[str, ...]) -> None:
     What else is given goes to JupyterLab (--no-browser, --port 9000).
     """
     if find_spec("jupyterlab") is None:
-        raise FestivalError("this command needs jupyterlab: pip install 'festival[notebooks]'")
+        raise FestivalError("this command needs jupyterlab: pip install 'festival[lab]'")
     with started(0, empty):
         subprocess.run([sys.executable, "-m", "jupyterlab", *jupyter_options], check=False)
 

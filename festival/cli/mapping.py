@@ -41,7 +41,32 @@ OPTIONS = (
         metavar="JSON",
         help='Where the rows of a JSON document are: \'["<Date>", "<Stage>"]\'.',
     ),
-    click.option("--date-order", type=click.Choice(["day_first", "month_first"])),
+    click.option(
+        *("--lookup", "lookups"),
+        nargs=2,
+        multiple=True,
+        metavar="COLUMN JSON",
+        help='A column of ids: stage_id \'{"rows": ["stages"], "key": "id", "value": "name"}\'.',
+    ),
+    click.option("--encoding", metavar="CODEC", help="Of the text: cp1250, mac_roman, shift_jis."),
+    click.option("--header-row", type=click.INT, metavar="LINE", help="The line of the header."),
+    click.option(
+        *("--fill-down", "fill_down"),
+        multiple=True,
+        metavar="FIELD",
+        help="A blank cell of it has the value of the row above.",
+    ),
+    click.option(
+        *("--section", "sections"),
+        multiple=True,
+        metavar="FIELD",
+        help="What rows of one cell name for the rows below them: Stage or Date.",
+    ),
+    click.option(
+        "--clock", metavar="CLOCK", help="Of times without am or pm: 24h, 12h, '12h from 10:00'."
+    ),
+    click.option("--integer-is", type=click.Choice(["hour", "hhmm"]), help="20 is 20:00 or 00:20."),
+    click.option("--date-order", type=click.Choice(["day_first", "month_first", "year_first"])),
     click.option("--year", type=click.INT, help="For dates that have none."),
     click.option("--first-date", metavar="DATE", help="A weekday alone is the first from here on."),
     click.option(
@@ -104,20 +129,26 @@ def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> Li
         raise LineupError(f"{path}: {error}") from None
 
 
-PAIRS = ("columns", "constants", "dates")
+PAIRS = ("columns", "constants", "dates", "lookups")
 
 
 def _plain(name: str, value: Any) -> Any:
+    if name == "lookups":
+        return {column: _json("--lookup", said, "an object") for column, said in value}
     if name in PAIRS:
         return dict(value)
     if name == "rows":
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise LineupError(f"--rows {value}: is no JSON ({error}); expected a list") from None
+        return _json("--rows", value, "a list")
     return list(value) if isinstance(value, tuple) else value
 
 
 def _beside(file: str) -> str | None:
     path = Path(file + SIDECAR)
     return str(path) if file != STANDARD and path.is_file() else None
+
+
+def _json(option: str, text: str, expected: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise LineupError(f"{option} {text}: not JSON ({error}); expected {expected}") from None

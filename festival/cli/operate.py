@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from festival.cli.text import counted, printable, table
+from festival.cli.text import table
 from festival.ingest.ledger.records import VersionRecord
 from festival.kit import Kit
 from festival.stack.dead_letters import DeadLetter, dead_letters, put_back_unread, redrive
 from festival.stack.status import StackStatus, read_status
+from festival.text import counted, printable
 
 HEADS = (
     "Started (UTC)",

@@ -8,11 +8,12 @@ import click
 
 from festival.cli.answers import time_of
 from festival.cli.ingest import say
-from festival.cli.text import counted, printable, table
+from festival.cli.text import table
 from festival.ingest.reconcile.compare import KINDS, Change
 from festival.kit import Kit, Reconciled, reconcile_files
 from festival.lineup.model import Performance
 from festival.table.item import attributes
+from festival.text import counted, printable
 
 HEADS = ("Change", "Performer", "Was", "Is")
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import click
 
-from festival.cli.text import counted, printable, table
+from festival.cli.text import table
 from festival.errors import FestivalError
-from festival.ingest.report import FAILURE, IngestReport, RowList
+from festival.ingest.report import IngestReport, Outcome, RowList
+from festival.text import counted, printable
 
 SHOWN_ROWS = 20
 VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100
@@ -28,7 +29,7 @@ def show(report: IngestReport, *, as_json: bool, strict: bool, done: str = "writ
 
 def end(report: IngestReport, *, strict: bool) -> None:
     """Raises FestivalError where it could not be done, and exits 1 for rejections with --strict."""
-    if report.status == FAILURE:
+    if report.status == Outcome.FAILURE:
         raise FestivalError(f"{printable(report.file)}: {reason_of_failure(report)}")
     if strict and report.counts.rejected:
         raise click.exceptions.Exit(1)

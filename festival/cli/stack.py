@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from festival.cli.steps import step
-from festival.cli.text import counted, table
+from festival.cli.text import table
 from festival.errors import FestivalError
 from festival.kit import Kit
 from festival.stack.build import build_zip
@@ -18,6 +18,7 @@ from festival.stack.kit_archive import make_archive
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
 from festival.stack.teardown import teardown as removal
+from festival.text import counted
 
 stack_option = click.option(
     "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."

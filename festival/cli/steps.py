@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from festival.cli.text import printable
+from festival.text import printable
 
 if TYPE_CHECKING:
     from festival.embedded.aws import Email

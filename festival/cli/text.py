@@ -1,7 +1,9 @@
-"""Text for a terminal: aligned tables and counted words."""
+"""Aligned tables for a terminal."""
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+
+from festival.text import printable
 
 GAP = "  "
 
@@ -9,7 +11,7 @@ GAP = "  "
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """The lines of a table: columns as wide as their widest cell, numbers to the right.
 
-    Control characters become spaces, so that a file's content cannot steer a terminal.
+    Control characters are shown as escapes, so that a file's content cannot steer a terminal.
     """
     cells = [[_shown(value) for value in row] for row in rows]
     to_right = [all(_is_number(row[n]) for row in cells) and bool(cells) for n in range(len(heads))]
@@ -20,11 +22,6 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
 
 def _shown(value: object) -> str:
     return "" if value is None else printable(str(value))
-
-
-def printable(text: str) -> str:
-    """The text in one line, without control characters or unpaired surrogates."""
-    return "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text)
 
 
 def _is_number(cell: str) -> bool:
@@ -45,8 +42,3 @@ def _sign_width(sign: str) -> int:
     if unicodedata.category(sign) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(sign) in ("W", "F") else 1
-
-
-def counted(number: int, word: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -12,22 +12,10 @@ from typing import Any
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import Lease
-from festival.ingest.ledger.records import FAILED, WRITTEN, Progress, VersionRecord
+from festival.ingest.ledger.records import Progress, Status, VersionRecord
 from festival.ingest.pipeline import ListedWriter, Writer, ingest_blocks, settle
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import (
-    AWAITED,
-    DONE,
-    INGESTED,
-    PAUSED,
-    STALE,
-    SUPERSEDED,
-    TOLD,
-    Budget,
-    Resources,
-    TryFailedError,
-    TryResult,
-)
+from festival.ingest.resources import Action, Budget, Resources, TryFailedError, TryResult
 from festival.ingest.s3_object import (
     StoredObject,
     SupersededError,
@@ -81,19 +69,19 @@ class Attempt:
         record = self._ledger.find(event.file, version)
         if record and not self._again:
             if record.is_done:
-                return TryResult(DONE, event.file, version, record.report)
+                return TryResult(Action.DONE, event.file, version, record.report)
             if record.awaits_notice:
-                return self._tell(record)
+                return self._notify_again(record)
         if stored is None and event.by_sidecar:
-            return TryResult(AWAITED, event.file)
+            return TryResult(Action.AWAITED, event.file)
         if stored is None:
             return self._fail(version, gone(event.file, event.version))
         if stored.version != asked:
             self._ledger.supersede(event.file, version, event.sequencer)
-            return TryResult(SUPERSEDED, event.file, version)
+            return TryResult(Action.SUPERSEDED, event.file, version)
         progress = self._progress_of(record)
         if event.continues and (progress is None or progress.continues != event.continues):
-            return TryResult(STALE, event.file, version)
+            return TryResult(Action.STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
@@ -102,7 +90,7 @@ class Attempt:
             return self._read(replace(stored, ingest=version), progress)
         except SupersededError:
             self._ledger.supersede(event.file, version, event.sequencer)
-            return TryResult(SUPERSEDED, event.file, version)
+            return TryResult(Action.SUPERSEDED, event.file, version)
 
     def give_up(self, error: RetryableError) -> bool:
         """Record the version as failed, and tell. False: there is nothing to give up.
@@ -118,10 +106,10 @@ class Attempt:
         version = self._applied.version(version)
         record = self._ledger.find(event.file, version)
         if record and record.is_done:
-            return record.status == FAILED
+            return record.status == Status.FAILED
         if record and record.awaits_notice:
-            self._tell(record)
-            return record.status == FAILED
+            self._notify_again(record)
+            return record.status == Status.FAILED
         progress = self._progress_of(record)
         if event.continues != (progress.continues if progress else 0):
             return False
@@ -131,7 +119,7 @@ class Attempt:
         else:
             tally = Tally(progress.counts, progress.shown) if progress else Tally()
             report = tally.report(event.file, error=str(error), version=version)
-        self._settle(FAILED, replace(report, given_up=True), {})
+        self._settle(Status.FAILED, replace(report, given_up=True), {})
         return True
 
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
@@ -181,8 +169,8 @@ class Attempt:
             version=stored.ingest,
             rejected_rows_at=self._keep_rows(stored, tally),
         )
-        self._settle(FAILED if ended.error else WRITTEN, report, tally.shown)
-        return self._result(INGESTED, stored, tally, report)
+        self._settle(Status.FAILED if ended.error else Status.WRITTEN, report, tally.shown)
+        return self._result(Action.INGESTED, stored, tally, report)
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
         """Asked behind each block: renew the lease, save the place, or stop for this try."""
@@ -226,13 +214,13 @@ class Attempt:
             replace(self._event, version=stored.version), self._lease.attempt
         )
         self._record(stored, replace(self._saved, continues=self._lease.attempt))
-        return self._result(PAUSED, stored, tally, None)
+        return self._result(Action.PAUSED, stored, tally, None)
 
     def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:
         return TryFailedError(why, tally.report(stored.file, version=stored.ingest))
 
     def _result(
-        self, action: str, stored: StoredObject, tally: Tally, report: IngestReport | None
+        self, action: Action, stored: StoredObject, tally: Tally, report: IngestReport | None
     ) -> TryResult:
         return TryResult(
             action,
@@ -261,10 +249,10 @@ class Attempt:
 
     def _settle_unread(self, version: str, error: str) -> TryResult:
         report = Tally().report(self._event.file, error=error, version=version)
-        self._settle(FAILED, report, {})
-        return TryResult(INGESTED, self._event.file, version, report)
+        self._settle(Status.FAILED, report, {})
+        return TryResult(Action.INGESTED, self._event.file, version, report)
 
-    def _settle(self, status: str, report: IngestReport, shown: dict[str, Any]) -> None:
+    def _settle(self, status: Status, report: IngestReport, shown: dict[str, Any]) -> None:
         self._ledger.finish(
             self._lease,
             report.version,
@@ -277,14 +265,14 @@ class Attempt:
             report = replace(report, rejections=shown["rejections"], warnings=shown["warnings"])
         self._notify(status, report)
 
-    def _tell(self, record: VersionRecord) -> TryResult:
+    def _notify_again(self, record: VersionRecord) -> TryResult:
         report = record.report
         # This attempt has to own the record before it may say that it told.
         self._ledger.adopt(self._lease, record.version)
         self._notify(record.status, report)
-        return TryResult(TOLD, record.file, record.version, report)
+        return TryResult(Action.NOTIFIED, record.file, record.version, report)
 
-    def _notify(self, status: str, report: IngestReport) -> None:
+    def _notify(self, status: Status, report: IngestReport) -> None:
         note = self._reconcile(report)
         if self._event.run:
             by = f"run {self._event.run}"

@@ -75,10 +75,14 @@ def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
             DelaySeconds=CONTINUATION_DELAY_SECONDS,
         )
 
+    def warn_of_slow_writes(line: str) -> None:
+        Log().warning(line)
+        Log().metrics(settings.function_name, {"SlowConnections": 1})
+
     return Resources(
         s3=clients.s3,
         ledger=Ledger(clients.dynamodb, settings.ledger_table),
-        open_writer=writer_opener(clients.dynamodb, settings.table),
+        open_writer=writer_opener(clients.dynamodb, settings.table, warn_of_slow_writes),
         reports=Reports(clients.s3, settings.reports_bucket),
         mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
         on_upload=_on_upload(settings, clients) if settings.reconcile_on_upload else None,

@@ -7,10 +7,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import MARK, SIDECAR
+from festival.text import one_line, shortened
 
 SUBJECT_LIMIT = 99  # SNS: "must be fewer than 100 characters", ASCII, no control characters
 REJECTIONS_SHOWN = 20
@@ -29,27 +30,14 @@ def subject(report: IngestReport) -> str:
     if counts.unwritten:
         tail += f", {counts.unwritten} unwritten"
     name = report.file.partition("/")[2] or report.file  # the body names the bucket, too
-    return head + shortened(printable(name), SUBJECT_LIMIT - len(head) - len(tail)) + tail
-
-
-def printable(text: str) -> str:
-    """The text in printable ASCII: accents and control characters as escapes."""
-    escaped = text.encode("ascii", "backslashreplace").decode("ascii")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in escaped)
-
-
-def shortened(text: str, length: int) -> str:
-    """The text in at most so many characters: its middle makes room, its ends stay."""
-    if len(text) <= length:
-        return text
-    kept = length - 3
-    return text[: kept // 2] + "..." + text[len(text) - (kept - kept // 2) :]
+    room = SUBJECT_LIMIT - len(head) - len(tail)
+    return head + shortened(ascii(name)[1:-1], room, dots="...") + tail
 
 
 def body(report: IngestReport, note: str = "") -> str:
     """The counts, at most 20 refused rows, what was changed or assumed, and what to do next."""
     counts = report.counts
-    lines = [f"File: {one_line(report.file)}"]
+    lines = [f"File: {one_line(report.file, VALUE_SHOWN)}"]
     if report.version:
         lines.append(f"Version: {report.version}")
     lines += [
@@ -79,7 +67,7 @@ def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int)
         place = f"line {row['line']}" if row["line"] else "file"
         cell = f", {row['field']} =" if row["field"] else ":"
         reason = one_line(row["reason"], 300)
-        lines.append(f'  {place}{cell} "{one_line(row["value"])}": {reason}')
+        lines.append(f'  {place}{cell} "{one_line(row["value"], VALUE_SHOWN)}": {reason}')
     if total > len(lines) - 2:
         lines.append(f"  ... and {total - (len(lines) - 2):,} more")
     return lines
@@ -108,15 +96,9 @@ def _next_steps(report: IngestReport) -> list[str]:
         ]
     elif report.counts.unwritten:
         lines += ["", "Ingest the file again once the cause is mended."]
-    elif report.status == FAILURE and not report.rejected_rows_at:
+    elif report.status == Outcome.FAILURE and not report.rejected_rows_at:
         lines += ["", "Correct the file and upload it again under the same name."]
     return lines
-
-
-def one_line(value: Any, length: int = VALUE_SHOWN) -> str:
-    """The value on one line: control characters as escapes, shortened in the middle."""
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
-    return shortened(text, length)
 
 
 class Mailer:

@@ -101,7 +101,7 @@ class MessageHandler:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             log.error("unexpected error", reason=text, traceback=_traceback(error))
             return self._failed(event, message, owner, budget, RetryableError(text), log)
-        self._tell_metrics(result, log)
+        self._log_result(result, log)
         return True
 
     def _lapse(self, held: LeaseHeldError) -> float:
@@ -175,7 +175,7 @@ class MessageHandler:
         except (ClientError, BotoCoreError) as error:
             log.warning("visibility could not be changed", reason=str(error))
 
-    def _tell_metrics(self, result: TryResult, log: Log) -> None:
+    def _log_result(self, result: TryResult, log: Log) -> None:
         log.info("file " + result.action, **(result.report.summary() if result.report else {}))
         values: dict[str, float] = {
             "Milliseconds": result.milliseconds,

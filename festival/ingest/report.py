@@ -3,9 +3,16 @@
 import json
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import IO, Any, Protocol
 
-SUCCESS, PARTIAL, FAILURE = "success", "partial", "failure"
+
+class Outcome(StrEnum):
+    """What became of a file's rows, in one word."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILURE = "failure"
 
 
 class RowList(Sized, Protocol):
@@ -51,15 +58,15 @@ class Counts:
         }
 
 
-def status_of(counts: Counts, error: str) -> str:
+def status_of(counts: Counts, error: str) -> Outcome:
     """`success`, `partial` or `failure`; `error` is why the file broke, or ''.
 
     `partial` where some rows were rejected. `failure` where the file broke, had no row that
     could be kept, or left rows unwritten.
     """
     if error or counts.unwritten or counts.written + counts.duplicates == 0:
-        return FAILURE
-    return PARTIAL if counts.rejected else SUCCESS
+        return Outcome.FAILURE
+    return Outcome.PARTIAL if counts.rejected else Outcome.SUCCESS
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class IngestReport:
     given_up: bool = False
 
     @property
-    def status(self) -> str:
+    def status(self) -> Outcome:
         return status_of(self.counts, self.error)
 
     def summary(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from festival.errors import RetryableError
@@ -48,24 +49,33 @@ class Budget:
         return cls(math.inf, 25.0, 30.0, renew=True)
 
 
-def writer_opener(client: Any, table: str) -> Callable[[str, float], BulkWriter]:
+def writer_opener(
+    client: Any, table: str, warn: Callable[[str], object] | None = None
+) -> Callable[[str, float], BulkWriter]:
     """A function of a file's name and a deadline (monotonic seconds) that opens its writer.
 
-    The connection is made at the first call and kept for the next.
+    The connection is made at the first call and kept for the next; `warn` as `Connection` has it.
     """
     connections: list[Connection] = []
 
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
-            connections.append(Connection.from_client(client))
+            connections.append(Connection.from_client(client, warn=warn))
         return BulkWriter(connections[0], table, source=source, deadline=deadline)
 
     return open_writer
 
 
-INGESTED, TOLD, DONE = "ingested", "told", "done"
-SUPERSEDED, PAUSED, STALE = "superseded", "paused", "stale"
-AWAITED = "awaited"
+class Action(StrEnum):
+    """What one try did."""
+
+    INGESTED = "ingested"
+    NOTIFIED = "notified"  # the rows were settled before: only the e-mail was missing
+    DONE = "done"  # nothing was left to do
+    PAUSED = "paused"  # a continuation message goes on
+    STALE = "stale"  # a continuation that another one has overtaken
+    SUPERSEDED = "superseded"  # S3 has a newer version
+    AWAITED = "awaited"  # a mapping whose file is not there yet
 
 
 class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
@@ -84,7 +94,7 @@ class TryFailedError(RetryableError):
 class TryResult:
     """What one try did. `report` is there where it settled the file, or told of it."""
 
-    action: str
+    action: Action
     file: str
     version: str = ""
     report: IngestReport | None = None

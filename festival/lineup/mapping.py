@@ -5,18 +5,33 @@ JSON object; `festival inspect` proposes one. Its options, each of which may be 
 
     columns          {"Performer": "act", "Time": "set times", "Popularity": null}: which column is
                      which field, where names and aliases do not tell it; null: no column is. "Time"
-                     is one column with start and end. Date and Start may be one column, of
-                     date-times. A dot goes into a JSON object: "stage.name"
+                     is one column with start and end, "End date" the day of the End, "Duration"
+                     the length. Date and Start may be one column, of date-times. A dot goes into a
+                     JSON object, a number in brackets into a list: "artists[0].name"
     constants        {"Stage": "Main"}: what is the same in every row and not in the file
     rows             ["<Date>", "<Stage>"] or ["data", "acts"]: where the rows of a JSON document
                      are: keys to go into, in angle brackets the field that the keys are, "*" any
-    date_order       "day_first" or "month_first", for 01/02/2025
+    lookups          {"stage_id": {"rows": ["stages"], "key": "id", "value": "name"}}: the value of
+                     each row's stage_id is the key of an object elsewhere in the JSON document, and
+                     becomes that object's name; without "value" it becomes the whole object, so
+                     that columns can name "stage_id.name"
+    encoding         "cp1250": how the text is encoded, by the name of one of Python's text codecs
+    header_row       4: the line of the header, the first line of the file being 1
+    fill_down        ["Date", "Stage"]: a blank cell of these fields has the value of the row above
+    sections         "Stage", or ["Date", "Stage"]: rows with one cell are titles, and name the
+                     stage or the date of the rows below them
+    clock            "24h": times without am or pm are as written; "12h": they are on a 12-hour
+                     clock, and starts are from noon to midnight; "12h from 10:00": starts are in
+                     the twelve hours from then. An end is the next such time after its start
+    integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20
+    date_order       "day_first", "month_first" or "year_first", for 01/02/2025 and 01-02-03
     year             2025, for dates that have none
     first_date       "2025-06-12": a weekday alone is the first such day from this one on
     dates            {"Day 1": "2025-06-12"}: words that stand for dates
     time_zone        "Europe/Paris", for instants: date-times with an offset, epoch (milli)seconds
     day_starts_at    "06:00": a start before it belongs to the night of the festival day before
-    date_is          then also: "festival_day", if Date says that day, or "calendar_day"
+    date_is          then also: "festival_day", if Date says that day, or "calendar_day"; the latter
+                     by itself says that dates are as written
     default_length   60: the minutes of a performance that has no end
     placeholders     ["TBA"]: a performer or stage that is none yet; as an end, no end
     popularity_is    "rank": 1 is the biggest and becomes 100, 100 and all behind it become 1
@@ -29,12 +44,26 @@ import hashlib
 import json
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.errors import LineupError
 from festival.lineup.model import clock
 
 Pairs = tuple[tuple[str, str], ...]
+
+
+class Lookup(NamedTuple):
+    """A column whose values are the keys of objects that are elsewhere in the document."""
+
+    column: str
+    rows: tuple[str, ...]
+    key: str
+    value: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is said of the column."""
+        said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
+        return {**said, "value": self.value} if self.value else said
 
 
 @dataclass(frozen=True)
@@ -48,6 +77,13 @@ class LineupMapping:
     columns: tuple[tuple[str, str | None], ...] = ()
     constants: Pairs = ()
     rows: tuple[str, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    encoding: str = ""
+    header_row: int = 0
+    fill_down: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    clock: str = ""
+    integer_is: str = ""
     date_order: str = ""
     year: int = 0
     first_date: str = ""
@@ -98,6 +134,8 @@ class LineupMapping:
 def _plain(name: str, value: Any) -> Any:
     if name in ("columns", "constants", "dates"):
         return dict(value)
+    if name == "lookups":
+        return {each.column: each.to_dict() for each in value}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -12,6 +12,10 @@ from festival.errors import FestivalError
 MINUTES_PER_DAY = 1440
 FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 TIME = "Time"
+END_DATE = "End date"
+DURATION = "Duration"
+COLUMN_FIELDS = (*FIELDS, TIME, END_DATE, DURATION)
+"""What a column may be: a field, or what fields are made of."""
 
 
 class Performance(NamedTuple):

@@ -9,7 +9,7 @@ import festival
 from festival.errors import FestivalError
 
 ROOMS = ("lineup", "table", "ingest")
-MODULES = ("__init__.py", "errors.py", "threads.py")
+MODULES = ("__init__.py", "errors.py", "threads.py", "text.py")
 
 # A zip cannot tell an earlier time, and any fixed one will do.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[2] / "festival"
 # From the top floor down: what a room may import besides the standard library and the rooms above.
 ROOMS = {
     "errors": set(),
+    "text": set(),
     "threads": set(),
     "lineup": set(),
     "table": {"boto3", "botocore", "urllib3"},  # urllib3 is what botocore itself sends with
@@ -34,7 +35,7 @@ ROOMS = {
     "cli": {"boto3", "botocore", "click"},
 }
 FLOORS = list(ROOMS)
-IN_THE_ZIP = ("errors", "threads", "lineup", "table", "ingest")
+IN_THE_ZIP = ("text", "errors", "threads", "lineup", "table", "ingest")
 
 
 class Import(NamedTuple):

@@ -46,8 +46,27 @@ def test_every_dependency_that_make_installs_is_pinned():
 def test_conda_installs_what_make_installs():
     environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
     assert "python=3.12" in environment
-    assert "-c constraints.txt" in environment
-    assert "-e .[dev]" in environment and "-e '.[dev]'" in MAKEFILE
+    assert "-c constraints.txt" in environment and "-c constraints.txt" in MAKEFILE
+    assert "-e .[dev]" in environment and "-e '.[demo,$*]'" in MAKEFILE
+    installed = set(re.findall(r"^\w+: \.venv/\.(\w+)$", MAKEFILE, re.MULTILINE))
+    assert installed == {"demo", "test", "lint", "lab", "bench"}
+    assert installed - {"bench"} <= with_theirs("dev")
+
+
+def with_theirs(extra):
+    """An extra and those that it names, and so on."""
+    named = re.findall(r"festival\[(.+?)\]", " ".join(PROJECT["optional-dependencies"][extra]))
+    return {extra}.union(*(with_theirs(each) for each in ",".join(named).split(",") if each))
+
+
+def test_a_demo_brings_no_jupyterlab_and_no_tool_of_a_developer():
+    brought = {
+        name_of(requirement)
+        for extra in with_theirs("demo")
+        for requirement in PROJECT["optional-dependencies"][extra]
+    }
+    assert brought.isdisjoint({"jupyterlab", "pytest", "hypothesis", "ruff", "mypy", "cfn-lint"})
+    assert {"pandas", "moto", "papermill", "ipykernel"} <= brought
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint", "lab", "bench", "soak"])

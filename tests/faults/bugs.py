@@ -46,7 +46,7 @@ def the_email_before_the_ledger(patch: pytest.MonkeyPatch) -> None:
     """People are told before it is recorded that the rows are written."""
 
     def settle(self: Any, status: str, report: Any, shown: Any) -> None:
-        by = "e-mail " + self._means.mailer.send(report)
+        by = "e-mail " + self._resources.mailer.send(report)
         self._ledger.finish(self._lease, report.version, status, report, "{}", 0)
         self._ledger.mark_notified(self._lease, report.version, status, by)
 

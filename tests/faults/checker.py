@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from festival.ingest.events import files_of_message
-from festival.ingest.ledger.records import FAILED, NOTIFIED, SUPERSEDED, VersionRecord, to_record
+from festival.ingest.ledger.records import Status, VersionRecord, to_record
 from festival.ingest.ledger.table import unpack
 from festival.ingest.reports_bucket import name_hash
 from festival.lineup.model import Performance
@@ -43,7 +43,7 @@ class Checker:
             for file, upload in self._current()
             if upload.lineup is not None
             and (newest := self.records.get((file, upload.version))) is not None
-            and newest.status == NOTIFIED
+            and newest.status == Status.NOTIFIED
         }
         self.dead = _named(letter.body for letter in world.dead.letters.values())
         # One of two that have a message at once may give up, and the other take it for done.
@@ -108,13 +108,15 @@ class Checker:
                 continue
             name = f"{file} {upload.version}"
             is_current = (file, upload.version) in current
-            if is_current and record.status == SUPERSEDED:
+            if is_current and record.status == Status.SUPERSEDED:
                 yield f"{name} is superseded, and nothing is newer"
-            elif record.status == FAILED and not self._may_have_failed(file, upload, is_current):
+            elif record.status == Status.FAILED and not self._may_have_failed(
+                file, upload, is_current
+            ):
                 yield f"{name} failed: {record.error}"
-            elif record.status == NOTIFIED and upload.lineup.broken:
+            elif record.status == Status.NOTIFIED and upload.lineup.broken:
                 yield f"{name} is broken and was taken for whole"
-            if record.status == FAILED and not record.error:
+            if record.status == Status.FAILED and not record.error:
                 yield f"{name} failed without saying why"
 
     def _may_have_failed(self, file: str, upload: Upload, is_current: bool) -> bool:
@@ -138,7 +140,7 @@ class Checker:
         for file, upload in self._versions():
             record = self.records.get((file, upload.version))
             lineup = upload.lineup
-            if record is None or record.status != NOTIFIED or lineup is None:
+            if record is None or record.status != Status.NOTIFIED or lineup is None:
                 continue
             counts, kept, accepted = record.counts, len(lineup.kept), len(lineup.accepted)
             said = counts.to_dict()
@@ -238,12 +240,16 @@ class Checker:
                 yield from self._repeated(name, [mail for mail in mails if mail.call < reopened])
                 mails = after or mails[-1:]
             yield from self._repeated(name, mails)
-            if record.status == SUPERSEDED and mails and reopened is None:
+            if record.status == Status.SUPERSEDED and mails and reopened is None:
                 yield f"{name} was superseded, and has an e-mail: {mails[0].subject}"
-            elif record.is_done and record.status != SUPERSEDED and not mails:
+            elif record.is_done and record.status != Status.SUPERSEDED and not mails:
                 if not record.notified_by.startswith(("run ", "nobody: asked not to")):
                     yield f"{name} is {record.status}, and nobody was told"
-            elif record.status == NOTIFIED and mails and record.notified_by.startswith("e-mail"):
+            elif (
+                record.status == Status.NOTIFIED
+                and mails
+                and record.notified_by.startswith("e-mail")
+            ):
                 tail = f" - {record.counts.written} written"
                 if tail not in mails[-1].subject or self._status(record) not in mails[-1].subject:
                     yield f"{name}: {mails[-1].subject}, and the ledger has {record.counts}"
@@ -282,7 +288,7 @@ class Checker:
                     kept[folder].add((int(row["line"]), row.get("Performer", "")))
         for file, upload in self._versions():
             record = self.records.get((file, upload.version))
-            if record is None or record.status != NOTIFIED or upload.lineup is None:
+            if record is None or record.status != Status.NOTIFIED or upload.lineup is None:
                 continue
             folder = f"rejected/{name_hash(file)}/{upload.version}"
             wanted = {

@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 
 from festival.ingest.clients import Clients
-from festival.ingest.ledger.records import NOTIFIED
+from festival.ingest.ledger.records import Status
 from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.table.item import to_item
@@ -152,7 +152,7 @@ def stale_items(world: worlds.World) -> list[str]:
     checker, found = Checker(world), []
     for file, upload in checker._current():
         record = checker.records.get((file, upload.version))
-        if record is None or record.status != NOTIFIED or not record.reconciled_at:
+        if record is None or record.status != Status.NOTIFIED or not record.reconciled_at:
             continue
         assert upload.lineup is not None
         wanted = [to_item(row, source=file) for row in upload.lineup.accepted]

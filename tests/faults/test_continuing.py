@@ -5,12 +5,11 @@ import itertools
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import INGESTED, PAUSED, STALE
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING
+from festival.ingest.ledger.records import Status
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Budget, Resources
+from festival.ingest.resources import Action, Budget, Resources
 from festival.ingest.service import Ingestor
 from festival.lineup.decode import Limits
 from festival.table.item import to_item
@@ -104,51 +103,51 @@ def work(line):
 
 def test_each_pass_asks_for_the_next_until_the_file_is_done(work):
     actions = [work.go_on()]
-    while actions[-1] == PAUSED:
+    while actions[-1] == Action.PAUSED:
         actions.append(work.go_on(work.sent[-1]))
-    assert actions[-1] == INGESTED
+    assert actions[-1] == Action.INGESTED
     assert len(actions) > 2
     assert len(work.store.items) == 12
-    assert (work.status, work.post.subjects) == (NOTIFIED, ["success"])
+    assert (work.status, work.post.subjects) == (Status.NOTIFIED, ["success"])
 
 
 def test_a_continuation_that_another_pass_has_overtaken_is_stale(work):
     work.go_on()
     work.go_on(work.sent[0])
-    assert work.go_on(work.sent[0]) == STALE
+    assert work.go_on(work.sent[0]) == Action.STALE
 
 
 def test_a_stale_continuation_cannot_give_up_what_another_one_goes_on_with(work):
     work.go_on()
     work.go_on(work.sent[0])
     assert work.give_up(work.sent[0]) is False
-    assert (work.status, work.post.subjects) == (RUNNING, [])
+    assert (work.status, work.post.subjects) == (Status.RUNNING, [])
 
 
 def test_the_event_that_began_a_file_cannot_give_up_what_a_continuation_goes_on_with(work):
     work.go_on()
     assert work.give_up() is False
-    assert work.status == RUNNING
+    assert work.status == Status.RUNNING
 
 
 def test_the_continuation_whose_turn_it_is_gives_up_and_may_go_on_after_a_redrive(work):
     work.go_on()
     assert work.give_up(work.sent[-1]) is True
-    assert (work.status, work.post.subjects) == (FAILED, ["failure"])
+    assert (work.status, work.post.subjects) == (Status.FAILED, ["failure"])
     assert work.ledger.reopen(f"{UPLOADS}/large.csv", work.version)
-    while work.go_on(work.sent[-1]) == PAUSED:
+    while work.go_on(work.sent[-1]) == Action.PAUSED:
         pass
-    assert (work.status, work.post.subjects) == (NOTIFIED, ["failure", "success"])
+    assert (work.status, work.post.subjects) == (Status.NOTIFIED, ["failure", "success"])
     assert len(work.store.items) == 12
 
 
 def test_a_file_that_was_never_read_is_given_up_by_its_event(work):
     assert work.give_up() is True
-    assert work.status == FAILED
+    assert work.status == Status.FAILED
 
 
 def test_what_is_done_cannot_be_given_up(work):
-    while work.go_on(work.sent[-1] if work.sent else 0) == PAUSED:
+    while work.go_on(work.sent[-1] if work.sent else 0) == Action.PAUSED:
         pass
     assert work.give_up() is False
-    assert work.status == NOTIFIED
+    assert work.status == Status.NOTIFIED

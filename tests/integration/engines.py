@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from festival.embedded.server import serving
 from festival.table.schema import INDEXES, PARTITION_KEY, SORT_KEY
@@ -57,7 +58,7 @@ def _key_schema(partition: str, sort: str) -> list[dict[str, str]]:
     ]
 
 
-def client(endpoint_url: str) -> Any:
+def client(endpoint_url: str, **config: Any) -> Any:
     """A boto3 client of an engine, with credentials that are worth nothing."""
     return boto3.client(
         "dynamodb",
@@ -65,6 +66,7 @@ def client(endpoint_url: str) -> Any:
         region_name="us-east-1",
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
+        config=Config(**config),
     )
 
 

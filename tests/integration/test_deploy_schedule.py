@@ -5,7 +5,6 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +91,6 @@ def commands() -> list[str]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="CodeBuild's shell is a POSIX one")
-@pytest.mark.skipif(
-    find_spec("jupyterlab") is None,
-    reason="jupyterlab is not installed (extra: notebooks), and pip may not fetch it here",
-)
 def test_the_commands_of_the_build_bring_the_bucket_into_the_table(night: Night):
     for command in commands():
         done = night.run(command)

@@ -19,7 +19,7 @@ from festival.query.patterns import (
 )
 from festival.stack.stack import TEMPLATE
 from festival.stack.template import parse_template
-from festival.table.connection import Connection
+from festival.table.connection import ClientWay, Connection
 from festival.table.item import attributes, to_item
 from festival.table.writer import BulkWriter
 
@@ -66,9 +66,12 @@ def table(dynamodb):
     return name
 
 
-@pytest.fixture
-def connection(dynamodb):
+@pytest.fixture(params=["the quick way", "the client's methods"])
+def connection(dynamodb, request):
     connection = Connection.from_client(dynamodb)
+    if request.param == "the client's methods":
+        connection._way.close()
+        connection._way = ClientWay(dynamodb)
     yield connection
     connection.close()
 

@@ -15,16 +15,7 @@ from typing import Any
 
 from festival.ingest.ledger.leases import Lease, Leases, lost, utc
 from festival.ingest.ledger.reconciliations import Reconciliations
-from festival.ingest.ledger.records import (
-    FAILED,
-    NOTIFIED,
-    RUNNING,
-    SUPERSEDED,
-    VERSION_PREFIX,
-    WRITTEN,
-    VersionRecord,
-    to_record,
-)
+from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
 from festival.ingest.report import IngestReport
 
@@ -64,7 +55,7 @@ class Ledger:
             "Reasons = if_not_exists(Reasons, :nothing)",
         ]
         values: dict[str, Any] = {
-            ":running": RUNNING,
+            ":running": Status.RUNNING,
             ":attempt": lease.attempt,
             ":version": version,
             ":sequencer": sequencer,
@@ -163,7 +154,7 @@ class Ledger:
             version,
             "SET #s = :status, NotifiedAt = :at, NotifiedBy = :by",
             {
-                ":status": NOTIFIED if status == WRITTEN else status,
+                ":status": Status.NOTIFIED if status == Status.WRITTEN else status,
                 ":at": utc(self.now()),
                 ":by": by,
             },
@@ -183,8 +174,8 @@ class Ledger:
                 "ExpiresAt = :expires",
                 "attribute_not_exists(#s) OR #s = :running",
                 {
-                    ":superseded": SUPERSEDED,
-                    ":running": RUNNING,
+                    ":superseded": Status.SUPERSEDED,
+                    ":running": Status.RUNNING,
                     ":version": version,
                     ":sequencer": sequencer,
                     ":day": utc(now)[:10],
@@ -211,7 +202,7 @@ class Ledger:
             {
                 ":nothing": {},
                 ":version": version,
-                ":running": RUNNING,
+                ":running": Status.RUNNING,
                 ":day": utc(now)[:10],
                 ":now": utc(now),
                 ":expires": self._expiry(),
@@ -230,7 +221,7 @@ class Ledger:
                 VERSION_PREFIX + version,
                 "SET #s = :running REMOVE NotifiedAt, NotifiedBy, FinishedAt",
                 "#s = :failed",
-                {":running": RUNNING, ":failed": FAILED},
+                {":running": Status.RUNNING, ":failed": Status.FAILED},
                 {"#s": "Status"},
             )
         except ConditionFailed:

@@ -3,13 +3,22 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from festival.ingest.report import FAILURE, Counts, IngestReport
+from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
-RUNNING, WRITTEN, NOTIFIED = "running", "written", "notified"
-FAILED, SUPERSEDED = "failed", "superseded"
+
+
+class Status(StrEnum):
+    """How far one ingest of one version has come."""
+
+    RUNNING = "running"
+    WRITTEN = "written"
+    NOTIFIED = "notified"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class VersionRecord:
 
     file: str
     version: str
-    status: str
+    status: Status
     attempt: int = 0
     outcome: str = ""
     counts: Counts = field(default_factory=Counts)
@@ -73,19 +82,19 @@ class VersionRecord:
     @property
     def is_done(self) -> bool:
         """Nothing is left to do for it: not a row, not an e-mail."""
-        return self.status in (NOTIFIED, SUPERSEDED) or (
-            self.status == FAILED and bool(self.notified_at)
+        return self.status in (Status.NOTIFIED, Status.SUPERSEDED) or (
+            self.status == Status.FAILED and bool(self.notified_at)
         )
 
     @property
     def awaits_notice(self) -> bool:
         """Its rows are settled, and its e-mail is not known to have been sent."""
-        return not self.is_done and self.status in (WRITTEN, FAILED)
+        return not self.is_done and self.status in (Status.WRITTEN, Status.FAILED)
 
     @property
     def is_kept(self) -> bool:
         """It was read to its end, and something of it is in the table."""
-        return self.status in (WRITTEN, NOTIFIED) and self.outcome != FAILURE
+        return self.status in (Status.WRITTEN, Status.NOTIFIED) and self.outcome != Outcome.FAILURE
 
     @property
     def report(self) -> IngestReport:
@@ -108,7 +117,7 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
     return VersionRecord(
         file=item["File"],
         version=item["Entry"].removeprefix(VERSION_PREFIX),
-        status=item.get("Status", RUNNING),
+        status=Status(item.get("Status", Status.RUNNING)),
         attempt=item.get("Attempt", 0),
         outcome=item.get("Outcome", ""),
         counts=Counts(**item.get("Counts", {})),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.mail import one_line
 from festival.ingest.reconcile.compare import (
     CANCELLED,
     MOVED,
@@ -17,10 +16,11 @@ from festival.ingest.reconcile.compare import (
     stale_performers,
 )
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review, Versions
-from festival.ingest.report import FAILURE, IngestReport
+from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import is_corrections
 from festival.ingest.tally import KeyLog
 from festival.lineup.model import Performance
+from festival.text import one_line
 
 # What is removed is in memory, and an invocation has only so many seconds.
 MOST_REMOVED = 10_000
@@ -44,7 +44,7 @@ class OnUpload:
         recorded = self.reconciler.ledger.reconciliations.find(report.file, report.version)
         if recorded.at or is_corrections(report.file):
             return recorded.note
-        if report.status == FAILURE:
+        if report.status == Outcome.FAILURE:
             return self._note_of_failure(report)
         try:
             versions = self.reconciler.versions(report.file)
@@ -66,7 +66,7 @@ class OnUpload:
         ledger = self.reconciler.ledger
         recorded = ledger.reconciliations.find(report.file, report.version)
         has_older = any(record.version != report.version for record in ledger.history(report.file))
-        if recorded.at or report.status == FAILURE or not has_older:
+        if recorded.at or report.status == Outcome.FAILURE or not has_older:
             return recorded.note
         return refused_note(report.file, why)
 

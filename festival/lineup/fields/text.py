@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from festival.text import printable, shortened
+
 SHOWN_CHARACTERS = 200
 _REMEMBERED_CHARACTERS = 200
 _SHOWN_DEPTH = 20
@@ -129,14 +131,7 @@ def preview(value: Any) -> str:
     if isinstance(value, Number):
         value = value.text
     text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
-    text = text[: SHOWN_CHARACTERS + 1]
-    if len(text) > SHOWN_CHARACTERS:
-        text = text[: SHOWN_CHARACTERS - 1] + "…"
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+    return printable(shortened(text, SHOWN_CHARACTERS))
 
 
 def _plain_number(text: str) -> int | float | str:

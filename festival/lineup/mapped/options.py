@@ -1,5 +1,7 @@
 """The checks of a mapping's options: each by itself, then all together."""
 
+import codecs
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -9,10 +11,15 @@ from festival.errors import LineupError
 from festival.lineup.fields.popularity import iso_date
 from festival.lineup.fields.text import RuleError, clean, fold, preview
 from festival.lineup.fields.times import moment
-from festival.lineup.model import FIELDS, TIME
+from festival.lineup.mapping import Lookup
+from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME
 
 _CONSTANT_FIELDS = FIELDS[:3]
 _NOON = 12 * 60
+_LAST_HEADER = 1_000
+_NO_FILE_HAS = frozenset(
+    ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "unicode-escape", "undefined")
+) | {"raw-unicode-escape", "mbcs", "oem", "utf-7"}
 
 
 class _WrongError(Exception):
@@ -46,12 +53,12 @@ def _unknown(name: str) -> str:
 
 
 def _columns(value: Any) -> tuple[tuple[str, str | None], ...]:
-    expected = f"fields ({', '.join((*FIELDS, TIME))}) with their column's name, or null"
-    if not isinstance(value, dict) or not set(value) <= {*FIELDS, TIME}:
+    expected = f"fields ({', '.join(COLUMN_FIELDS)}) with their column's name, or null"
+    if not isinstance(value, dict) or not set(value) <= set(COLUMN_FIELDS):
         raise _WrongError(expected)
     if not all(name is None or (isinstance(name, str) and fold(name)) for name in value.values()):
         raise _WrongError(expected)
-    return tuple((field, value[field]) for field in (*FIELDS, TIME) if field in value)
+    return tuple((field, value[field]) for field in COLUMN_FIELDS if field in value)
 
 
 def _constants(value: Any) -> tuple[tuple[str, str], ...]:
@@ -73,6 +80,68 @@ def _rows(value: Any) -> tuple[str, ...]:
         if step[0] == "<" and step not in {f"<{field}>" for field in _CONSTANT_FIELDS}:
             raise _WrongError(f"in angle brackets one of {', '.join(_CONSTANT_FIELDS)}")
     return tuple(value)
+
+
+def _lookups(value: Any) -> tuple[Lookup, ...]:
+    expected = (
+        "columns with where to look their values up, such as "
+        '{"stage_id": {"rows": ["stages"], "key": "id", "value": "name"}}'
+    )
+    if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
+        raise _WrongError(expected)
+    found = []
+    for column, said in value.items():
+        if not {"rows", "key"} <= set(said) <= {"rows", "key", "value"}:
+            raise _WrongError(expected)
+        texts = [said["key"], said.get("value", "name")]
+        if not all(isinstance(each, str) and each for each in (column, *texts)):
+            raise _WrongError(expected)
+        found.append(Lookup(column, _rows(said["rows"]), said["key"], said.get("value", "")))
+    return tuple(found)
+
+
+def _encoding(value: Any) -> str:
+    try:
+        found = codecs.lookup(value)
+        # Codecs such as hex and rot13 are not of text; these are, but no file is written in them.
+        if not "é".encode(found.name, "replace").decode(found.name) or found.name in _NO_FILE_HAS:
+            raise LookupError
+    except (LookupError, TypeError, ValueError, UnicodeError):
+        raise _WrongError("one of Python's text codecs, such as cp1250 or mac_roman") from None
+    return found.name
+
+
+def _header_row(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LAST_HEADER:
+        raise _WrongError(f"the header's line, from 1 to {_LAST_HEADER}")
+    return value
+
+
+def _fields_of(*choices: str) -> Callable[[Any], tuple[str, ...]]:
+    def check(value: Any) -> tuple[str, ...]:
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list) or not all(each in choices for each in values):
+            raise _WrongError(f"a list of fields, of {', '.join(choices)}")
+        return tuple(field for field in choices if field in values)
+
+    return check
+
+
+def _clock(value: Any) -> str:
+    text = clean(value) if isinstance(value, str) else ""
+    if text == "24h":
+        return text
+    found = re.fullmatch(r"12h(?: from (\d\d:\d\d))?", text)
+    if not found or (found[1] and _minutes_of(found[1]) is None):
+        raise _WrongError("12h, 24h, or 12h with the earliest start, such as 12h from 10:00")
+    return text
+
+
+def _minutes_of(text: str) -> int | None:
+    try:
+        return moment(text).minutes
+    except RuleError:
+        return None
 
 
 def _year(value: Any) -> int:
@@ -172,19 +241,20 @@ def _field_twice(plain: Mapping[str, Any]) -> str:
     columns = {field for field, name in plain.get("columns", ()) if name}
     constants = {field for field, _ in plain.get("constants", ())}
     steps = [step[1:-1] for step in plain.get("rows", ()) if step[0] == "<"]
+    steps += plain.get("sections", ())
     named = [*columns, *constants, *steps]
     twice = next((field for field in FIELDS if named.count(field) > 1), "")
-    return twice and f"{twice} is given twice, by two of columns, constants and rows"
+    return twice and f"{twice} is given twice, by two of columns, constants, rows and sections"
 
 
 def _nowhere(plain: Mapping[str, Any]) -> str:
     columns = dict(plain.get("columns", ()))
     elsewhere = {field for field, _ in plain.get("constants", ())}
     elsewhere |= {step[1:-1] for step in plain.get("rows", ()) if step[0] == "<"}
-    elsewhere |= {"Popularity", TIME}
+    elsewhere |= {"Popularity", TIME, END_DATE, DURATION, *plain.get("sections", ())}
     if columns.get(TIME):
         elsewhere |= {"Start", "End"}
-    if plain.get("default_length"):
+    if plain.get("default_length") or columns.get(DURATION):
         elsewhere.add("End")
     for field, name in columns.items():
         if name is None and field not in elsewhere:
@@ -197,7 +267,15 @@ def _half_a_festival_day(plain: Mapping[str, Any]) -> str:
     starts, kind = plain.get("day_starts_at"), plain.get("date_is")
     if starts and not kind:
         return "day_starts_at needs date_is: festival_day or calendar_day"
-    return "date_is needs day_starts_at, such as 06:00" if kind and not starts else ""
+    return "date_is: festival_day needs day_starts_at, such as 06:00" * (
+        kind == "festival_day" and not starts
+    )
+
+
+def _lookups_without_rows(plain: Mapping[str, Any]) -> str:
+    if plain.get("lookups") and not plain.get("rows"):
+        return "lookups need rows, which say where the document's performances are"
+    return ""
 
 
 def _two_years(plain: Mapping[str, Any]) -> str:
@@ -211,7 +289,14 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "columns": _columns,
     "constants": _constants,
     "rows": _rows,
-    "date_order": _one_of("day_first", "month_first"),
+    "lookups": _lookups,
+    "encoding": _encoding,
+    "header_row": _header_row,
+    "fill_down": _fields_of("Performer", "Stage", "Date", "Start", "End"),
+    "sections": _fields_of("Date", "Stage"),
+    "clock": _clock,
+    "integer_is": _one_of("hour", "hhmm"),
+    "date_order": _one_of("day_first", "month_first", "year_first"),
     "year": _year,
     "first_date": _day,
     "dates": _dates,
@@ -229,5 +314,6 @@ _CONTRADICTIONS = (
     _field_twice,
     _nowhere,
     _half_a_festival_day,
+    _lookups_without_rows,
     _two_years,
 )

@@ -13,14 +13,7 @@ from festival.backfill.queue import QueueEngine, Queues, message_of
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.leases import Lease, LeaseHeldError
-from festival.ingest.ledger.records import (
-    FAILED,
-    NOTIFIED,
-    RUNNING,
-    SUPERSEDED,
-    WRITTEN,
-    VersionRecord,
-)
+from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
@@ -49,7 +42,7 @@ class FakeLedger:
     def history(self, file):
         return [record for name, record in self.records.items() if name == file]
 
-    def set(self, file, status=NOTIFIED, version="v1", **more):
+    def set(self, file, status=Status.NOTIFIED, version="v1", **more):
         self.records[file] = VersionRecord(file, version, status, **more)
 
     def acquire(self, file, owner, seconds):
@@ -60,7 +53,7 @@ class FakeLedger:
     def begin(self, lease, version, *, again):
         assert again
         self.begun.append(lease.file)
-        self.set(lease.file, RUNNING)
+        self.set(lease.file, Status.RUNNING)
 
     def release(self, lease):
         pass
@@ -199,7 +192,7 @@ def test_what_the_ledger_shows_as_done_is_not_sent():
 
 
 def test_what_is_written_and_not_yet_told_is_waited_for():
-    statuses = iter([RUNNING, WRITTEN, NOTIFIED])
+    statuses = iter([Status.RUNNING, Status.WRITTEN, Status.NOTIFIED])
     festival = Festival(work=lambda waiting: festival.ledger.set(waiting[0].file, next(statuses)))
     festival.run([event()])
     assert list(statuses) == []
@@ -217,8 +210,10 @@ def test_a_file_with_a_mapping_is_looked_for_under_its_mark():
 
 def test_a_file_that_could_not_be_kept_and_one_that_was_replaced_are_told_as_such():
     def work(waiting):
-        festival.ledger.set("uploads/000.csv", FAILED, error="the file is empty", notified_at="now")
-        festival.ledger.set("uploads/001.csv", SUPERSEDED)
+        festival.ledger.set(
+            "uploads/000.csv", Status.FAILED, error="the file is empty", notified_at="now"
+        )
+        festival.ledger.set("uploads/001.csv", Status.SUPERSEDED)
 
     festival = Festival(work=work)
     outcomes = festival.run(events(2))
@@ -276,7 +271,7 @@ def test_a_message_that_sqs_fails_to_take_time_and_again_is_a_failure():
 def test_after_a_failure_nothing_more_is_sent_if_so_asked():
     def work(waiting):
         for file in waiting:
-            festival.ledger.set(file.file, FAILED, error="empty", notified_at="now")
+            festival.ledger.set(file.file, Status.FAILED, error="empty", notified_at="now")
 
     festival = Festival(workers=1, work=work)
     outcomes = festival.run(events(30), stop_at_failure=True)

@@ -27,9 +27,9 @@ from festival.backfill.run import (
     tell,
 )
 from festival.errors import FestivalError
-from festival.ingest.ledger.records import FAILED, NOTIFIED, RUNNING, VersionRecord
+from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import DONE, INGESTED, TryResult
+from festival.ingest.resources import Action, TryResult
 from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
@@ -98,7 +98,7 @@ class Ledger:
         self.known = (file, version)
 
     def find(self, file, version):
-        return record(NOTIFIED) if (file, version) == self.known else None
+        return record(Status.NOTIFIED) if (file, version) == self.known else None
 
 
 def test_what_was_read_with_another_mapping_is_not_done():
@@ -161,10 +161,10 @@ def test_a_bucket_that_is_not_there_is_one_clear_sentence():
 def test_what_the_ledger_shows_as_done_is_skipped_and_force_takes_it_again():
     files = [
         (listed("new.csv"), None),
-        (listed("half.csv"), record(RUNNING)),
-        (listed("told.csv"), record(NOTIFIED)),
-        (listed("bad.csv"), record(FAILED, notified_at="2025-07-11")),
-        (listed("untold.csv"), record(FAILED)),
+        (listed("half.csv"), record(Status.RUNNING)),
+        (listed("told.csv"), record(Status.NOTIFIED)),
+        (listed("bad.csv"), record(Status.FAILED, notified_at="2025-07-11")),
+        (listed("untold.csv"), record(Status.FAILED)),
     ]
     plan = make_plan("uploads", files)
     assert [file.listed.key for file in plan.to_ingest] == ["new.csv", "half.csv", "untold.csv"]
@@ -214,11 +214,11 @@ class Fleet:
         outcome = self.behaviour.get(event.key.removesuffix(".csv"), Counts(read=10))
         if isinstance(outcome, Exception):
             raise outcome
-        if outcome is DONE:
-            return TryResult(DONE, event.file, event.version)
+        if outcome is Action.DONE:
+            return TryResult(Action.DONE, event.file, event.version)
         error = "" if outcome.written else "the file is empty"
         report = IngestReport(event.file, outcome, [], [], [], error)
-        return TryResult(INGESTED, event.file, event.version, report)
+        return TryResult(Action.INGESTED, event.file, event.version, report)
 
 
 def plan_of(*names):
@@ -237,7 +237,7 @@ def test_every_file_of_the_plan_is_ingested_under_the_runs_name(capsys):
 
 
 def test_a_file_that_fails_does_not_stop_the_others():
-    fleet = Fleet(bad=Counts(), worse=ValueError("no\nsuch thing"), done=DONE)
+    fleet = Fleet(bad=Counts(), worse=ValueError("no\nsuch thing"), done=Action.DONE)
     outcomes = run_backfill(plan_of("bad", "worse", "done", "good"), fleet, "run-1")
     assert [one.status for one in outcomes] == ["failure", "failure", "done", "success"]
     assert outcomes[1].error == "ValueError: no\\nsuch thing"
@@ -274,8 +274,8 @@ def test_one_summary_tells_of_the_whole_run():
         "uploads",
         [
             (listed("a.csv"), None),
-            (listed("old.csv"), record(NOTIFIED)),
-            (listed("sad.csv"), record(FAILED, notified_at="2025-07-11")),
+            (listed("old.csv"), record(Status.NOTIFIED)),
+            (listed("sad.csv"), record(Status.FAILED, notified_at="2025-07-11")),
         ],
     )
     outcomes = [

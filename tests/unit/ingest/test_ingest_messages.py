@@ -12,7 +12,7 @@ from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
 from festival.ingest.messages import Message, MessageHandler
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import INGESTED, TryResult
+from festival.ingest.resources import Action, TryResult
 
 
 def remaining():
@@ -49,7 +49,9 @@ class Ingestor:
         if isinstance(outcome, Exception):
             raise outcome
         report = IngestReport(event.file, Counts(read=3, rejected=1), [], [], [])
-        return TryResult(INGESTED, event.file, "v1", report, retries=2, throttles=1, milliseconds=9)
+        return TryResult(
+            Action.INGESTED, event.file, "v1", report, retries=2, throttles=1, milliseconds=9
+        )
 
     def note_failed_try(self, event, message, reason):
         self.resources.ledger.note_failed_try(event.file, event.version, message, reason)

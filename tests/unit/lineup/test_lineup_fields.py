@@ -143,6 +143,6 @@ def test_a_popularity_that_is_none_is_dropped_with_a_warning():
 
 def test_a_value_in_a_message_is_printable_and_short():
     assert preview("Ab\x1bba\n") == "Ab\\x1bba\\n"
-    assert preview("x" * 300) == "x" * 199 + "…"
+    assert preview("head" + "x" * 300 + "tail") == "head" + "x" * 95 + "…" + "x" * 96 + "tail"
     assert preview({"a": [Number("1"), Number("9" * 5000)]}).startswith('{"a": [1, "999')
     assert preview("\ud800") == "\\ud800"

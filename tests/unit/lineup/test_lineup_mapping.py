@@ -18,6 +18,12 @@ EVERYTHING = {
     "columns": {"Performer": "act", "Time": "set times", "Popularity": None},
     "constants": {"Stage": "Main"},
     "rows": ["data", "<Date>"],
+    "lookups": {"act_id": {"rows": ["acts"], "key": "id", "value": "name"}},
+    "encoding": "cp1250",
+    "header_row": 4,
+    "fill_down": ["Start"],
+    "clock": "12h from 10:00",
+    "integer_is": "hour",
     "date_order": "day_first",
     "year": 2025,
     "first_date": "2025-06-12",
@@ -39,10 +45,21 @@ def test_a_mapping_says_what_it_was_given():
     assert mapping.day_starts_at == 360
 
 
+def test_sections_and_fields_to_fill_down_are_said_in_any_order_and_as_one_or_many():
+    assert by(sections="Stage").to_dict() == {"sections": ["Stage"]}
+    assert by(sections=["Stage", "Date"]).sections == ("Date", "Stage")
+    assert by(fill_down="Date").fill_down == ("Date",)
+    assert by(sections="Stage").fingerprint() != ""
+
+
+def test_an_encoding_is_kept_under_the_name_that_python_has_for_it():
+    assert by(encoding="Windows-1250").encoding == "cp1250"
+
+
 @pytest.mark.parametrize("name", EVERYTHING)
 def test_every_option_changes_the_fingerprint_and_its_order_does_not(name):
     whole = LineupMapping.from_dict(EVERYTHING)
-    linked = {"day_starts_at": "date_is", "date_is": "day_starts_at"}
+    linked = {"day_starts_at": "date_is", "date_is": "day_starts_at", "rows": "lookups"}
     fewer = {key: EVERYTHING[key] for key in EVERYTHING if key not in (name, linked.get(name))}
     assert LineupMapping.from_dict(fewer).fingerprint() != whole.fingerprint()
     backwards = LineupMapping.from_dict(dict(reversed(EVERYTHING.items())))
@@ -73,7 +90,22 @@ def test_a_mapping_that_says_nothing_is_the_default(options):
         ({"rows": "data"}, "a list of keys"),
         ({"rows": []}, "a list of keys"),
         ({"rows": ["<Day>"]}, "in angle brackets"),
-        ({"date_order": "dmy"}, "day_first or month_first"),
+        ({"date_order": "dmy"}, "day_first or month_first or year_first"),
+        ({"lookups": {"stage_id": "stages"}}, "columns with where to look"),
+        ({"lookups": {"stage_id": {"rows": ["stages"]}}}, "columns with where to look"),
+        ({"lookups": {"stage_id": {"rows": [], "key": "id"}}}, "a list of keys"),
+        ({"encoding": "windows-9999"}, "text codecs"),
+        ({"encoding": "hex"}, "text codecs"),
+        ({"encoding": "punycode"}, "text codecs"),
+        ({"encoding": 1250}, "text codecs"),
+        ({"header_row": 0}, "the header's line"),
+        ({"header_row": "4"}, "the header's line"),
+        ({"fill_down": ["Popularity"]}, "a list of fields"),
+        ({"fill_down": True}, "a list of fields"),
+        ({"sections": "Performer"}, "a list of fields, of Date, Stage"),
+        ({"clock": 12}, "12h, 24h, or 12h with"),
+        ({"clock": "12h from 25:00"}, "12h, 24h, or 12h with"),
+        ({"integer_is": "minutes"}, "hour or hhmm"),
         ({"year": "2025"}, "four digits"),
         ({"year": 25}, "four digits"),
         ({"year": True}, "four digits"),
@@ -115,6 +147,8 @@ def test_a_wrong_option_is_named_with_its_value_and_what_was_expected(options, s
         ({"columns": {"End": None}}, "a default_length"),
         ({"day_starts_at": "06:00"}, "needs date_is"),
         ({"date_is": "festival_day"}, "needs day_starts_at"),
+        ({"sections": "Stage", "constants": {"Stage": "Main"}}, "Stage is given twice"),
+        ({"lookups": {"stage": {"rows": ["stages"], "key": "id"}}}, "lookups need rows"),
         ({"year": 2024, "first_date": "2025-06-12"}, "year is 2024"),
     ],
 )

@@ -30,6 +30,7 @@ def test_the_zip_holds_the_first_rooms_of_the_house_and_nothing_else(tmp_path: P
     assert {name.split("/")[1] for name in names} == {
         "__init__.py",
         "errors.py",
+        "text.py",
         "threads.py",
         "lineup",
         "table",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.table.connection import Reply, UnusualAnswerError, exchange, message
+from festival.table.wire import Reply, UnusualAnswerError, exchange, message
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\nServer: Server\r\nContent-Type: application/x-amz-json-1.0\r\n"

@@ -1,0 +1,327 @@
+"""The quick way to DynamoDB: a body that is already written, signed and sent as it is.
+
+boto3's client spends most of its processor time on validating, serialising and parsing what the
+table already knows. This keeps what must stay botocore's (credentials and their refreshing, the
+signature, the endpoint, TLS and proxies).
+
+The only module that uses names which botocore and urllib3 keep private: `Wire.from_client`, `_pool`
+and `Wire._take`. A later version may change them, so `connection` imports this module late and
+goes on without it if anything here fails.
+"""
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from queue import Empty, Full
+from time import monotonic
+from typing import Any, NamedTuple, TypeGuard
+from zlib import crc32
+
+from botocore.auth import SigV4Auth
+from botocore.exceptions import BotoCoreError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+from urllib3.util.connection import is_connection_dropped
+
+from festival.errors import FestivalError, RetryableError
+from festival.table.connection import Response
+
+_API = "DynamoDB_20120810"
+_CHUNK = 1 << 16
+_LARGE_CHUNK = 1 << 18
+_LONGEST_HEAD = 1 << 16
+
+
+class UnusualAnswerError(Exception):
+    """An answer that is for a whole HTTP library to read; the connection cannot be used again."""
+
+
+class Reply(NamedTuple):
+    """An HTTP answer: its status, body, DynamoDB's checksum, and whether the connection ends."""
+
+    status: int
+    body: bytes
+    checksum: str | None
+    closes: bool
+
+
+def message(target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A POST as it goes over the wire."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+    head = (
+        f"POST {target} HTTP/1.1\r\nAccept-Encoding: identity\r\n{''.join(lines)}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode("latin-1") + body
+
+
+def exchange(connected: socket.socket, sent: bytes, timeout: float) -> Reply:
+    """Send a request and read the answer, all in at most `timeout` seconds.
+
+    Raises OSError where the connection breaks or the answer does not come in time,
+    UnusualAnswerError for an answer it does not understand.
+    """
+    until = monotonic() + timeout
+    connected.settimeout(timeout)
+    connected.sendall(sent)
+    received = b""
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        if len(received) > _LONGEST_HEAD:
+            raise UnusualAnswerError
+        connected.settimeout(_left(until))
+        received += _some(connected.recv(_CHUNK))
+    head, rest = received[: end + 2], received[end + 4 :]
+    status, length = head[9:12], _header(head, b"content-length")
+    if not (head.startswith(b"HTTP/1.1 ") and status.isdigit() and _is_count(length)):
+        raise UnusualAnswerError
+    if status < b"200" or _header(head, b"transfer-encoding") or _header(head, b"content-encoding"):
+        raise UnusualAnswerError
+    checksum = _header(head, b"x-amz-crc32")
+    return Reply(
+        status=int(status),
+        body=_whole(connected, rest, int(length), until),
+        checksum=None if checksum is None else checksum.decode("latin-1"),
+        closes=_header(head, b"connection") == b"close",
+    )
+
+
+def _is_count(value: bytes | None) -> TypeGuard[bytes]:
+    return value is not None and value.isdigit() and len(value) < 11
+
+
+def _header(head: bytes, name: bytes) -> bytes | None:
+    """The value of a header, in lower case; `name` in lower case, too."""
+    head = head.lower()
+    at = head.find(b"\r\n" + name + b":")
+    if at < 0:
+        return None
+    begin = at + len(name) + 3
+    return head[begin : head.index(b"\r\n", begin)].strip()
+
+
+def _whole(connected: socket.socket, begun: bytes, length: int, until: float) -> bytes:
+    if len(begun) > length:
+        raise UnusualAnswerError
+    parts, missing = [begun], length - len(begun)
+    while missing:
+        connected.settimeout(_left(until))
+        parts.append(_some(connected.recv(min(missing, _LARGE_CHUNK))))
+        missing -= len(parts[-1])
+    return b"".join(parts)
+
+
+def _some(data: bytes) -> bytes:
+    if not data:
+        raise ConnectionError("the connection was closed before the answer was whole")
+    return data
+
+
+def _left(until: float) -> float:
+    left = until - monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+class _Request:
+    """As much of botocore's AWSRequest as SigV4Auth looks at. Making a whole one costs as much
+    again as signing it."""
+
+    method = "POST"
+    params = None
+
+    def __init__(self, url: str, headers: dict[str, str], body: bytes) -> None:
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.context: dict[str, Any] = {}
+
+
+class Wire:
+    """Calls DynamoDB's operations over open connections. Safe for several threads."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        credentials: Any,
+        session: Any,
+        *,
+        user_agent: str = "",
+        connect_timeout: float = 60.0,
+        read_timeout: float = 60.0,
+    ) -> None:
+        self._url = endpoint if endpoint.endswith("/") else f"{endpoint}/"
+        self._region = region
+        self._credentials = credentials
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._pool, self._target = _pool(session, self._url)
+        # A proxy that is no tunnel wants headers of its own, and urllib3 knows them.
+        self._has_short_way = self._target.startswith("/")
+        self._headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": user_agent,
+            "host": _host(self._url),
+        }
+
+    @classmethod
+    def from_client(cls, client: Any) -> "Wire":
+        """The same endpoint, credentials, TLS, proxies and time-outs as a boto3 client's.
+
+        botocore resolves these from arguments, environment and files while it makes a client, and
+        keeps the results private; taking them from there is the only way to get the very same.
+        Raises whatever a botocore that has changed raises.
+        """
+        config = client.meta.config
+        theirs = client._endpoint.http_session
+        # Without it each request waits 40 ms for an acknowledgement that the server delays.
+        no_delay: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        ours = URLLib3Session(
+            verify=theirs._verify,
+            proxies=theirs._proxy_config._proxies,
+            proxies_config=theirs._proxy_config.settings,
+            client_cert=(theirs._cert_file, theirs._key_file),
+            max_pool_connections=16,
+            socket_options=[no_delay],
+        )
+        return cls(
+            client.meta.endpoint_url,
+            client.meta.region_name,
+            client._request_signer._credentials,
+            ours,
+            user_agent=config.user_agent,
+            connect_timeout=config.connect_timeout,
+            read_timeout=config.read_timeout,
+        )
+
+    def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
+        """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
+
+        For operations that may be carried out twice: an unusual answer is asked for once more.
+
+        `timeout` in seconds bounds the client's own time-outs further. Raises RetryableError where
+        no whole answer came (time-out, dropped connection, wrong checksum), FestivalError where
+        none ever will (no credentials, a certificate that is not trusted).
+        """
+        headers = self._signed(operation, body)
+        try:
+            reply = self._short_way(headers, body, timeout) or self._long_way(
+                headers, body, timeout
+            )
+        except (HTTPError, OSError) as error:
+            kind = FestivalError if _is_distrust(error) else RetryableError
+            raise kind(f"{operation} at {self._url}: {_short(error)}") from error
+        if reply.checksum is not None and reply.checksum != str(crc32(reply.body)):
+            raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
+        return Response(reply.status, reply.body)
+
+    def close(self) -> None:
+        """Close the connections that are open and not in use."""
+        self._pool.close()
+
+    def _short_way(
+        self, headers: dict[str, str], body: bytes, timeout: float | None
+    ) -> Reply | None:
+        """Over a connection that is open; None where there is none, or the answer is unusual."""
+        if not self._has_short_way or (kept := self._take()) is None:
+            return None
+        reply = None
+        try:
+            wait = self._read_timeout if timeout is None else min(self._read_timeout, timeout)
+            reply = exchange(kept.sock, message(self._target, headers, body), wait)
+        except UnusualAnswerError:
+            self._has_short_way = False
+        finally:
+            if reply is None or reply.closes:
+                kept.close()
+            self._give_back(kept)
+        return reply
+
+    def _take(self) -> Any:
+        """A connection of the pool, if it is open."""
+        queue = self._pool.pool
+        try:
+            kept = queue.get_nowait()
+        except (Empty, AttributeError):  # all in use, or the pool is closed and has no queue
+            return None
+        if kept is not None and kept.sock is not None and not is_connection_dropped(kept):
+            return kept
+        self._give_back(kept)
+        return None
+
+    def _give_back(self, kept: Any) -> None:
+        try:
+            self._pool.pool.put_nowait(kept)
+        except (Full, AttributeError):
+            if kept is not None:
+                kept.close()
+
+    def _long_way(self, headers: dict[str, str], body: bytes, timeout: float | None) -> Reply:
+        """By urllib3, which connects, with TLS and through proxies, and reads any answer."""
+        limit = float("inf") if timeout is None else timeout
+        response = self._pool.urlopen(
+            "POST",
+            self._target,
+            body=body,
+            headers=headers,
+            timeout=Timeout(
+                connect=min(self._connect_timeout, limit),
+                read=min(self._read_timeout, limit),
+                total=timeout,
+            ),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            decode_content=False,
+            enforce_content_length=True,
+        )
+        checksum = response.headers.get("x-amz-crc32")
+        return Reply(response.status, response.data, checksum, closes=False)
+
+    def _signed(self, operation: str, body: bytes) -> dict[str, str]:
+        headers = {"X-Amz-Target": f"{_API}.{operation}", **self._headers}
+        try:
+            if self._credentials is None:
+                raise NoCredentialsError()
+            # Frozen anew for each request: this is where botocore refreshes them in time.
+            frozen = self._credentials.get_frozen_credentials()
+            request: Any = _Request(self._url, headers, body)
+            SigV4Auth(frozen, "dynamodb", self._region).add_auth(request)
+        except BotoCoreError as error:
+            raise FestivalError(f"{operation} at {self._url}: {error}") from error
+        return headers
+
+
+def _pool(session: Any, url: str) -> tuple[Any, str]:
+    """The urllib3 pool and the request target that `URLLib3Session.send` would use for a URL.
+
+    Its `send` itself has no time-out for one request in older versions, and costs a third more.
+    """
+    proxy = session._proxy_config.proxy_url_for(url)
+    pool = session._get_connection_manager(url, proxy).connection_from_url(url)
+    session._setup_ssl_cert(pool, url, session._verify)
+    return pool, session._get_request_target(url, proxy)
+
+
+def _host(url: str) -> str:
+    """The Host header as SigV4 signs it: the default port of the scheme is left out."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0]
+    return host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+
+
+def _is_distrust(error: BaseException) -> bool:
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _short(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
