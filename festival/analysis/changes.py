@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
-from festival.analysis.drawing import FILL, INK, drawable, picture
+from festival.analysis.drawing import FILL, INK, picture
 from festival.analysis.frames import performances_of
 from festival.analysis.lineups import Lineup, as_performances
 from festival.ingest.ledger.reconciliations import Removal
@@ -101,7 +101,7 @@ def changes_picture(changes: Sequence[Change], title: str) -> Figure:
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(max(lines, 1) - 0.4, -0.6)
         _clock_axis(axes, [row for one in drawn for row in (one.old, one.new) if row])
-        axes.set_title(drawable(f"{title}: {_counted(ranked)}"))
+        axes.set_title(f"{title}: {_counted(ranked)}")
     return figure
 
 
@@ -128,8 +128,8 @@ def _in_words(change: Change) -> str:
     old, new = change.old, change.new
     if old is None or new is None:
         row = change.performance
-        return drawable(f"{change.kind}: {wall_clock(row.start)} {row.stage}")
-    return drawable(f"{change.kind}: {', '.join(_differences(old, new))}")
+        return f"{change.kind}: {wall_clock(row.start)} {row.stage}"
+    return f"{change.kind}: {', '.join(_differences(old, new))}"
 
 
 def _differences(old: Performance, new: Performance) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _rank(row: Performance) -> str:
 
 
 def _shortened(name: str) -> str:
-    return drawable(name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _bars(axes: Axes, place: int, change: Change) -> None:

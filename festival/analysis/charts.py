@@ -1,72 +1,163 @@
-"""Pictures of many performances at once: popularity by stage, how busy each hour is."""
+"""Pictures of many performances at once: what is on in each hour, how popular each stage is."""
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 
-from festival.analysis.drawing import COLOURS, INK, drawable, picture
+from festival.analysis.drawing import COLOURS, INK, Picture, picture
+from festival.errors import FestivalError
 
-
-def popularity_by_stage(frame: pd.DataFrame) -> Figure:
-    """Each performance's popularity as a dot in its stage's row, and the median of each stage."""
-    known = frame.dropna(subset=["Popularity"])
-    medians = known.groupby("Stage")["Popularity"].median().sort_values()
-    with picture(9, 1.2 + 0.42 * max(len(medians), 1)) as (figure, axes):
-        for place, (stage, median) in enumerate(medians.items()):
-            values = known.loc[known["Stage"] == stage, "Popularity"].astype(float).sort_values()
-            # A fixed up and down keeps equal values apart without chance.
-            height = place + 0.12 * (np.arange(len(values)) % 3 - 1)
-            axes.plot(values, height, "o", color=COLOURS[0], alpha=0.55, markersize=5, mew=0)
-            axes.plot([median] * 2, [place - 0.32, place + 0.32], color=INK, linewidth=2)
-            axes.text(101.5, place, f"{median:.0f}", va="center")
-        axes.set_yticks(range(len(medians)), [drawable(str(stage)) for stage in medians.index])
-        axes.set_xlim(0, 101)
-        axes.set_xlabel("Popularity, 1 to 100 (bar and figure: the stage's median)")
-        axes.grid(axis="x")
-        axes.tick_params(axis="y", length=0)
-        missing = len(frame) - len(known)
-        without = f" ({missing} have none and are not shown)" if missing else ""
-        axes.set_title(f"Popularity of {len(known)} performances by stage{without}")
-    return figure
+DAY, STAGE = "day", "stage"
+PERFORMANCES, POPULARITY = "performances", "popularity"
+# A festival's day begins between the last night owl and the first yoga class.
+MORNING = range(3, 11)
+HOUR = pd.Timedelta(hours=1)
+# Of many stages each gets less of the page, and still a line of letters.
+ROW_INCHES, LEAST_ROW_INCHES = 0.36, 0.2
+TALL = 20
+_FILLED = LinearSegmentedColormap.from_list("filled", ["#eef4fa", "#9dc3e0", "#2a6ca8", "#0b3460"])
 
 
-def busy_hours(frame: pd.DataFrame) -> Figure:
-    """How many performances are on in each hour of each day; a night belongs to its lineup day."""
-    grid = hours_grid(frame)
-    with picture(11, 1.5 + 0.42 * max(len(grid), 1)) as (figure, axes):
-        axes.set_title("Performances on stage, by day and hour")
-        if grid.empty:
-            axes.set_axis_off()
-            return figure
-        top = int(grid.to_numpy().max())
-        axes.imshow(grid, cmap="Blues", vmin=0, vmax=top * 1.25, aspect="auto")
-        for (day, hour), count in np.ndenumerate(grid.to_numpy()):
-            if count:
-                colour = "white" if count > 0.75 * top else INK
-                axes.text(hour, day, str(count), ha="center", va="center", color=colour)
-        axes.set_xticks(range(grid.shape[1]), [f"{hour % 24:02d}" for hour in grid.columns])
-        axes.set_yticks(range(len(grid)), [f"{day:%a %Y-%m-%d}" for day in grid.index])
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.set_xlabel("Hour of the day (from :00 to :59; after midnight the same row goes on)")
-    return figure
+def heat_map(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES) -> Picture:
+    """What is on in each hour, as a grid of figures: days or stages by hours of the clock.
 
-
-def hours_grid(frame: pd.DataFrame) -> pd.DataFrame:
-    """Days by hours since the day's midnight (24 is 00:00 of the night): performances that are on.
-
-    A performance counts in every hour it is on for some of; a zero-length one in none.
+    `rows` is `day` or `stage`; `show` is `performances` (how many are on), or `popularity` (the
+    most popular of those that are on). Every hour of the clock has one column: what is on after
+    midnight stands in the row of the evening before, however the lineup dates it. Raises
+    FestivalError for other rows or figures.
     """
-    begin = (frame["Start"] - frame["Date"]).dt.total_seconds() // 3600
-    # Up to the hour in which it ends, without it where it ends on the hour.
-    end = -(-(frame["End"] - frame["Date"]).dt.total_seconds() // 3600)
-    cells = [
-        (day, hour)
-        for day, first, behind in zip(frame["Date"], begin, end, strict=True)
-        for hour in range(int(first), int(behind))
-    ]
-    counts = pd.DataFrame(cells, columns=["Date", "Hour"]).value_counts().unstack(fill_value=0)
-    if counts.empty:
+    if rows not in (DAY, STAGE):
+        raise FestivalError(f"heat map rows {rows!r}: expected {DAY} or {STAGE}")
+    if show not in (PERFORMANCES, POPULARITY):
+        raise FestivalError(f"heat map of {show!r}: expected {PERFORMANCES} or {POPULARITY}")
+    grid = hours_grid(answer, rows=rows, show=show)
+    what = "Performances on stage" if show == PERFORMANCES else "Highest popularity on stage"
+    with picture(2.2 + 0.42 * max(grid.shape[1], 12), _height(len(grid))) as (figure, axes):
+        axes.set_title(f"{what}, by {rows} and hour")
+        if grid.empty:
+            _say_nothing(axes, "no performance that lasts")
+        else:
+            _cells(axes, grid)
+            axes.set_xlabel("Hour of the day (local time, from :00 to :59)")
+            axes.set_ylabel("Festival day" if rows == DAY else "Stage")
+    return figure
+
+
+def popularity(answer: pd.DataFrame) -> Picture:
+    """How popular each stage is: a dot for each performance, the median, and the most popular.
+
+    Stages by their median, highest first. What has no popularity is counted in the title.
+    """
+    known = answer.dropna(subset=["Popularity"])
+    known = known.assign(Popularity=known["Popularity"].astype(float))
+    medians = known.groupby("Stage")["Popularity"].median().sort_values(ascending=False)
+    with picture(10, _height(len(medians))) as (figure, axes):
+        if medians.empty:
+            _say_nothing(axes, "no performance has a popularity")
+        else:
+            _dots(axes, known, medians)
+        missing = len(answer) - len(known)
+        without = f" ({missing:,} without one are not shown)" if missing else ""
+        axes.set_title(f"Popularity of {len(known):,} performances by stage{without}")
+    return figure
+
+
+def hours_grid(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES) -> pd.DataFrame:
+    """Days or stages by hours: how many performances are on, or the highest popularity of them.
+
+    Columns are whole hours that count on past midnight (25 is 01:00); a day begins with the
+    quietest hour of the morning. A performance counts in every hour it is on for some of; a
+    zero-length one in none.
+    """
+    on = _hours_on(answer)
+    if on.empty:
         return pd.DataFrame(dtype=int)
-    hours = range(int(counts.columns.min()), int(counts.columns.max()) + 1)
-    return counts.reindex(columns=hours, fill_value=0).sort_index()
+    first = _first_hour(on["Hour"].dt.hour)
+    on["Day"] = (on["Hour"] - first * HOUR).dt.normalize()
+    on["Column"] = (on["Hour"] - on["Day"]).dt.total_seconds().floordiv(3600).astype(int)
+    by = on.groupby(["Day" if rows == DAY else "Stage", "Column"])
+    counts = by.size() if show == PERFORMANCES else by["Popularity"].max()
+    grid = counts.unstack()
+    grid = grid.reindex(columns=range(int(grid.columns.min()), int(grid.columns.max()) + 1))
+    if rows == DAY:
+        # A day on which nothing is on is a row of nothing, and the days stay evenly apart.
+        return grid if len(grid) < 2 else _with_every_day(grid)
+    return grid.reindex(answer["Stage"].drop_duplicates()).dropna(how="all")
+
+
+def _hours_on(answer: pd.DataFrame) -> pd.DataFrame:
+    """A row for each performance and each hour in which it is on: `Hour`, `Stage`, `Popularity`."""
+    lasting = answer[answer["End"] > answer["Start"]]
+    begin = lasting["Start"].dt.floor("h")
+    hours = (lasting["End"].dt.ceil("h") - begin).dt.total_seconds().floordiv(3600).astype(int)
+    repeated = lasting.loc[lasting.index.repeat(hours), ["Stage", "Popularity"]]
+    places = np.concatenate([np.arange(count) for count in hours] or [np.empty(0, int)])
+    starts = begin.loc[repeated.index] if begin.index.is_unique else begin.repeat(hours)
+    return repeated.assign(Hour=starts.to_numpy() + places * HOUR.to_timedelta64()).reset_index(
+        drop=True
+    )
+
+
+def _first_hour(hours: pd.Series) -> int:
+    """The hour with which the day begins: the quietest of the morning, or nearest to 06:00."""
+    busy = hours.value_counts()
+    return min(MORNING, key=lambda hour: (busy.get(hour, 0), abs(hour - 6)))
+
+
+def _with_every_day(grid: pd.DataFrame) -> pd.DataFrame:
+    days = pd.date_range(grid.index.min(), grid.index.max())
+    # A wrong year is no reason to draw all the days between.
+    return grid.reindex(days) if len(days) <= 2 * len(grid) + 7 else grid
+
+
+def _height(rows: int) -> float:
+    return 1.4 + max(rows, 2) * (ROW_INCHES if rows <= TALL else LEAST_ROW_INCHES)
+
+
+def _say_nothing(axes: Axes, why: str) -> None:
+    axes.text(0, 0.5, why, transform=axes.transAxes)
+    axes.set_axis_off()
+
+
+def _cells(axes: Axes, grid: pd.DataFrame) -> None:
+    figures = grid.to_numpy(dtype=float, na_value=np.nan)
+    top = float(np.nanmax(figures))
+    axes.imshow(
+        np.ma.masked_invalid(figures), cmap=_FILLED, vmin=0, vmax=max(top, 1), aspect="auto"
+    )
+    for (row, column), figure in np.ndenumerate(figures):
+        if not np.isnan(figure):
+            colour = "white" if figure > 0.55 * top else INK
+            axes.text(column, row, f"{figure:.0f}", ha="center", va="center", color=colour)
+    axes.set_xticks(range(grid.shape[1]), [f"{hour % 24:02d}" for hour in grid.columns])
+    axes.set_yticks(range(len(grid)), [_row_name(name) for name in grid.index])
+    axes.tick_params(length=0, labeltop=len(grid) > TALL)
+    axes.spines[:].set_visible(False)
+
+
+def _row_name(name: object) -> str:
+    return f"{name:%a %Y-%m-%d}" if isinstance(name, pd.Timestamp) else str(name)
+
+
+def _dots(axes: Axes, known: pd.DataFrame, medians: pd.Series) -> None:
+    for place, (stage, median) in enumerate(medians.items()):
+        of_stage = known[known["Stage"] == stage].sort_values("Popularity")
+        # A fixed up and down keeps equal values apart without chance.
+        height = place + 0.12 * (np.arange(len(of_stage)) % 3 - 1)
+        axes.plot(of_stage["Popularity"], height, "o", color=COLOURS[0], alpha=0.5, ms=4.5, mew=0)
+        axes.plot([median] * 2, [place - 0.32, place + 0.32], color=INK, linewidth=2)
+        top = of_stage.iloc[-1]
+        axes.text(106, place, f"{median:.0f}", va="center", ha="right")
+        axes.text(108, place, f"{top['Performer']} ({top['Popularity']:.0f})", va="center")
+    axes.text(106, -0.75, "median", ha="right", weight="bold")
+    axes.text(108, -0.75, "most popular", weight="bold")
+    axes.set_yticks(range(len(medians)), [str(stage) for stage in medians.index])
+    axes.set_ylim(len(medians) - 0.5, -1)
+    axes.set_xlim(0, 100.5)
+    axes.set_xticks(range(0, 101, 10))
+    axes.set_xlabel("Popularity, 1 to 100 (a dot is a performance, the bar is the median)")
+    axes.set_ylabel("Stage")
+    axes.grid(axis="x")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labeltop=len(medians) > TALL)

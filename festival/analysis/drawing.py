@@ -4,26 +4,34 @@ Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-bl
 line has a dash pattern and a label of its own besides, so that nothing hangs on colour.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
+from io import StringIO
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.font_manager as fonts
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import text_to_path
+from matplotlib.text import Text
 
 INK = "#222222"
 QUIET = "#767676"
 FILL = "#c6dbef"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9", "#7a7a7a")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
+FAMILY = "DejaVu Sans"
+# A letter that no font has is taken for a narrow box in the layout; a browser may draw it this much
+# wider, in sizes of the font.
+LACK = 0.5
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
+    "font.family": [FAMILY, "sans-serif"],
     "font.size": 9,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -43,31 +51,55 @@ STYLE: dict[Any, Any] = {
     "hatch.color": INK,
     "hatch.linewidth": 0.5,
     "legend.frameon": False,
+    # Letters stay letters in an SVG, and a browser draws every script.
+    "svg.fonttype": "none",
 }
-_OTHER_SCRIPTS = ("Noto Sans", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Noto Emoji", "Symbola")
+
+
+class Picture(Figure):
+    """A figure that a notebook shows as SVG with real letters: any script, sharp at any size."""
+
+    def _ipython_display_(self) -> None:
+        # Only IPython calls this, so that it is loaded.
+        ipython: Any = sys.modules["IPython"]
+        ipython.display.display({"image/svg+xml": self.svg(), "text/plain": repr(self)}, raw=True)
+
+    def svg(self) -> str:
+        """The picture as SVG, with room for letters that no font on this machine has."""
+        pad = 0.1 + max((_lack(text) for text in _texts(self)), default=0.0)
+        file = StringIO()
+        with mpl.rc_context(STYLE), warnings.catch_warnings():
+            # A letter without a font is a fault of a PNG only.
+            warnings.filterwarnings("ignore", "Glyph .* missing from")
+            self.savefig(file, format="svg", bbox_inches="tight", pad_inches=pad)
+        return file.getvalue()
 
 
 @contextmanager
-def picture(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """A figure with one pair of axes, in inches; pyplot forgets it, so that it is shown once."""
-    with plt.rc_context({**STYLE, "font.family": list(_families())}):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-        try:
-            yield figure, axes
-        finally:
-            plt.close(figure)
+def picture(width: float, height: float) -> Iterator[tuple[Picture, Axes]]:
+    """A figure with one pair of axes, in inches, whose letters get a font that has them."""
+    with mpl.rc_context(STYLE):
+        figure = Picture(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+        for text in _texts(figure):
+            text.set_fontfamily(families(text.get_text()))
 
 
-def drawable(text: str) -> str:
-    """The text with `▯` for each character that no installed font can draw."""
-    return "".join(letter if ord(letter) in _letters() else "▯" for letter in text)
+def families(text: str) -> list[str]:
+    """The font families in which a text is written: others only for letters that the first lacks.
+
+    >>> families("Björk")
+    ['DejaVu Sans', 'sans-serif']
+    """
+    lacking = frozenset(text) - _letters(fonts.findfont(FAMILY))
+    found = (_family_of(letter) for letter in sorted(lacking))
+    return [FAMILY, *dict.fromkeys(name for name in found if name), "sans-serif"]
 
 
-def text_width(text: str, size: float) -> float:
-    """How wide a line of text is at a font size, in points."""
-    properties = fonts.FontProperties(family=list(_families()), size=size)
-    width, _, _ = text_to_path.get_text_width_height_descent(text, properties, ismath=False)
-    return float(width)
+def undrawable(texts: Iterable[str]) -> list[str]:
+    """The letters that no font on this machine has."""
+    lacking = frozenset().union(*texts) - _letters(fonts.findfont(FAMILY))
+    return sorted(letter for letter in lacking if letter.isprintable() and not _family_of(letter))
 
 
 def spread_out(places: Sequence[float], gap: float) -> list[float]:
@@ -90,13 +122,47 @@ def spread_out(places: Sequence[float], gap: float) -> list[float]:
     return result
 
 
-@cache
-def _families() -> tuple[str, ...]:
-    installed = {font.name for font in fonts.fontManager.ttflist}
-    return ("DejaVu Sans", *(name for name in _OTHER_SCRIPTS if name in installed))
+def _texts(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+
+
+def _lack(text: Text) -> float:
+    """How many inches wider a text may become in a browser."""
+    lacking = set(undrawable([text.get_text()]))
+    letters = sum(letter in lacking for letter in text.get_text())
+    return LACK * float(text.get_fontsize()) / 72 * letters
 
 
 @cache
-def _letters() -> frozenset[int]:
-    paths = (fonts.findfont(fonts.FontProperties(family=name)) for name in _families())
-    return frozenset(code for path in paths for code in fonts.get_font(path).get_charmap())
+def _family_of(letter: str) -> str | None:
+    """An installed family that has the letter; the most plain-looking first."""
+    for name, path in _installed():
+        if letter in _letters(path):
+            return name
+    return None
+
+
+@cache
+def _installed() -> tuple[tuple[str, str], ...]:
+    # matplotlib remembers the fonts of its first start.
+    for path in set(fonts.findSystemFonts()) - {font.fname for font in fonts.fontManager.ttflist}:
+        # Broken files, and bitmaps.
+        with suppress(OSError, RuntimeError, UnicodeError):
+            fonts.fontManager.addfont(path)
+    plain = [
+        font
+        for font in fonts.fontManager.ttflist
+        # Coloured pictures have no outlines that matplotlib could draw; a last resort has boxes.
+        if font.style == "normal" and font.weight in (400, "normal")
+        if not any(word in font.name for word in ("Color", "Last Resort"))
+    ]
+    plain.sort(key=lambda font: ("Sans" not in font.name, "CJK" in font.name, font.name))
+    return tuple((font.name, font.fname) for font in plain)
+
+
+@cache
+def _letters(path: str) -> frozenset[str]:
+    try:
+        return frozenset(map(chr, fonts.get_font(path).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()

@@ -1,241 +1,309 @@
-"""The timeline of a lineup's day: stages as rows, performances as bars, findings marked."""
+"""The timeline of a lineup: a grid for each day, to look at in a notebook, to save and to print.
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+Everything is drawn in the page itself: no script, no network, letters by the reader's own fonts, so
+that names in any script are shown. `grid.py` has the layout, `shapes.py` the look.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from html import escape
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+import pandas as pd
 
-from festival.analysis import checks
-from festival.analysis.checks import Finding
-from festival.analysis.drawing import FILL, INK, QUIET, drawable, picture, text_width
-from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
+from festival.analysis.checks import Finding, find_all
+from festival.analysis.grid import LINEUP, NAME_SIZE, Card, DayGrid, day_grids
+from festival.analysis.shapes import (
+    HEADER,
+    LETTERINGS,
+    LOOKS,
+    STAGE_WIDTH,
+    SWATCH_HEIGHT,
+    SWATCH_WIDTH,
+    Rect,
+    Shape,
+    card_shapes,
+    clock_shapes,
+    day_name,
+    day_title,
+    legend,
+    line_shapes,
+    many,
+    sheet,
+    swatch,
+)
+from festival.errors import FestivalError
+from festival.lineup.model import Performance, wall_clock
 
-HATCHES = {
-    checks.OVERLAP: "////",
-    checks.TWO_PLACES: "xxxx",
-    checks.LONG: "....",
-    checks.ZERO: "||||",
-    checks.EARLY: "\\\\\\\\",
-    checks.ALIKE: "----",
-    checks.FAR: "++++",
-    checks.UNRANKED: "",
-}
-_NAME_POINTS = (8.0, 7.0, 6.0)
-_ZERO_MINUTES_DRAWN = 4
-# More empty hours than this are left out; what is drawn in their place is this wide.
-_EMPTY_HOURS_DRAWN = 3
-_CUT_HOURS = 0.8
+SUFFIXES = (".html", ".svg", ".png", ".pdf")
+FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif"
+MOST_LISTED = 200
+# The width of an A3 page in landscape, less margins, in CSS pixels.
+PRINTED_WIDTH = 1500
 
-
-def day_timelines(
-    performances: Iterable[Performance], findings: Iterable[Finding] = ()
-) -> Iterator[Figure]:
-    """A timeline for each day of a lineup, in order. Days are the lineup's: a night stays whole."""
-    marked = list(findings)
-    for _, rows in groupby(sorted(performances, key=_in_order), attrgetter("date")):
-        yield day_timeline(list(rows), marked)
-
-
-def day_timeline(rows: Sequence[Performance], findings: Iterable[Finding] = ()) -> Figure:
-    """One day: stages as rows, performances as bars, findings hatched and with a bold edge.
-
-    Performances that overlap on a stage share its row, one below the other. Long empty stretches
-    are left out, and marked grey.
-    """
-    kinds = _kind_of(findings)
-    clock = _Clock.of(rows)
-    stages = _in_lanes(rows)
-    depth = [lane for lanes in stages.values() for lane in lanes]
-    with picture(11, 1.3 + 0.42 * len(depth)) as (figure, axes):
-        for place, lane in enumerate(depth):
-            for row in lane:
-                _bar(axes, row, clock, place, kinds.get(row))
-        _stage_axis(axes, stages)
-        _clock_axis(axes, clock)
-        _write_names(figure, axes, clock, depth)
-        day = rows[0].date if rows else "no performance"
-        axes.set_title(f"{day}: {len(rows):,} performances on {len(stages)} stages")
-        _legend(axes, [kinds[row] for row in rows if row in kinds])
-    return figure
+_LIGHT = "--ink:#1b1b1b;--quiet:#595959;--paper:#fff;--rule:#ccc"
+_DARK = "--ink:#eee;--quiet:#b5b5b5;--paper:#111;--rule:#444"
+_PAGE_STYLE = f"""
+.fl{{{_LIGHT};color:var(--ink);background:var(--paper);font:13px/1.35 {FONT};text-align:left}}
+body[data-jp-theme-light=false] .fl,.vscode-dark .fl{{{_DARK}}}
+.fl h3{{font-size:15px;margin:14px 0 6px;color:var(--ink)}}
+.fl p,.fl nav{{margin:4px 0}}.fl a{{color:inherit}}
+.fl .key span{{display:inline-block;margin:0 12px 4px 0;white-space:nowrap}}
+.fl svg{{display:block;max-width:none}}
+.fl .key svg{{display:inline-block;vertical-align:-3px;margin-right:4px}}
+.fl .box{{overflow:auto;max-height:85vh;border:1px solid var(--rule);position:relative}}
+.fl .row{{display:flex;width:max-content}}
+.fl .clock{{position:sticky;top:0;z-index:2;background:var(--paper);
+border-bottom:1px solid var(--rule)}}
+.fl .clock text{{fill:var(--ink)}}
+.fl .col{{position:sticky;left:0;z-index:1;background:var(--paper);flex:none;
+width:clamp(84px,24vw,150px);border-right:1px solid var(--rule)}}
+.fl .col div{{box-sizing:border-box;padding:4px;font-size:{NAME_SIZE}px;line-height:14px;
+font-weight:600;border-bottom:1px solid var(--rule);overflow:hidden;overflow-wrap:anywhere}}
+.fl .col .corner{{border:0;font-weight:400;color:var(--quiet)}}
+.fl details{{margin:6px 0}}.fl li{{margin:2px 0}}
+.fl :target rect{{stroke-width:5}}
+@media print{{.fl{{{_LIGHT}}}.fl .box{{overflow:visible;max-height:none;border:0;zoom:var(--fit)}}
+.fl .clock,.fl .col{{position:static}}.fl section{{break-after:page}}.fl nav{{display:none}}
+.fl *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
+"""
+# Only a page of its own follows the reader's system; inside a notebook the notebook's theme rules.
+_OWN_PAGE = f"""
+@page{{size:A3 landscape;margin:10mm}}body{{margin:0;background:#fff}}.fl{{padding:12px}}
+@media screen and (prefers-color-scheme:dark){{body{{background:#111}}.fl{{{_DARK}}}}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class _Clock:
-    """Minutes since midnight to places on the axis, in hours, without the long empty stretches."""
+class Timeline:
+    """Grids of a lineup's days. A notebook shows it; `save` writes it.
 
-    stretches: tuple[tuple[int, int], ...]
+    Each day has its own scrolling box, in which the stages' names and the clock stay in view.
+    """
 
-    @classmethod
-    def of(cls, rows: Iterable[Performance]) -> "_Clock":
-        """The hours in which something is on, joined where little time is between them."""
-        stretches: list[tuple[int, int]] = []
-        for row in sorted(rows, key=attrgetter("start")):
-            first, last = row.start // 60, max(-(-row.end // 60), row.start // 60 + 1)
-            if stretches and first - stretches[-1][1] <= _EMPTY_HOURS_DRAWN:
-                begin, end = stretches.pop()
-                first, last = begin, max(end, last)
-            stretches.append((first, last))
-        return cls(tuple(stretches or [(0, 24)]))
+    days: tuple[DayGrid, ...]
 
-    def at(self, minute: float) -> float:
-        minutes, places, place = [], [], 0.0
-        for first, last in self.stretches:
-            minutes += [first * 60, last * 60]
-            places += [place, place + last - first]
-            place += last - first + _CUT_HOURS
-        return float(np.interp(minute, minutes, places))
-
-    @property
-    def end(self) -> float:
-        return self.at(self.stretches[-1][1] * 60)
-
-    @property
-    def hours(self) -> list[int]:
-        """The hours to label: all, or as few of them as leaves each a label's room."""
-        step = 1 if self.end <= 16 else 2
-        return [
-            hour
-            for first, last in self.stretches
-            for hour in range(-(-first // step) * step, last + 1, step)
-        ]
-
-
-def _in_order(row: Performance) -> tuple[str, str, int, int]:
-    return (row.date, row.stage, row.start, row.end)
-
-
-def _kind_of(findings: Iterable[Finding]) -> dict[Performance, str]:
-    """The kind each performance is marked with: the first in the order of the hatches."""
-    kinds: dict[Performance, str] = {}
-    rank = list(HATCHES)
-    for finding in sorted(findings, key=lambda finding: -rank.index(finding.kind)):
-        kinds.update(dict.fromkeys(finding.performances, finding.kind))
-    return kinds
-
-
-def _in_lanes(rows: Iterable[Performance]) -> dict[str, list[list[Performance]]]:
-    """By stage, its performances in as many lanes as it takes for none to overlap in its lane."""
-    stages: dict[str, list[list[Performance]]] = {}
-    for row in sorted(rows, key=_in_order):
-        lanes = stages.setdefault(row.stage, [])
-        free = next((lane for lane in lanes if _drawn_end(lane[-1]) <= row.start), None)
-        if free is None:
-            lanes.append([row])
-        else:
-            free.append(row)
-    return stages
-
-
-def _drawn_end(row: Performance) -> int:
-    return max(row.end, row.start + _ZERO_MINUTES_DRAWN)
-
-
-def _bar(axes: Axes, row: Performance, clock: _Clock, place: int, kind: str | None) -> None:
-    style: dict[str, Any] = {"facecolor": FILL, "edgecolor": "white", "linewidth": 1.0}
-    if kind is not None:
-        style |= {"edgecolor": INK, "linewidth": 1.6, "hatch": HATCHES[kind]}
-    if kind == checks.UNRANKED:
-        style |= {"facecolor": "white", "linewidth": 0.8, "linestyle": "--"}
-    begin, end = clock.at(row.start), clock.at(_drawn_end(row))
-    axes.add_patch(Rectangle((begin, place - 0.4), end - begin, 0.8, **style))
-
-
-def _write_names(
-    figure: Figure, axes: Axes, clock: _Clock, lanes: Sequence[Sequence[Performance]]
-) -> None:
-    """Write each name into its bar, as large as it fits; where it fits not at all, leave it out."""
-    figure.draw_without_rendering()
-    dots = axes.transData.transform([(0, 0), (1, 0)])
-    points_an_hour = float(dots[1][0] - dots[0][0]) * 72 / figure.dpi
-    for place, lane in enumerate(lanes):
-        for row in lane:
-            begin, end = clock.at(row.start), clock.at(row.end)
-            fitting = _fit(drawable(row.performer), (end - begin) * points_an_hour - 3)
-            if fitting is not None:
-                text, size = fitting
-                axes.text(
-                    (begin + end) / 2,
-                    place,
-                    text,
-                    fontsize=size,
-                    linespacing=0.95,
-                    ha="center",
-                    va="center",
-                    bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
-                )
-
-
-def _fit(name: str, room: float) -> tuple[str, float] | None:
-    """The name in one to three lines, and its size, so that it is `room` points wide at most."""
-    for lines in (1, 2, 3):
-        text = _in_lines(name, lines)
-        for size in _NAME_POINTS[lines - 1 :]:
-            if max(text_width(line, size) for line in text.splitlines()) <= room:
-                return text, size
-    return None
-
-
-def _in_lines(name: str, lines: int) -> str:
-    """The name's words in so many lines of about the same length."""
-    words, text = name.split(" "), ""
-    for number in range(lines, 1, -1):
-        goal = (sum(map(len, words)) + len(words) - 1) / number
-        line = words.pop(0)
-        while words and len(line) + len(words[0]) / 2 < goal:
-            line += f" {words.pop(0)}"
-        if not words:
-            return text + line
-        text += f"{line}\n"
-    return text + " ".join(words)
-
-
-def _stage_axis(axes: Axes, stages: Mapping[str, list[list[Performance]]]) -> None:
-    depth, middles = 0, []
-    for lanes in stages.values():
-        axes.axhline(depth - 0.5, color="#d9d9d9", linewidth=0.6)
-        middles.append(depth + (len(lanes) - 1) / 2)
-        depth += len(lanes)
-    axes.set_yticks(middles, [drawable(stage) for stage in stages])
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(max(depth, 1) - 0.5, -0.5)
-    axes.spines["left"].set_visible(False)
-
-
-def _clock_axis(axes: Axes, clock: _Clock) -> None:
-    axes.set_xlim(0, clock.end)
-    hours = [hour * 60 for hour in clock.hours]
-    axes.set_xticks([clock.at(hour) for hour in hours], [wall_clock(hour) for hour in hours])
-    axes.grid(axis="x")
-    said = ["Local time"]
-    for _, before in clock.stretches[:-1]:
-        cut = clock.at(before * 60)
-        axes.axvspan(cut, cut + _CUT_HOURS, color="#e8e8e8", linewidth=0)
-    if len(clock.stretches) > 1:
-        said.append("grey: empty hours left out")
-    if clock.stretches[-1][1] * 60 > MINUTES_PER_DAY > clock.stretches[0][0] * 60:
-        axes.axvline(clock.at(MINUTES_PER_DAY), color=QUIET, linewidth=1, linestyle=":")
-        said.append("dotted: midnight")
-    axes.set_xlabel("; ".join(said))
-
-
-def _legend(axes: Axes, kinds: Iterable[str]) -> None:
-    present = set(kinds)
-    patches = [
-        Patch(
-            facecolor="white" if kind == checks.UNRANKED else FILL,
-            edgecolor=INK,
-            linestyle="--" if kind == checks.UNRANKED else "-",
-            hatch=hatch,
-            label=kind,
+    def __str__(self) -> str:
+        stages = {stage.name for day in self.days for stage in day.stages}
+        rows = sum(1 for day in self.days for _ in day.cards)
+        return (
+            f"Timeline of {many(rows, 'performance')}, {many(len(stages), 'stage')}, "
+            f"{many(len(self.days), 'day')}"
         )
-        for kind, hatch in HATCHES.items()
-        if kind in present
-    ]
-    if patches:
-        axes.figure.legend(handles=patches, loc="outside lower left", ncols=4, handlelength=2.5)
+
+    def _repr_html_(self) -> str:
+        # A dollar sign is a dollar sign: JupyterLab would set what stands between two as a formula.
+        return f'<div class="fl tex2jax_ignore mathjax_ignore">{_style(".fl ")}{self._body()}</div>'
+
+    def html(self) -> str:
+        """A page of its own, light or dark as the reader's system is, ready to print."""
+        return (
+            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<title>{self}</title>{_style('.fl ')}<style>{_OWN_PAGE}</style></head>"
+            f'<body><div class="fl">{self._body()}</div></body></html>'
+        )
+
+    def svg(self) -> str:
+        """All days as one drawing, one below the other, with legend and stage names."""
+        shapes, width, height = sheet(self.days)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}">{_style("")}'
+            f'<rect width="100%" height="100%" fill="#fff"/>{_svg(shapes)}</svg>'
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as what the name ends in: `.html`, `.svg`, `.png` or `.pdf` (a page a day).
+
+        HTML and SVG show any script; PNG and PDF are drawn with this machine's fonts, and a warning
+        names letters that none of them has. Raises FestivalError for another ending, and for a
+        place that cannot be written.
+        """
+        target = Path(path)
+        kind = target.suffix.lower()
+        if kind not in SUFFIXES:
+            raise FestivalError(
+                f"timeline {str(target)!r}: expected a name that ends in {', '.join(SUFFIXES)}"
+            )
+        try:
+            if kind in (".png", ".pdf"):
+                from festival.analysis import prints  # matplotlib is slow to load
+
+                prints.save(self.days, target)
+            else:
+                target.write_text(self.svg() if kind == ".svg" else self.html(), encoding="utf-8")
+        except OSError as error:
+            raise FestivalError(f"{target} cannot be written: {error.strerror}") from None
+        return target
+
+    def _body(self) -> str:
+        if not self.days:
+            return "<p>no performance</p>"
+        # A page may have several timelines, each with its own links.
+        prefix = f"d{crc32(repr(self.days).encode()):08x}"
+        names = [f"{prefix}{number}" for number in range(len(self.days))]
+        links = " · ".join(
+            f'<a href="#{name}">{day_name(day)}</a>'
+            for day, name in zip(self.days, names, strict=True)
+        )
+        days = map(_section, self.days, names)
+        return f"{_key(self)}{f'<nav>{links}</nav>' if names[1:] else ''}{''.join(days)}"
+
+
+def timeline(
+    answer: pd.DataFrame | Iterable[Performance],
+    findings: Iterable[Finding] | None = None,
+    *,
+    order: str = LINEUP,
+    days: int | None = None,
+) -> Timeline:
+    """The days of an answer, or of performances, as grids: stages by rows, time along.
+
+    Every performance is there with its whole name, start and end, coloured by its popularity.
+    `findings` get an edge, and say why on hover; by default what `checks.find_all` finds, and `()`
+    is none. `order` of the stages: `lineup`, as the rows name them, or `popularity`. `days` is how
+    many days to draw, from the first. Raises FestivalError for another order, and for a frame that
+    lacks a column.
+
+    >>> print(timeline([Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)]))
+    Timeline of 1 performance, 1 stage, 1 day
+    """
+    rows = performances_of(answer)
+    found = find_all(rows) if findings is None else findings
+    return Timeline(tuple(islice(day_grids(rows, found, order), days)))
+
+
+def performances_of(answer: pd.DataFrame | Iterable[Performance]) -> list[Performance]:
+    """The rows of an answer (the columns of `frames.performances_frame`) as performances.
+
+    Raises FestivalError for a frame that lacks one of the columns.
+    """
+    if not isinstance(answer, pd.DataFrame):
+        return list(answer)
+    wanted = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
+    if missing := [name for name in wanted if name not in answer]:
+        raise FestivalError(f"no column {', '.join(missing)}: expected {', '.join(wanted)}")
+    columns = (
+        answer["Performer"].tolist(),
+        answer["Stage"].tolist(),
+        answer["Date"].dt.strftime("%Y-%m-%d").tolist(),
+        _minutes(answer, "Start"),
+        _minutes(answer, "End"),
+        [None if pd.isna(rank) else int(rank) for rank in answer["Popularity"]],
+        [0] * len(answer),
+    )
+    return list(map(Performance._make, zip(*columns, strict=True)))
+
+
+def _minutes(answer: pd.DataFrame, column: str) -> list[int]:
+    """Minutes since midnight of the row's day."""
+    since: pd.Series = answer[column] - answer["Date"]
+    return [int(minutes) for minutes in since.dt.total_seconds() // 60]
+
+
+def _section(day: DayGrid, name: str) -> str:
+    stages = "".join(
+        f'<div style="height:{stage.height:.0f}px">{escape(stage.name)}</div>'
+        for stage in day.stages
+    )
+    fit = min(1.0, PRINTED_WIDTH / (day.width + STAGE_WIDTH))
+    size = f'<svg width="{day.width:.0f}" height='
+    return (
+        f'<section id="{name}"><h3>{day_title(day)}</h3>'
+        f'<div class="box" style="--fit:{fit:.2f}" tabindex="0">'
+        f'<div class="row clock"><div class="col"><div class="corner">local time</div></div>'
+        f'{size}"{HEADER}">{_svg(clock_shapes(day))}</svg></div>'
+        f'<div class="row"><div class="col">{stages}</div>'
+        f'{size}"{day.height:.0f}">{_svg(line_shapes(day))}{_cards(day, name)}</svg></div></div>'
+        f"{_list_of_findings(day, name)}</section>"
+    )
+
+
+def _cards(day: DayGrid, name: str) -> str:
+    """The cards, each with what hovering shows; those with a finding can be linked to."""
+    links = {card: f' id="{name}c{number}"' for number, card in enumerate(_found(day))}
+    return "".join(
+        f'<g{links.get(card, "")} transform="translate({card.left:.1f} {card.top:.0f})">'
+        f"<title>{escape(_told(card), quote=False)}</title>{_svg(card_shapes(card))}</g>"
+        for card in day.cards
+    )
+
+
+def _found(day: DayGrid) -> list[Card]:
+    return [card for card in day.cards if card.findings]
+
+
+def _told(card: Card) -> str:
+    row = card.row
+    long = f"{(row.end - row.start) // 60}:{(row.end - row.start) % 60:02d} h"
+    rank = "no popularity" if row.popularity is None else f"popularity {row.popularity}"
+    times = f"{wall_clock(row.start)}–{wall_clock(row.end)} ({long}), {row.stage}, {rank}"
+    reasons = (f"{finding.kind}: {finding.what}" for finding in card.findings)
+    return "\n".join([row.performer, times, *reasons])
+
+
+def _list_of_findings(day: DayGrid, name: str) -> str:
+    """The reasons in words, for whoever cannot hover; each links to a performance it is about."""
+    places: dict[Finding, str] = {}
+    for number, card in enumerate(_found(day)):
+        for finding in card.findings:
+            places.setdefault(finding, f"{name}c{number}")
+    if not places:
+        return ""
+    lines = (
+        f'<li><a href="#{place}">{escape(finding.kind)}</a>: {escape(finding.what)}</li>'
+        for finding, place in islice(places.items(), MOST_LISTED)
+    )
+    rest = len(places) - MOST_LISTED
+    more = f"<p>and {rest:,} more: hover over the edges</p>" if rest > 0 else ""
+    count = many(len(places), "finding")
+    return f"<details><summary>{count}</summary><ol>{''.join(lines)}</ol>{more}</details>"
+
+
+def _key(timeline: Timeline) -> str:
+    """The legend, in as many lines as the page's width needs."""
+    size = f'<svg width="{SWATCH_WIDTH}" height="{SWATCH_HEIGHT}">'
+    spans = "".join(
+        f"<span>{size}{_svg([swatch(kind)])}</svg>{escape(words)}</span>"
+        for kind, words in legend(timeline.days)
+    )
+    return f'<p class="key">{spans}</p>'
+
+
+def _svg(shapes: Iterable[Shape]) -> str:
+    return "".join(map(_element, shapes))
+
+
+def _element(shape: Shape) -> str:
+    place = f'class="{shape.kind}" x="{_pixels(shape.x)}" y="{_pixels(shape.y)}"'
+    if isinstance(shape, Rect):
+        size = f'width="{_pixels(shape.width)}" height="{_pixels(shape.height)}"'
+        return f"<rect {place} {size}/>"
+    return f"<text {place}>{escape(shape.text, quote=False)}</text>"
+
+
+def _pixels(length: float) -> str:
+    return f"{length:.1f}".removesuffix(".0")
+
+
+def _style(scope: str) -> str:
+    """The looks as a style sheet: in a notebook for this timeline only, else for the whole SVG."""
+    rules = [*_rules(scope), _PAGE_STYLE if scope else f"text{{font-family:{FONT}}}"]
+    return f"<style>{''.join(rules)}</style>"
+
+
+def _rules(scope: str) -> Iterator[str]:
+    for kind, look in LOOKS.items():
+        dashes = " ".join(map(str, look.dashes)) or "none"
+        yield (
+            f"{scope}.{kind}{{fill:{look.fill};stroke:{look.line};stroke-width:{look.width};"
+            f"stroke-dasharray:{dashes}}}"
+        )
+    for kind, letters in LETTERINGS.items():
+        yield (
+            f"{scope}.{kind}{{font-size:{letters.size}px;font-weight:{letters.weight};"
+            f"fill:{letters.colour}}}"
+        )

@@ -3,18 +3,17 @@
 from itertools import pairwise
 
 import pytest
-from matplotlib.patches import Rectangle
 
-from festival.analysis import charts, checks, timeline
-from festival.analysis.checks import find_all
+from festival.analysis import charts
 from festival.analysis.cost import charts as cost_charts
 from festival.analysis.cost.bill import bill
 from festival.analysis.cost.forecast import simulate
 from festival.analysis.cost.ingest_time import Spread
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import StackProfile, Workload, row_profile
-from festival.analysis.drawing import drawable, spread_out
+from festival.analysis.drawing import spread_out
 from festival.analysis.frames import performances_frame
+from festival.errors import FestivalError
 from festival.lineup.model import Performance
 
 BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
@@ -24,82 +23,17 @@ NEXT = Performance("Yoga", "Tent", "2025-07-13", 600, 720, 12, 5)
 ROWS = [BJORK, GUEST, NIGHT, NEXT]
 
 
-def bars(figure):
-    (axes,) = figure.axes
-    return [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-
-
 def texts(figure):
     (axes,) = figure.axes
     return [text.get_text() for text in axes.texts]
 
 
-def ticks(axis):
-    return [label.get_text() for label in axis.get_ticklabels()]
-
-
-def test_each_day_of_a_lineup_has_a_timeline_of_its_own():
-    first, second = timeline.day_timelines(ROWS)
-    assert first.axes[0].get_title(loc="left") == "2025-07-12: 3 performances on 2 stages"
-    assert len(bars(first)) == 3
-    assert len(bars(second)) == 1
-
-
-def test_performances_that_overlap_share_a_row_without_hiding_each_other():
-    day, _ = timeline.day_timelines(ROWS)
-    main_stage = bars(day)[:2]
-    assert main_stage[0].get_y() != main_stage[1].get_y()
-    assert ticks(day.axes[0].yaxis) == ["Main Stage", "Tent"]
-
-
-def test_findings_are_marked_by_hatch_and_edge_and_named_in_a_legend():
-    day, _ = timeline.day_timelines(ROWS, find_all(ROWS))
-    hatched = [bar for bar in bars(day) if bar.get_hatch()]
-    assert len(hatched) == 2
-    (legend,) = day.legends
-    assert checks.OVERLAP in [text.get_text() for text in legend.get_texts()]
-
-
-def test_a_night_goes_on_past_midnight_on_the_same_picture():
-    day, _ = timeline.day_timelines(ROWS)
-    assert "00:00" in ticks(day.axes[0].xaxis)
-    night = max(bars(day), key=lambda bar: bar.get_x())
-    assert night.get_width() == 2.0
-    assert "midnight" in day.axes[0].get_xlabel()
-
-
-def test_long_empty_stretches_are_left_out_and_marked():
-    early = BJORK._replace(start=30, end=90)
-    figure = timeline.day_timeline([early, BJORK])
-    assert ticks(figure.axes[0].xaxis) == ["00:00", "01:00", "02:00", "21:00", "22:00", "23:00"]
-    assert "empty hours left out" in figure.axes[0].get_xlabel()
-    assert [round(bar.get_width(), 6) for bar in bars(figure)[:2]] == [1.0, 1.5]
-
-
-def test_names_stand_in_their_bars_where_they_fit_and_are_no_formulas():
-    day, _ = timeline.day_timelines(ROWS)
-    assert "Björk" in texts(day)
-    assert any("A$AP" in text for text in texts(day))
-    short = timeline.day_timeline([BJORK._replace(end=1292), NIGHT])
-    assert "Björk" not in texts(short)
-
-
-def test_characters_without_a_font_are_drawn_as_boxes_and_not_warned_of(recwarn):
-    figure = timeline.day_timeline([BJORK._replace(performer="\U000e0041 Björk", end=1600)])
-    figure.draw_without_rendering()
-    assert drawable("\U000e0041") == "▯"
-    assert not recwarn.list
-
-
-def test_an_empty_day_is_an_empty_picture():
-    assert timeline.day_timeline([]).axes[0].get_title(loc="left").startswith("no performance")
-    assert list(timeline.day_timelines([])) == []
-
-
-def test_popularity_by_stage_names_the_median_and_what_is_missing():
-    figure = charts.popularity_by_stage(performances_frame(ROWS))
-    assert texts(figure) == ["50", "97"]
-    assert "1 have none" in figure.axes[0].get_title(loc="left")
+def test_popularity_names_each_stages_median_and_its_most_popular():
+    figure = charts.popularity(performances_frame(ROWS))
+    assert texts(figure)[:2] == ["97", "Björk (97)"]
+    assert texts(figure)[2:4] == ["50", "Burial (88)"]
+    assert "1 without one" in figure.axes[0].get_title(loc="left")
+    assert "1 to 100" in figure.axes[0].get_xlabel()
 
 
 def test_a_performance_counts_in_every_hour_it_is_on():
@@ -113,14 +47,53 @@ def test_a_performance_that_ends_on_the_hour_is_not_on_in_the_next():
     assert grid.columns.tolist() == [10, 11]
 
 
-def test_a_zero_length_performance_keeps_no_hour_busy():
-    assert charts.hours_grid(performances_frame([NEXT._replace(end=600)])).empty
-    charts.busy_hours(performances_frame([]))
+def test_each_hour_of_the_clock_has_one_column_however_the_lineup_dates_the_night():
+    small_hours = Performance("Fog", "Tent", "2025-07-13", 60, 120, 5, 6)
+    grid = charts.hours_grid(performances_frame([*ROWS, small_hours]))
+    assert grid.columns.tolist() == list(range(10, 26))
+    assert grid.loc["2025-07-12", 25] == 2
 
 
-def test_busy_hours_writes_each_count_into_its_cell():
-    figure = charts.busy_hours(performances_frame(ROWS))
+def test_a_day_on_which_nothing_is_on_stands_between_its_neighbours():
+    later = NEXT._replace(date="2025-07-15")
+    assert len(charts.hours_grid(performances_frame([NEXT, later]))) == 3
+    wrong_year = NEXT._replace(date="2052-07-13")
+    assert len(charts.hours_grid(performances_frame([NEXT, wrong_year]))) == 2
+
+
+def test_stages_by_hours_show_the_highest_popularity_of_each_hour():
+    grid = charts.hours_grid(performances_frame(ROWS), rows="stage", show="popularity")
+    assert grid.loc["Main Stage", 22] == 97
+    assert grid.index.tolist() == ["Main Stage", "Tent"]
+
+
+def test_what_has_nothing_to_show_says_so_and_is_not_a_blank_box():
+    zero = performances_frame([NEXT._replace(end=600, popularity=None)])
+    for answer in (zero, performances_frame([])):
+        assert texts(charts.heat_map(answer)) == ["no performance that lasts"]
+        assert texts(charts.popularity(answer)) == ["no performance has a popularity"]
+
+
+def test_a_heat_map_writes_each_count_into_its_cell_and_units_on_its_axes():
+    figure = charts.heat_map(performances_frame(ROWS))
     assert sorted(texts(figure)) == sorted(["1", "2", "2", "1", "1", "1", "1"])
+    assert figure.axes[0].get_xlabel().startswith("Hour of the day")
+    assert figure.axes[0].get_ylabel() == "Festival day"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [({"rows": "week"}, "expected day or stage"), ({"show": "noise"}, "expected performances or")],
+)
+def test_a_heat_map_of_something_else_is_refused(asked, told):
+    with pytest.raises(FestivalError, match=told):
+        charts.heat_map(performances_frame(ROWS), **asked)
+
+
+def test_a_notebook_gets_letters_and_not_outlines_so_that_any_script_is_shown(recwarn):
+    figure = charts.popularity(performances_frame([BJORK._replace(stage="日本 🎪 A$AP$")]))
+    assert "日本 🎪 A$AP$" in figure.svg()
+    assert not recwarn.list
 
 
 def test_cost_by_component_is_on_two_logarithmic_axes():
