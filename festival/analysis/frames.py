@@ -146,7 +146,7 @@ def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFra
 def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row for each ingest or check: file, status, and the five counts as whole numbers."""
     counts = ["read", "written", "rejected", "duplicates", "unwritten"]
-    rows = [{"error": "", **summary} for summary in summaries]
+    rows = [{"error": "", **one, "status": str(one["status"])} for one in summaries]
     frame = pd.DataFrame(rows, columns=["file", "status", *counts, "error"])
     frame[counts] = frame[counts].astype("Int64")
     return frame
