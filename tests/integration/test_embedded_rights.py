@@ -119,6 +119,8 @@ class Season:
         self.upload("skogur.csv", EVENING)
         self.aws.drain()
         self.record("festival reconcile", "reconcile", f"{self.uploads}skogur.csv")
+        self.record("festival list", "list", "stages")
+        self.record("festival list --scan", "list", "dates", "--scan")
         self.record("festival reconcile --yes", "reconcile", f"{self.uploads}skogur.csv", "--yes")
 
     def bury_and_redrive(self) -> None:
