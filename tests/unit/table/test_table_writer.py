@@ -15,7 +15,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table.connection import Response
 from festival.table.item import from_item, to_item
-from festival.table.writer import BulkWriter
+from festival.table.writer import BulkWriter, Pace
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 2)
 
@@ -312,12 +312,25 @@ def test_pauses_stay_short_while_a_part_of_each_batch_gets_through():
 
 
 def test_throttles_slow_the_writer_down_and_success_speeds_it_up():
-    eager = FakeDynamo(delay=0.002)
-    write(eager, lineup(2000))
+    eager = FakeDynamo(delay=0.01)
+    with BulkWriter(eager, "lineup") as writer:
+        writer.put(lineup(5000))
+        writer.flush()
     slowed = FakeDynamo(["throttled"] * 60, delay=0.002)
     write(slowed, lineup(300))
     assert eager.busiest > 4
     assert slowed.busiest <= 2
+
+
+def test_of_two_threads_that_are_one_too_many_only_one_makes_way():
+    """The one that ends is no longer counted when the other asks, or both would end."""
+    with BulkWriter(FakeDynamo(), "lineup", lanes=4) as writer:
+        writer._lanes.add(lineup(400, artists=4))
+        loads = [writer._next_load(), writer._next_load()]
+        writer._active, writer._pace = 2, Pace(most=4, allowed=1)
+        assert writer._settle(loads[0], ()) is None
+        assert writer._active == 1
+        assert writer._settle(loads[1], ()) is not None
 
 
 def test_put_waits_while_too_many_rows_are_waiting():
