@@ -119,9 +119,9 @@ class Season:
         self.upload("skogur.csv", EVENING)
         self.aws.drain()
         self.record("festival reconcile", "reconcile", f"{self.uploads}skogur.csv")
+        self.record("festival reconcile --yes", "reconcile", f"{self.uploads}skogur.csv", "--yes")
         self.record("festival list", "list", "stages")
         self.record("festival list --scan", "list", "dates", "--scan")
-        self.record("festival reconcile --yes", "reconcile", f"{self.uploads}skogur.csv", "--yes")
 
     def bury_and_redrive(self) -> None:
         """A letter about a file that the ledger knows."""
