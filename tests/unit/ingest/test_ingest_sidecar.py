@@ -56,7 +56,8 @@ def test_a_sidecar_that_says_nothing_is_the_kit_s_own_contract():
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"date_odrer": 1}', b"[" * 300_000])
 def test_a_wrong_sidecar_is_a_problem_to_be_told_and_never_a_guess(content):
     found = applied(content)
-    assert found.problem.startswith("s3://upload/summer.csv.mapping.json: the mapping ")
+    assert found.problem.startswith("s3://upload/summer.csv.mapping.json: ")
+    assert " mapping " in found.problem
     assert "\n" not in found.problem
     assert found.version("v1").startswith("v1+")
 
@@ -75,6 +76,21 @@ def test_the_event_of_a_sidecar_asks_for_its_file_in_its_current_version():
     )
     plain = FileEvent("upload", "summer.csv", "v1")
     assert file_of_sidecar(plain) is plain
+
+
+@pytest.mark.parametrize("key", [".mapping.json", "2025/.mapping.json"])
+def test_a_mapping_without_a_name_before_it_belongs_to_no_file(key):
+    event = FileEvent("upload", key, "m3", "0A")
+    assert file_of_sidecar(event) is event
+
+
+def test_nothing_can_be_beside_a_file_whose_name_leaves_no_room_for_it():
+    class Nobody:
+        def get_object(self, **_):
+            raise AssertionError("S3 answers KeyTooLongError to this")
+
+    key = "é" * 506  # 1,012 bytes, and 13 more would be 1,025
+    assert applied_mapping(Nobody(), "upload", key, DEFAULT_MAPPING).mark == ""
 
 
 def test_the_stack_s_mapping_is_json_or_nothing():
