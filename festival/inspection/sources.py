@@ -22,22 +22,33 @@ LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx",
 
 @dataclass(frozen=True, slots=True)
 class LineupSource:
-    """A lineup to read: its name, how to open its bytes, and the mapping it is read with."""
+    """A lineup to read: its name, how to open its bytes, and the mapping it is read with.
+
+    `sheet` is the sheet of a workbook to read; None: the only one that has rows.
+    """
 
     name: str
     open: Callable[[], Iterable[bytes]]
     mapping: LineupMapping = DEFAULT_MAPPING
+    sheet: str | None = None
 
     def inspect(self) -> Inspection:
         """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
         try:
-            return inspect_any(self.open(), mapping=self.mapping)
+            return inspect_any(self.open(), mapping=self.mapping, sheet=self.sheet)
         except LineupError as error:
             return inspected(SampledFile(problem=str(error)), self.mapping, lambda mapping: ())
 
     def blocks(self) -> Iterator[Block]:
         """Its rows. Raises LineupError as `read_lineup` does."""
-        return read_any(self.open(), mapping=self.mapping)
+        return read_any(self.open(), mapping=self.mapping, sheet=self.sheet)
+
+
+def existing(source: str) -> str:
+    """The source itself. Raises FestivalError if it is a file or folder that is not there."""
+    if not source.startswith(S3) and not Path(source).exists():
+        raise FestivalError(f"{source} is not there: expected a file, a folder or s3://bucket/key")
+    return source
 
 
 def lineups_in(

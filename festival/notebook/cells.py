@@ -17,14 +17,20 @@ from botocore.exceptions import (
 )
 
 from festival.errors import FestivalError
+from festival.notebook.parameters import Allowed, between, checked_namespace
+
+__all__ = ["between", "found", "number", "prepare", "sentence"]
 
 MISTAKES = (FestivalError, BotoCoreError, ClientError)
 
 
-def prepare() -> None:
+def prepare(namespace: dict[str, Any] | None = None, **allowed: Allowed) -> None:
     """Call first in a notebook: one line for a user's mistake, tables that are fit to read.
 
-    A mistake still fails the cell, and so the run. Outside IPython only the tables change.
+    With the notebook's `globals()`, its parameters are checked and get the types that its
+    parameters cell declares, whoever set them; `allowed` says what a parameter may be, as
+    `files_at_once=between(1, 64)` or `on_error=("continue", "stop")`. A mistake fails the cell, and
+    so the run. Outside IPython only the tables and the parameters change.
     """
     pd.options.display.max_colwidth = 120
     pd.options.display.max_rows = 40
@@ -36,6 +42,8 @@ def prepare() -> None:
         shell.set_custom_exc(MISTAKES, _show)
         # Figures are pictures in the notebook whatever MPLBACKEND says.
         shell.run_line_magic("matplotlib", "inline")
+    if namespace is not None:
+        namespace.update(checked_namespace(namespace, allowed))
 
 
 def number(value: float) -> str:

@@ -7,8 +7,9 @@ what its declared type says.
 
 import ast
 import io
+import math
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +23,8 @@ Value = str | int | float | bool | None
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 TRUE, FALSE, NONE = ("true", "yes", "1"), ("false", "no", "0"), "none"
+# How the cell begins that papermill puts after the parameters cell.
+INJECTED = "# Parameters"
 EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
@@ -86,6 +89,89 @@ def check_given(
             raise FestivalError(f"{notebook} has no parameter {name!r}: {hint}")
         values[name] = _value(known[name], text)
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The numbers from `low` to `high`, both included; without `high` there is no upper limit."""
+
+    low: float
+    high: float = math.inf
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        if self.high == math.inf:
+            return f"{self.low:,g} or more"
+        return f"{self.low:,g} to {self.high:,g}"
+
+
+def between(low: float, high: float = math.inf) -> Between:
+    """What a number may be: `between(1, 64)`, or `between(0)` for 0 or more."""
+    return Between(low, high)
+
+
+# What a parameter may be: a range of numbers, or one of some texts.
+Allowed = Between | tuple[str, ...]
+
+
+def checked_namespace(
+    namespace: Mapping[str, Any], allowed: Mapping[str, Allowed]
+) -> dict[str, Value]:
+    """A running notebook's parameters, as values of the declared types.
+
+    The namespace's `__annotations__` has the types, as the parameters cell declared them, whatever
+    papermill has put in since: of `-p dry_run false` it makes the text "false", which Python takes
+    for true. Raises FestivalError, in one line, for a value of another type or beyond what is
+    `allowed`, and for a parameter that the notebook does not have.
+    """
+    declared = {
+        name: str(getattr(kind, "__name__", kind))
+        for name, kind in namespace.get("__annotations__", {}).items()
+    }
+    parameters = {
+        name: Parameter(name, kind, False, "", "")
+        for name, kind in declared.items()
+        if kind in TYPES and name in namespace
+    }
+    check_given(parameters.values(), ((name, "") for name in _unknown(namespace, parameters)))
+    values = {name: _typed(parameter, namespace[name]) for name, parameter in parameters.items()}
+    for name, wanted in allowed.items():
+        value: Any = values[name]
+        if value not in wanted:
+            expected = str(wanted) if isinstance(wanted, Between) else ", ".join(wanted)
+            raise FestivalError(f"parameter {name} is {value!r}: expected {expected}")
+    return values
+
+
+def _unknown(namespace: Mapping[str, Any], known: Container[str]) -> Iterator[str]:
+    """What papermill was given and the notebook does not declare, by the cell that it put in."""
+    for source in namespace.get("In", ()):
+        if source.startswith(INJECTED):
+            for statement in ast.parse(source).body:
+                if isinstance(statement, ast.Assign):
+                    names = (ast.unparse(target) for target in statement.targets)
+                    yield from (name for name in names if name not in known)
+
+
+def _typed(parameter: Parameter, value: Any) -> Value:
+    """A value of Python as one of the declared type; text is read as on the command line."""
+    wanted = parameter.type
+    if isinstance(value, str):
+        return value if wanted == "str" else _value(parameter, value)
+    if isinstance(value, bool):
+        if wanted == "bool":
+            return value
+    elif wanted == "str" and (value is None or isinstance(value, int)):
+        # "1914" is a band, of which papermill makes a number; of 1.10 nobody knows the text.
+        return "" if value is None else str(value)
+    elif wanted == "int" and isinstance(value, int):
+        return value
+    elif wanted == "float" and isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    expected = EXPECTED.get(wanted, "text (papermill -r gives it as it is)")
+    raise FestivalError(f"parameter {parameter.name} is {value!r}: expected {expected}")
 
 
 def _value(parameter: Parameter, text: str) -> Value:

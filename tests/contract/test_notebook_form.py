@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from festival.notebook.parameters import read_parameters
@@ -36,6 +37,20 @@ def test_the_notebooks_are_there():
         "cost_model",
         "reconcile",
     }
+
+
+@every_notebook
+def test_papermill_lists_every_parameter_with_its_help(path):
+    listed = papermill.inspect_notebook(str(path))
+    own = read_parameters(path)
+    assert list(listed) == [parameter.name for parameter in own]
+    assert all(one["help"] for one in listed.values())
+    assert {one["inferred_type_name"] for one in listed.values()} <= {"str", "int", "float", "bool"}
+
+
+@every_notebook
+def test_the_parameters_are_checked_in_the_notebook_itself(path):
+    assert "prepare(globals()" in code(path)[1].source
 
 
 @every_notebook
@@ -133,10 +148,8 @@ def test_a_notebook_imports_the_package_and_pandas_only(path):
 
 @every_notebook
 def test_mistakes_are_said_in_one_line_from_the_first_cell_on(path):
-    assert (
-        code(path)[1].source.splitlines()[-1] == "prepare()"
-        or "prepare()\n" in code(path)[1].source
-    )
+    calls = [line for line in code(path)[1].source.splitlines() if line.startswith("prepare(")]
+    assert len(calls) == 1
 
 
 @every_notebook

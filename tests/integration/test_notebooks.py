@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from festival.embedded.aws import EmbeddedAws
@@ -168,6 +169,42 @@ def test_validate_in_strict_mode_fails_the_run_after_it_has_shown_everything(wor
     assert "Lantern Parade" in executed.text("duplicates")
     assert "zero length" in executed.text("findings-all")
     assert executed.days("pictures") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("backfill", {"files_at_once": 0}, "parameter files_at_once is 0: expected 1 to 64"),
+        ("backfill", {"dry_run": "maybe"}, "parameter dry_run is 'maybe': expected true or false"),
+        (
+            "backfill",
+            {"on_error": "panic"},
+            "parameter on_error is 'panic': expected continue, stop",
+        ),
+        (
+            "backfill",
+            {"dryrun": False},
+            "the notebook has no parameter 'dryrun': did you mean dry_run?",
+        ),
+        ("cost_model", {"months": 0}, "parameter months is 0: expected 1 to 1,200"),
+        ("cost_model", {"rows_per_day": -5}, "parameter rows_per_day is -5: expected 0 or more"),
+    ],
+)
+def test_plain_papermill_with_a_wrong_parameter_fails_in_one_line(world, name, given, said):
+    out = str(world.folder / "plain.ipynb")
+    with pytest.raises(papermill.PapermillExecutionError) as failed:
+        papermill.execute_notebook(str(find_notebook(name)), out, given, progress_bar=False)
+    assert failed.value.evalue == said
+
+
+def test_the_text_false_of_plain_papermill_is_false(world):
+    out = str(world.folder / "plain.ipynb")
+    papermill.execute_notebook(
+        str(find_notebook("validate")),
+        out,
+        {"source": str(ROOT / "sample" / "messy.csv"), "strict": "false"},
+        progress_bar=False,
+    )
 
 
 def test_the_cost_model_runs_with_other_parameters(world):

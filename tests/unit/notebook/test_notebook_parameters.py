@@ -4,7 +4,14 @@ import nbformat
 import pytest
 
 from festival.errors import FestivalError
-from festival.notebook.parameters import Parameter, check_given, parse, read_parameters
+from festival.notebook.parameters import (
+    Parameter,
+    between,
+    check_given,
+    checked_namespace,
+    parse,
+    read_parameters,
+)
 
 CELL = """\
 # What to ask.
@@ -106,3 +113,68 @@ def test_what_is_no_notebook_is_said_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(FestivalError, match="No such file"):
         read_parameters(tmp_path / "missing.ipynb")
+
+
+def running(injected="", **values):
+    """The namespace of a notebook whose parameters cell declared these, after papermill's cell."""
+    declared = {"performer": str, "minimum": int, "share": float, "dry_run": bool}
+    defaults = {"performer": "Elbow", "minimum": 80, "share": 0.5, "dry_run": True}
+    cells = ["", CELL, f"# Parameters\n{injected}\n"]
+    return {"__annotations__": declared, "In": cells, **defaults, **values}
+
+
+class TestInTheNotebookItself:
+    @pytest.mark.parametrize(
+        ("name", "given", "value"),
+        [
+            ("dry_run", "false", False),
+            ("dry_run", "True", True),
+            ("dry_run", False, False),
+            ("minimum", "90", 90),
+            ("share", 1, 1.0),
+            ("performer", 1914, "1914"),
+            ("performer", None, ""),
+        ],
+    )
+    def test_what_papermill_made_of_a_value_becomes_the_declared_type(self, name, given, value):
+        found = checked_namespace(running(**{name: given}), {})[name]
+        assert (found, type(found)) == (value, type(value))
+
+    @pytest.mark.parametrize(
+        ("name", "given", "expected"),
+        [
+            ("dry_run", "maybe", "parameter dry_run is 'maybe': expected true or false"),
+            ("dry_run", 0, "parameter dry_run is 0: expected true or false"),
+            ("minimum", True, "parameter minimum is True: expected a whole number"),
+            ("minimum", 8.0, "parameter minimum is 8.0: expected a whole number"),
+            ("share", float("nan"), "parameter share is nan: expected a number"),
+            ("performer", 1.1, "parameter performer is 1.1: expected text"),
+            ("performer", ["Elbow"], "parameter performer is ['Elbow']: expected text"),
+        ],
+    )
+    def test_a_value_of_another_type_is_refused_in_one_line(self, name, given, expected):
+        with pytest.raises(FestivalError) as refused:
+            checked_namespace(running(**{name: given}), {})
+        assert str(refused.value).startswith(expected)
+        assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize("given", [0, -3, 65])
+    def test_a_number_out_of_its_range_is_refused_with_the_range(self, given):
+        with pytest.raises(FestivalError, match=f"minimum is {given}: expected 1 to 64"):
+            checked_namespace(running(minimum=given), {"minimum": between(1, 64)})
+
+    def test_a_range_may_be_open(self):
+        assert checked_namespace(running(minimum=10**9), {"minimum": between(0)})
+        with pytest.raises(FestivalError, match="expected 0 or more"):
+            checked_namespace(running(minimum=-1), {"minimum": between(0)})
+
+    def test_a_text_that_is_no_choice_is_refused_with_the_choices(self):
+        with pytest.raises(FestivalError, match="performer is 'Elbow': expected Pulp, Björk"):
+            checked_namespace(running(), {"performer": ("Pulp", "Björk")})
+
+    def test_a_parameter_that_the_notebook_does_not_have_is_refused_with_the_nearest(self):
+        with pytest.raises(FestivalError, match="no parameter 'dryrun': did you mean dry_run"):
+            checked_namespace(running(injected="dryrun = False"), {})
+
+    def test_names_of_the_notebooks_own_cells_are_no_parameters(self):
+        assert checked_namespace(running(weekend="Saturday"), {})["minimum"] == 80
