@@ -30,12 +30,12 @@ from festival.analysis.shapes import (
     day_title,
     legend,
     line_shapes,
-    many,
     sheet,
     swatch,
 )
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, wall_clock
+from festival.text import counted
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif"
@@ -89,8 +89,8 @@ class Timeline:
         stages = {stage.name for day in self.days for stage in day.stages}
         rows = sum(1 for day in self.days for _ in day.cards)
         return (
-            f"Timeline of {many(rows, 'performance')}, {many(len(stages), 'stage')}, "
-            f"{many(len(self.days), 'day')}"
+            f"Timeline of {counted(rows, 'performance')}, {counted(len(stages), 'stage')}, "
+            f"{counted(len(self.days), 'day')}"
         )
 
     def _repr_html_(self) -> str:
@@ -259,7 +259,7 @@ def _list_of_findings(day: DayGrid, name: str) -> str:
     )
     rest = len(places) - MOST_LISTED
     more = f"<p>and {rest:,} more: hover over the edges</p>" if rest > 0 else ""
-    count = many(len(places), "finding")
+    count = counted(len(places), "finding")
     return f"<details><summary>{count}</summary><ol>{''.join(lines)}</ol>{more}</details>"
 
 

@@ -56,7 +56,7 @@ COMMANDS = {
 # What a missing module means to the person who called the command.
 EXTRAS = {
     "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
-    "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient", "tqdm"},
+    "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient"},
     "local": {"moto", "yaml", "flask", "werkzeug"},
 }
 

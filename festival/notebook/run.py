@@ -18,6 +18,7 @@ from papermill import PapermillExecutionError, execute_notebook
 from papermill.iorw import papermill_io
 
 from festival.errors import FestivalError
+from festival.notebook import engine
 from festival.notebook.parameters import Value, check_given, read_parameters
 
 NOTEBOOKS = "notebooks"
@@ -31,8 +32,6 @@ OFFLINE = """
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
 """
-# Cells that papermill adds: they are not in the notebook a reader would open.
-ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,9 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
             executed,
             dict(values),
             kernel_name="python3",
-            progress_bar=progress,
+            engine_name=engine.NAME,
+            tells=notebook.stem if progress else "",
+            progress_bar=False,
             # Of no use to a reader: the kernel's warning about a loopback connection.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
@@ -129,15 +130,11 @@ def _output(notebook: Path, out: str | None) -> str:
 
 
 def _failed_cell(notebook: Any) -> str:
-    """The cell that failed, by number and by the heading it stands under."""
-    heading = ""
-    own = (cell for cell in notebook.cells if not ADDED & set(cell.metadata.get("tags", [])))
-    for number, cell in enumerate(own, start=1):
-        if cell.cell_type == "markdown":
-            titles = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = titles[-1].lstrip("# ") if titles else heading
-        elif any(output.output_type == "error" for output in cell.outputs):
-            return f"cell {number} ({heading})" if heading else f"cell {number}"
+    """The cell that failed, by number and by the heading above it."""
+    for number, cell in enumerate(notebook.cells):
+        failed = (output.output_type == "error" for output in cell.get("outputs", []))
+        if any(failed):
+            return engine.place(notebook.cells, number)
     return "a cell"
 
 
