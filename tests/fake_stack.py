@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 ACCOUNT = "123456789012"
+STACK_NAME = "o240-festival"
 STACK_ID = "arn:aws:cloudformation:eu-north-1:123456789012:stack/o240-festival/1"
 
 DECLARED = [
@@ -16,6 +17,7 @@ DECLARED = [
     {"ParameterKey": "LambdaZipKey", "Description": "Key of the zip."},
     {"ParameterKey": "EmailAddress", "Description": "Who is told."},
     {"ParameterKey": "LogLevel", "Description": "The least line.", "DefaultValue": "INFO"},
+    {"ParameterKey": "FunctionName", "Description": "Its name.", "DefaultValue": ""},
 ]
 
 Event = tuple[str, str, str]  # resource, status, reason
@@ -42,22 +44,29 @@ class FakeCloudFormation:
     )
     former_change_sets: list[str] = field(default_factory=list)
     resources: list[tuple[str, str, str]] = field(default_factory=list)
+    throttled: list[str] = field(default_factory=list)
+    stale: int = 0  # how often DescribeStacks shows the state from before the execution
+    before: str | None = None
     calls: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if self.stale and self.before:
+            self.stale -= 1
+            return self._described(self.before)
         if self.outcomes and self.status is not None and self.status.endswith("_IN_PROGRESS"):
-            events, status = self.outcomes.pop(0)
-            self.events += events
-            self.status = status
+            self._go_on()
         if self.status is None:
             raise client_error("ValidationError", f"Stack with id {StackName} does not exist")
+        return self._described(self.status)
+
+    def _described(self, status: str) -> dict[str, Any]:
         return {
             "Stacks": [
                 {
-                    "StackName": "o240-festival",
+                    "StackName": STACK_NAME,
                     "StackId": STACK_ID,
-                    "StackStatus": self.status,
+                    "StackStatus": status,
                     "Parameters": [
                         {"ParameterKey": name, "ParameterValue": value}
                         for name, value in self.parameters.items()
@@ -66,14 +75,26 @@ class FakeCloudFormation:
             ]
         }
 
+    def _go_on(self) -> None:
+        events, self.status = self.outcomes.pop(0)
+        self.events += events
+        if not self.outcomes and self.status is not None:
+            self.events.append((STACK_NAME, self.status, ""))
+
     def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if self.throttled and (code := self.throttled.pop(0)):
+            raise client_error(code)
         return {
             "StackEvents": [
                 {
                     "EventId": str(number),
                     "Timestamp": datetime(2025, 7, 12, tzinfo=UTC),
                     "LogicalResourceId": resource,
-                    "ResourceType": "AWS::S3::Bucket",
+                    "ResourceType": (
+                        "AWS::CloudFormation::Stack"
+                        if resource == STACK_NAME
+                        else "AWS::S3::Bucket"
+                    ),
                     "ResourceStatus": status,
                     "ResourceStatusReason": reason,
                 }
@@ -127,7 +148,7 @@ class FakeCloudFormation:
 
     def execute_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
         self.calls.append("execute")
-        self.status = "UPDATE_IN_PROGRESS"
+        self.before, self.status = self.status, "UPDATE_IN_PROGRESS"
 
     def delete_change_set(self, ChangeSetName: str) -> None:  # noqa: N803
         self.calls.append(f"delete {ChangeSetName}")
@@ -163,7 +184,7 @@ class FakeS3:
     objects: dict[str, list[str]] = field(default_factory=dict)
     markers: dict[str, list[str]] = field(default_factory=dict)
 
-    def head_bucket(self, Bucket: str, ExpectedBucketOwner: str) -> dict[str, str]:  # noqa: N803
+    def head_bucket(self, Bucket: str, ExpectedBucketOwner: str = ACCOUNT) -> dict[str, str]:  # noqa: N803
         if Bucket not in self.buckets:
             raise client_error("404")
         owner, region = self.buckets[Bucket]
@@ -209,13 +230,17 @@ class FakeS3:
 class FakeDynamoDb:
     items: dict[str, int] = field(default_factory=dict)
     unprotected: list[str] = field(default_factory=list)
+    protected: list[str] = field(default_factory=list)
 
     def scan(self, TableName: str, Limit: int, Select: str) -> dict[str, int]:  # noqa: N803
         return {"Count": min(self.items.get(TableName, 0), Limit)}
 
+    def describe_table(self, TableName: str) -> dict[str, Any]:  # noqa: N803
+        return {"Table": {"DeletionProtectionEnabled": TableName in self.protected}}
+
     def update_table(self, TableName: str, DeletionProtectionEnabled: bool) -> None:  # noqa: N803
-        assert DeletionProtectionEnabled is False
-        self.unprotected.append(TableName)
+        changed = self.protected if DeletionProtectionEnabled else self.unprotected
+        changed.append(TableName)
 
 
 class FakeSts:
@@ -224,12 +249,53 @@ class FakeSts:
 
 
 @dataclass
+class FakeLambda:
+    """The names of the functions that there are."""
+
+    functions: list[str] = field(default_factory=list)
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, str]:  # noqa: N803
+        if FunctionName not in self.functions:
+            raise client_error("ResourceNotFoundException")
+        return {"FunctionName": FunctionName}
+
+
+@dataclass
+class FakeLogs:
+    groups: list[str] = field(default_factory=list)
+
+    def describe_log_groups(self, logGroupNamePrefix: str) -> dict[str, Any]:  # noqa: N803
+        found = [each for each in self.groups if each.startswith(logGroupNamePrefix)]
+        return {"logGroups": [{"logGroupName": each} for each in found]}
+
+
+@dataclass
+class FakeIam:
+    """Who has a policy, by its ARN: users, groups and roles."""
+
+    attached: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+
+    def list_entities_for_policy(self, PolicyArn: str) -> dict[str, Any]:  # noqa: N803
+        has = self.attached.get(PolicyArn, {})
+        return {
+            f"Policy{kind}s": [{f"{kind}Name": name} for name in has.get(kind, [])]
+            for kind in ("User", "Group", "Role")
+        }
+
+    def get_paginator(self, operation: str) -> FakePages:
+        return FakePages(getattr(self, operation))
+
+
+@dataclass
 class FakeSession:
     cloudformation: FakeCloudFormation = field(default_factory=FakeCloudFormation)
     s3: FakeS3 = field(default_factory=FakeS3)
     dynamodb: FakeDynamoDb = field(default_factory=FakeDynamoDb)
     sts: FakeSts = field(default_factory=FakeSts)
+    functions: FakeLambda = field(default_factory=FakeLambda)
+    logs: FakeLogs = field(default_factory=FakeLogs)
+    iam: FakeIam = field(default_factory=FakeIam)
     region_name: str = "eu-north-1"
 
     def client(self, service: str) -> Any:
-        return getattr(self, service)
+        return self.functions if service == "lambda" else getattr(self, service)

@@ -43,7 +43,7 @@ COMMANDS = {
     "reconcile": CommandPlace(
         "reconcile", "Show what a new version of a lineup changed, and clear up."
     ),
-    "history": CommandPlace("operate", "Show what became of every file, from the ledger."),
+    "history": CommandPlace("operate", "Show the result of every ingest, from the ledger."),
     "dlq": CommandPlace("operate", "Show the dead-letter queue, and put messages back."),
     "run": CommandPlace("run", "Run a notebook, with its parameters checked first."),
     "local": CommandPlace("local", "Run the embedded AWS until Ctrl-C."),

@@ -1,4 +1,4 @@
-"""`festival status`, `history` and `dlq`: how the stack is, what became of files, what is stuck."""
+"""`festival status`, `history` and `dlq`: the stack's state, each file's result, what is stuck."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -27,10 +27,10 @@ HEADS = (
 @click.argument("file", required=False)
 @click.option("--days", type=click.IntRange(1, 120), default=7, show_default=True)
 def history(file: str | None, days: int) -> None:
-    """Show what became of every file, from the ledger.
+    """Show the result of every ingest, from the ledger.
 
-    FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it, else the
-    ingests of the last days over all files.
+    FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it is shown, else
+    the ingests of all files in the last days.
     """
     kit = Kit.from_environment()
     ledger = kit.ledger
@@ -49,7 +49,7 @@ def name_of(file: str, bucket: str) -> str:
 
 
 def history_lines(records: Iterable[VersionRecord]) -> Iterator[str]:
-    """A line for each ingest, and under them why tries failed."""
+    """A line for each ingest, then why tries failed."""
     records = list(records)
     yield from table(HEADS, [_cells(record) for record in records])
     for record in records:
@@ -81,11 +81,12 @@ def status(stack: str | None) -> None:
 
 
 def status_lines(shown: StackStatus) -> Iterator[str]:
-    """How a stack is; where something is wrong, what to do."""
+    """The state of a stack and, if something is wrong, what to do."""
     changed = f" since {shown.stack.changed:%Y-%m-%d %H:%M} UTC" if shown.stack.changed else ""
-    yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}"
+    remedy = f": {shown.stack.remedy}" if shown.stack.remedy else ""
+    yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}{remedy}"
     queue, dead = shown.queue, shown.dead_letters
-    yield f"Queue         {queue.visible:,} waiting, {queue.hidden:,} in work or hidden"
+    yield f"Queue         {queue.visible:,} waiting, {queue.hidden:,} being ingested or hidden"
     yield f"Dead letters  {dead.total:,}" + (": festival dlq shows why" if dead.total else "")
     for subscription in shown.subscriptions:
         remedy = f": {subscription.remedy}" if subscription.remedy else ""
@@ -105,7 +106,7 @@ def status_lines(shown: StackStatus) -> Iterator[str]:
 def dlq(put_back: bool) -> None:
     """Show the dead-letter queue, and put messages back.
 
-    Each message with its files, how often it was received and why each try failed.
+    Shows each message with its files, how often it was received and why each try failed.
     """
     kit = Kit.from_environment()
     outputs, sqs, ledger = kit.outputs, kit.clients.sqs, kit.ledger

@@ -13,7 +13,17 @@ from festival.cli.text import table
 from festival.errors import FestivalError
 from festival.kit import Kit
 from festival.stack.build import build_zip
-from festival.stack.deploy import DeployPlan, DeployRequest, discard, execute, plan, watch
+from festival.stack.deploy import (
+    DeployPlan,
+    DeployRequest,
+    PendingPlan,
+    discard,
+    execute,
+    guard,
+    pending_plans,
+    plan,
+    watch,
+)
 from festival.stack.kit_archive import make_archive
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
@@ -40,9 +50,13 @@ def build(out: str) -> None:
 
 @click.command()
 @stack_option
-@click.option("--email", metavar="ADDRESS", help="Who is told. Needed the first time.")
-@click.option("--upload-bucket", metavar="NAME", help="Default: of stack, account and region.")
-@click.option("--deployment-bucket", metavar="NAME", help="For the zip. Default: one of the kit's.")
+@click.option("--email", metavar="ADDRESS", help="Who gets the e-mails. Needed the first time.")
+@click.option(
+    "--upload-bucket", metavar="NAME", help="Default: named after stack, account and region."
+)
+@click.option(
+    "--deployment-bucket", metavar="NAME", help="For the zip. Default: the kit makes one."
+)
 @click.option(
     "--schedule",
     metavar="WHEN",
@@ -53,7 +67,7 @@ def build(out: str) -> None:
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="Any parameter of the template. What is not said stays as it is.",
+    help="Any parameter of the template. One not given stays as it is.",
 )
 @yes_option
 def deploy(
@@ -68,7 +82,8 @@ def deploy(
     """Create or update the stack.
 
     Builds the zip, uploads it under a name made of its content, and shows what would change before
-    anything does. Safe to run again at any time, after an interrupt, too.
+    anything does. Ends with the tables protected from deletion. Safe to run again at any time, even
+    after an interrupt.
     """
     settings = Kit.from_environment()
     named = {
@@ -77,34 +92,50 @@ def deploy(
         "DeploymentBucketName": deployment_bucket,
         "BackfillSchedule": "" if schedule == NEVER else schedule,
     }
-    said = dict(given) | {name: value for name, value in named.items() if value is not None}
-    deploy_request = DeployRequest(stack or settings.stack, said)
+    parameters = dict(given) | {name: value for name, value in named.items() if value is not None}
+    session, name = settings.session, stack or settings.stack
+    deploy_request = DeployRequest(name, parameters)
     with TemporaryDirectory() as folder:
-        if said.get("BackfillSchedule"):
+        if parameters.get("BackfillSchedule"):
             with step("collecting every wheel that a scheduled backfill needs"):
                 deploy_request = replace(
                     deploy_request, archive=make_archive(Path(folder) / "kit.zip")
                 )
-        for event in watch(settings.session, deploy_request.stack):
+        for event in watch(session, name):
             click.echo(step_line(event))
-        planned = plan(settings.session, deploy_request)
+        for pending in pending_plans(session, name):
+            click.echo(pending_line(pending))
+            if not agreed(yes, "Discard it?"):
+                raise FestivalError("nothing was changed")
+        planned = plan(session, deploy_request)
     click.echo("\n".join(plan_lines(planned)))
     if planned.change_set is not None:
-        if not agreed(yes, "Go on?"):
-            discard(settings.session, planned)
+        if not agreed(yes, "Go ahead?"):
+            discard(session, planned)
             raise FestivalError("nothing was changed")
-        for event in execute(settings.session, planned):
+        for event in execute(session, planned):
             click.echo(step_line(event))
-    outputs = read_outputs(settings.session, planned.stack)
+    for event in guard(session, name):
+        click.echo(step_line(event))
+    outputs = read_outputs(session, name)
     click.echo("\n".join(outputs_lines(outputs, planned)))
 
 
+def pending_line(pending: PendingPlan) -> str:
+    since = f" of {pending.created:%Y-%m-%d %H:%M} UTC" if pending.created else ""
+    return (
+        f"The plan {pending.name}{since} was never carried out: an interrupt left it, or somebody"
+        " is looking at it now."
+    )
+
+
 def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
-    """What the stack is made of, and what to do next."""
+    """The names of what the stack is made of, and what to do next."""
     yield ""
     names = [(name.replace("_", " "), value) for name, value in asdict(outputs).items()]
     yield from table(("Output", ""), names)
     yield ""
+    yield "The tables are protected from deletion; festival teardown takes that off again."
     if planned.creates:
         yield "SNS has sent an e-mail to confirm the subscription: open it and confirm."
     yield f"Next: aws s3 cp sample/sample.csv s3://{outputs.upload_bucket}/"
@@ -112,20 +143,25 @@ def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
 
 @click.command()
 @stack_option
-@click.option("--delete-data", is_flag=True, help="Remove tables and buckets that hold data, too.")
+@click.option("--delete-data", is_flag=True, help="Also remove tables and buckets that hold data.")
 @yes_option
 def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
     """Remove the stack.
 
-    Says what it would remove, and asks. Where the tables or the buckets hold data it stops, unless
-    told --delete-data.
+    Shows what it would remove, and asks. If the tables or the buckets hold data it stops, unless
+    --delete-data is given.
     """
     settings = Kit.from_environment()
     planned = plan_teardown(settings.session, stack or settings.stack)
     click.echo("\n".join(teardown_lines(planned)))
     if planned.holding_data and not delete_data:
         named = ", ".join(resource.id for resource in planned.holding_data)
-        raise FestivalError(f"{named} hold data: say --delete-data to remove them for good")
+        raise FestivalError(f"there is data in {named}: pass --delete-data to remove it for good")
+    if planned.attached:
+        raise FestivalError(
+            f"a policy of the stack is still attached: run {'; '.join(planned.attached)}; then"
+            " festival teardown again"
+        )
     if not agreed(yes, f"Remove the stack {planned.stack} for good?"):
         raise FestivalError("nothing was removed")
     for event in removal(settings.session, planned, delete_data=delete_data):
@@ -150,18 +186,18 @@ def _held(resource: Resource, planned: TeardownPlan) -> tuple[str, str, str, str
 
 
 def agreed(yes: bool, question: str) -> bool:
-    """Whether the person said so: with --yes, or when asked at a terminal."""
+    """Whether the person agrees: by --yes, or when asked at a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise FestivalError("nobody is there to ask: give --yes to go on")
+        raise FestivalError("not a terminal: pass --yes to continue")
     return click.confirm(question)
 
 
 def plan_lines(planned: DeployPlan) -> Iterator[str]:
     """What a change set would do."""
     if planned.change_set is None:
-        yield f"The stack {planned.stack} is as it should be: nothing to change."
+        yield f"The stack {planned.stack} is up to date: nothing to change."
         return
     verb = "create" if planned.creates else "update"
     yield f"To {verb} the stack {planned.stack}: {counted(len(planned.changes), 'change')}"

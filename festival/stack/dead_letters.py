@@ -1,4 +1,4 @@
-"""The dead-letter queue: what is in it and why, and putting it back."""
+"""The dead-letter queue: what is in it and why, and how it is put back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from festival.ingest.sidecar import file_of_sidecar
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages a queue holds: free to take, in work or hidden, and delayed."""
+    """How many messages a queue holds: visible, hidden (received, or postponed), and delayed."""
 
     visible: int
     hidden: int
@@ -24,20 +24,20 @@ class QueueDepth:
 
 
 def queue_depth(sqs: Any, url: str) -> QueueDepth:
-    """What a queue holds now, as nearly as SQS knows it. `sqs` is a boto3 client."""
+    """How many messages a queue holds, as far as SQS knows. `sqs` is a boto3 client."""
     names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     visible, hidden, delayed = (int(answer.get(name, 0)) for name in names)
     return QueueDepth(visible, hidden, delayed)
 
 
-LOOK_SECONDS = 60
+HIDDEN_SECONDS = 60
 MESSAGES_A_CALL = 10
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that could not be worked on: its files, and why each try failed."""
+    """One message that could not be processed: its files, and why each try failed."""
 
     id: str
     body: str
@@ -48,16 +48,16 @@ class DeadLetter:
 
 
 def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message of the queue with the ledger's reasons; hidden for a minute, not taken.
+    """Every message of the queue with the ledger's reasons; hidden for a minute, not removed.
 
-    Call `put_back_unread` when done with looking, so that the next look finds them at once.
+    Call `put_back_unread` afterwards, so that the next call finds them at once.
     """
     found: dict[str, DeadLetter] = {}
     while True:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=MESSAGES_A_CALL,
-            VisibilityTimeout=LOOK_SECONDS,
+            VisibilityTimeout=HIDDEN_SECONDS,
             WaitTimeSeconds=1,
             AttributeNames=["ApproximateReceiveCount"],
         )
@@ -69,7 +69,7 @@ def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
 
 
 def put_back_unread(sqs: Any, queue_url: str, letters: list[DeadLetter]) -> None:
-    """Make messages that were looked at visible again."""
+    """Make messages that were received visible again."""
     for letter in letters:
         sqs.change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
@@ -79,10 +79,10 @@ def put_back_unread(sqs: Any, queue_url: str, letters: list[DeadLetter]) -> None
 def redrive(
     sqs: Any, queue_url: str, ingest_queue_url: str, ledger: Ledger, letters: list[DeadLetter]
 ) -> Iterator[DeadLetter]:
-    """Put messages back, unaltered, one by one; each is given back when it is on its way.
+    """Send messages to the ingest queue again, unaltered; each is yielded once it has been sent.
 
-    Their ledger entries are reopened first. The message is sent before it is deleted here: a crash
-    in between makes a duplicate, which the ledger sees through.
+    Their ledger entries are reopened first. A message is sent before it is deleted here: a crash in
+    between makes a duplicate, which the ledger recognises.
     """
     for letter in letters:
         for event in letter.files:
@@ -108,8 +108,8 @@ def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
         tuple(
             reasons
             or [
-                "no reason in the ledger: the function died or was ended before it could "
-                "leave one; look at its log"
+                "no reason in the ledger: the function crashed or was stopped before it could "
+                "record one; look at its log"
             ]
         ),
     )
@@ -126,7 +126,7 @@ def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[
 
 
 def _versions(ledger: Ledger, event: FileEvent) -> list[str]:
-    """The ledger's versions that a message is about: one for each mapping it was tried with."""
+    """The ledger's versions that a message asks for: one for each mapping it was tried with."""
     event = file_of_sidecar(event)
     versions = [record.version for record in ledger.history(event.file)]
     return [version for version in versions if version.startswith(event.version)]

@@ -4,8 +4,9 @@ Source: the CloudFormation guide, "Update CloudFormation stacks using change set
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from festival.stack.stack import (
     DEFAULT_STACK,
     POLL_SECONDS,
     TEMPLATE,
+    WELL,
     Stack,
     StackOutputs,
     Step,
@@ -26,6 +28,7 @@ from festival.stack.stack import (
     find_stack,
     follow,
     last_step,
+    list_resources,
     read_outputs,
     read_template,
     why_it_failed,
@@ -35,15 +38,15 @@ LONGEST_BUCKET_NAME = 63
 
 
 def default_bucket_name(prefix: str, account: str, region: str) -> str:
-    """A bucket name that is free in all likelihood: names are shared by everyone on AWS.
+    """A bucket name that is most likely free: names are shared by everyone on AWS.
 
-    Raises FestivalError where it would be too long for S3.
+    Raises FestivalError if it would be too long for S3.
     """
     name = f"{prefix}-{account}-{region}".lower()
     if len(name) > LONGEST_BUCKET_NAME:
         raise FestivalError(
-            f"The bucket name {name} has {len(name)} characters and S3 takes"
-            f" {LONGEST_BUCKET_NAME}: name the bucket yourself"
+            f"The bucket name {name} has {len(name)} characters and S3 allows"
+            f" {LONGEST_BUCKET_NAME}: name the bucket yourself with --upload-bucket"
         )
     return name
 
@@ -51,7 +54,7 @@ def default_bucket_name(prefix: str, account: str, region: str) -> str:
 def ensure_bucket(session: Any, name: str, account: str) -> None:
     """Find the bucket of this account in this region, or make it: private, versioned.
 
-    Raises FestivalError where the name belongs to another account or the bucket is elsewhere.
+    Raises FestivalError if the bucket belongs to another account or is in another region.
     """
     s3 = session.client("s3")
     try:
@@ -59,8 +62,8 @@ def ensure_bucket(session: Any, name: str, account: str) -> None:
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise FestivalError(
-                f"The deployment bucket {name} is not of the account {account}, or may not be seen:"
-                " choose another name with --deployment-bucket"
+                f"The deployment bucket {name} does not belong to the account {account}, or you may"
+                " not see it: choose another name with --deployment-bucket"
             ) from error
         _make_bucket(s3, name, session.region_name)
         return
@@ -68,7 +71,7 @@ def ensure_bucket(session: Any, name: str, account: str) -> None:
     if region != session.region_name:
         raise FestivalError(
             f"The deployment bucket {name} is in {region} and the stack in {session.region_name}:"
-            " Lambda takes its code from its own region; choose another with --deployment-bucket"
+            " Lambda takes its code from its own region; name another with --deployment-bucket"
         )
 
 
@@ -104,14 +107,14 @@ def _make_bucket(s3: Any, name: str, region: str) -> None:
 
 CHANGE_SET_PREFIX = "festival-"
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-AT_REST_AND_WELL = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 HOLDS_DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
-NEVER_CAME_UP = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+TABLE = "AWS::DynamoDB::Table"
+FUNCTION = "processFestivalData"
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What is to be deployed. What is not said keeps its value, or takes the template's default.
+    """What is to be deployed. A parameter not given keeps its value, or takes the default.
 
     `parameters` are the template's own, by name. `archive` is the kit's, for a backfill by schedule
     (`kit_archive.make_archive`).
@@ -128,7 +131,7 @@ class ResourceChange:
     """What a change set would do to one resource, in CloudFormation's own words.
 
     `action` is Add, Modify, Remove and the like; `replacement` is True, False or Conditional, and
-    nothing where the action is not Modify.
+    empty if the action is not Modify.
     """
 
     action: str
@@ -138,7 +141,7 @@ class ResourceChange:
 
     @property
     def warning(self) -> str:
-        """What would become of a table, bucket or queue with its data; nothing where it stays."""
+        """What would happen to a table, bucket or queue and its data; nothing if it stays."""
         if self.type not in HOLDS_DATA:
             return ""
         if self.action == "Remove":
@@ -158,12 +161,22 @@ class DeployPlan:
     changes: tuple[ResourceChange, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class PendingPlan:
+    """A change set of this kit's that nobody has executed yet, and when it was made."""
+
+    name: str
+    created: datetime | None
+
+
 def deploy(session: Any, deploy_request: DeployRequest) -> StackOutputs:
-    """Plan and execute in one go. `session` is a boto3 session.
+    """Plan, execute and guard in one go. `session` is a boto3 session.
 
     Raises FestivalError with the reason of the resource that failed.
     """
     for _ in execute(session, plan(session, deploy_request)):
+        pass
+    for _ in guard(session, deploy_request.stack):
         pass
     return read_outputs(session, deploy_request.stack)
 
@@ -171,8 +184,9 @@ def deploy(session: Any, deploy_request: DeployRequest) -> StackOutputs:
 def plan(session: Any, deploy_request: DeployRequest) -> DeployPlan:
     """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
 
-    Raises FestivalError where the stack is busy or stuck, where a former try has to be removed
-    first, and where a parameter is missing or unknown.
+    Plans that were never executed are forgotten (`pending_plans` lists them). Raises FestivalError
+    if the stack is busy or stuck, if a failed creation has to be removed first, if a name is taken,
+    and if a parameter is missing or unknown.
     """
     cloudformation = session.client("cloudformation")
     body = read_template(deploy_request.template)
@@ -180,31 +194,96 @@ def plan(session: Any, deploy_request: DeployRequest) -> DeployPlan:
     known = dict(stack.parameters) if stack else {}
     given = dict(deploy_request.parameters)
     account = session.client("sts").get_caller_identity()["Account"]
+    declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
     bucket = (
         given.get("DeploymentBucketName")
         or known.get("DeploymentBucketName")
         or default_bucket_name("festival-deployment", account, session.region_name)
     )
-    uploads = default_bucket_name(f"{deploy_request.stack}-uploads", account, session.region_name)
+    given |= {"DeploymentBucketName": bucket, "LambdaZipKey": ""}
+    uploads = given.get("UploadBucketName") or known.get("UploadBucketName")
+    fallbacks = {
+        "UploadBucketName": uploads
+        or default_bucket_name(f"{deploy_request.stack}-uploads", account, session.region_name)
+    }
+    change_set_parameters(declared, given, known, fallbacks)  # a missing one is said before uploads
+    require_free_names(session, deploy_request.stack, {**fallbacks, **given}, known)
     ensure_bucket(session, bucket, account)
     with TemporaryDirectory() as folder:
         archive = build_zip(Path(folder) / "function.zip")
-        key = upload_once(session, bucket, content_key(archive), archive)
-    given |= {"DeploymentBucketName": bucket, "LambdaZipKey": key}
+        given["LambdaZipKey"] = upload_once(session, bucket, content_key(archive), archive)
     if deploy_request.archive is not None:
         kit = upload_once(
             session, bucket, content_key(deploy_request.archive, "kit/"), deploy_request.archive
         )
         given |= {"KitArchiveKey": kit, "KitPython": PYTHON}
-    declared = cloudformation.get_template_summary(TemplateBody=body)["Parameters"]
-    parameters = change_set_parameters(declared, given, known, {"UploadBucketName": uploads})
+    parameters = change_set_parameters(declared, given, known, fallbacks)
     return _create_change_set(cloudformation, deploy_request.stack, stack is None, body, parameters)
+
+
+def function_name(stack: str, parameters: Mapping[str, str]) -> str:
+    """The function's name, as the template makes it of the stack's name and FunctionName.
+
+    >>> function_name("o240-festival", {})
+    'processFestivalData'
+    >>> function_name("winter", {})
+    'winter-processFestivalData'
+    """
+    return parameters.get("FunctionName") or (
+        FUNCTION if stack == DEFAULT_STACK else f"{stack}-{FUNCTION}"
+    )
+
+
+def require_free_names(
+    session: Any, stack: str, parameters: Mapping[str, str], known: Mapping[str, str]
+) -> None:
+    """Raises FestivalError if a name that the stack would newly take exists already.
+
+    `known` are the deployed stack's parameters, empty if there is none: what it has is its own.
+    CloudFormation would find out halfway, and take everything back.
+    """
+    uploads = parameters["UploadBucketName"]
+    if uploads != known.get("UploadBucketName") and _exists(
+        lambda: session.client("s3").head_bucket(Bucket=uploads)
+    ):
+        raise FestivalError(
+            f"The bucket {uploads} exists already, in this account or another: the stack makes its"
+            " own; name another with --upload-bucket"
+        )
+    function = function_name(stack, {**known, **parameters})
+    if known and function == function_name(stack, known):
+        return
+    if _exists(lambda: session.client("lambda").get_function_configuration(FunctionName=function)):
+        raise FestivalError(
+            f"A function {function} exists already: name another with -p FunctionName NAME"
+        )
+    group = f"/aws/lambda/{function}"
+    found = session.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    if any(each["logGroupName"] == group for each in found):
+        raise FestivalError(
+            f"A log group {group} exists already: if nobody needs its lines, run aws logs"
+            f" delete-log-group --log-group-name {group}; or name another function with"
+            " -p FunctionName NAME"
+        )
+
+
+def _exists(ask: Callable[[], object]) -> bool:
+    """Whether there is what `ask` asks for; what may not be seen is there."""
+    try:
+        ask()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("404", "NoSuchBucket", "ResourceNotFoundException"):
+            return False
+        if code not in ("403", "301", "PermanentRedirect"):
+            raise
+    return True
 
 
 def execute(session: Any, plan: DeployPlan) -> Iterator[Step]:
     """Carry out a plan; each step as it happens.
 
-    Raises FestivalError at the end where the stack did not come up, naming the first causes.
+    Raises FestivalError at the end if the stack did not come up, naming the first causes.
     """
     if plan.change_set is None:
         return
@@ -215,18 +294,41 @@ def execute(session: Any, plan: DeployPlan) -> Iterator[Step]:
     for step in follow(cloudformation, plan.stack_id, since):
         steps.append(step)
         yield step
-    stack = find_stack(cloudformation, plan.stack_id)
-    status = stack.status if stack else "gone"
-    if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        raise FestivalError(
-            f"The stack {plan.stack} could not be deployed ({status}): {causes(steps)}"
-        )
+    status = _final_status(cloudformation, plan.stack_id, steps)
+    if status in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        return
+    left = " and nothing of it is left" if status == "DELETE_COMPLETE" else ""
+    raise FestivalError(
+        f"The stack {plan.stack} could not be deployed{left} ({status}): {causes(steps)}"
+    )
+
+
+def _final_status(cloudformation: Any, stack_id: str, steps: Sequence[Step]) -> str:
+    if steps and steps[-1].ends_the_change:
+        return steps[-1].status
+    stack = find_stack(cloudformation, stack_id)
+    return stack.status if stack else "DELETE_COMPLETE"
+
+
+def guard(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
+    """Protect the tables of a stack that is up from deletion; a step for each that was not.
+
+    Not in the template: a creation that fails could not be taken back then.
+    """
+    dynamodb = session.client("dynamodb")
+    for table in list_resources(session.client("cloudformation"), name):
+        if table.type != TABLE or not table.exists:
+            continue
+        described = dynamodb.describe_table(TableName=table.id)["Table"]
+        if not described.get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table.id, DeletionProtectionEnabled=True)
+            yield table.step("PROTECTED", "deletion protection is on")
 
 
 def watch(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
     """The steps of a change that is already under way, as after an interrupt, until it ends.
 
-    Nothing where the stack is at rest, or there is none.
+    Nothing if the stack is at rest, or there is none.
     """
     cloudformation = session.client("cloudformation")
     stack = find_stack(cloudformation, name)
@@ -252,7 +354,7 @@ def change_set_parameters(
     """The parameters of a change set: what is given, else what the stack has, else a default.
 
     `declared` are the template's parameters as GetTemplateSummary lists them, `known` the values of
-    the deployed stack. Raises FestivalError where one is unknown, or has no value at all.
+    the deployed stack. Raises FestivalError if one is unknown, or has no value at all.
     """
     names = [parameter["ParameterKey"] for parameter in declared]
     if unknown := sorted(set(given) - set(names)):
@@ -276,34 +378,43 @@ def change_set_parameters(
 
 
 def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
-    if stack is None or stack.status in AT_REST_AND_WELL:
+    if stack is None or stack.status in WELL:
         return stack
     if stack.status == "REVIEW_IN_PROGRESS":  # a plan that nobody carried out
         cloudformation.delete_stack(StackName=stack.id)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack.id)
         return None
-    if stack.in_progress:
-        raise FestivalError(
-            f"The stack {stack.name} is being changed ({stack.status}): wait until it is done"
-        )
-    if stack.status in NEVER_CAME_UP:
-        raise FestivalError(
-            f"The stack {stack.name} is {stack.status} from a former try"
-            f" ({why_it_failed(cloudformation, stack.id)}): mend the cause, remove what is left"
-            " with festival teardown, and deploy again"
-        )
-    raise FestivalError(
-        f"The stack {stack.name} is stuck in {stack.status}"
-        f" ({why_it_failed(cloudformation, stack.id)}): mend the cause, then run aws cloudformation"
-        f" continue-update-rollback --stack-name {stack.name} and deploy again"
-    )
+    why = "" if stack.in_progress else f" ({why_it_failed(cloudformation, stack.id)})"
+    raise FestivalError(f"The stack {stack.name} is {stack.status}{why}: {stack.remedy}")
+
+
+def pending_plans(session: Any, name: str = DEFAULT_STACK) -> list[PendingPlan]:
+    """Plans of this kit for a stack that still wait for a yes: an interrupt's, or a colleague's."""
+    cloudformation = session.client("cloudformation")
+    if find_stack(cloudformation, name) is None:
+        return []
+    return [
+        PendingPlan(listed["ChangeSetName"], listed.get("CreationTime"))
+        for listed in _pending(cloudformation, name)
+    ]
+
+
+def _pending(cloudformation: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
+        for listed in page["Summaries"]:
+            ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
+            if ours and listed.get("ExecutionStatus") in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE"):
+                yield listed
 
 
 def _create_change_set(
     cloudformation: Any, name: str, creates: bool, body: str, parameters: list[dict[str, Any]]
 ) -> DeployPlan:
-    if not creates:
-        _forget_former_plans(cloudformation, name)
+    if not creates:  # a stack has room for a limited number of them
+        for pending in list(_pending(cloudformation, name)):
+            cloudformation.delete_change_set(ChangeSetName=pending["ChangeSetId"])
+    # A creation that fails leaves nothing behind: the causes stay in the events of the stack's id.
+    on_failure = {"OnStackFailure": "DELETE"} if creates else {}
     try:
         answer = cloudformation.create_change_set(
             StackName=name,
@@ -312,6 +423,7 @@ def _create_change_set(
             TemplateBody=body,
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM"],
+            **on_failure,
         )
     except ClientError as error:
         if any(words in str(error) for words in NO_CHANGES):  # moto says so at once
@@ -333,15 +445,6 @@ def _create_change_set(
         for entry in page["Changes"]
     )
     return DeployPlan(name, answer["StackId"], creates, change_set, changes)
-
-
-def _forget_former_plans(cloudformation: Any, name: str) -> None:
-    """Change sets of the kit's that an interrupt left behind; a stack has room for so many."""
-    for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
-        for listed in page["Summaries"]:
-            ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
-            if ours and listed.get("ExecutionStatus") in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE"):
-                cloudformation.delete_change_set(ChangeSetName=listed["ChangeSetId"])
 
 
 def _wait_for_change_set(cloudformation: Any, change_set: str) -> Mapping[str, Any]:

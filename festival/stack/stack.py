@@ -1,18 +1,24 @@
 """A deployed stack as the kit sees it: its state, its outputs, its template."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from festival.errors import FestivalError
 
 DEFAULT_STACK = "o240-festival"
 POLL_SECONDS = 2.0
+# A stack that looks at rest and has no final event yet: what DescribeStacks said may be stale.
+QUIET_POLLS = 15
+# CloudFormation throttles those who look often; ten minutes in all.
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
+THROTTLES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"}
 SHOWN_CAUSES = 3
 TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
 
@@ -33,7 +39,7 @@ class StackOutputs:
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str]) -> "StackOutputs":
-        """Raises FestivalError where an output is missing: it is another stack, or an older one."""
+        """Raises FestivalError if an output is missing: it is another stack, or an older one."""
         try:
             return cls(
                 stack=stack,
@@ -48,9 +54,34 @@ class StackOutputs:
             )
         except KeyError as missing:
             raise FestivalError(
-                f"The stack {stack} has no output {missing}: it was not made from this kit's"
-                " template, or from an older one; run festival deploy"
+                f"The stack {stack} has no output {missing}: it was made from another template, or"
+                " from an older one of this kit; run festival deploy"
             ) from missing
+
+
+WELL = (
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+    *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+)
+_REMOVE = "fix the cause, run festival teardown --stack {0}, then festival deploy"
+REMEDIES = {
+    "REVIEW_IN_PROGRESS": "it was planned and never created: run festival deploy",
+    "CREATE_FAILED": _REMOVE,
+    "ROLLBACK_COMPLETE": _REMOVE,
+    "ROLLBACK_FAILED": _REMOVE,
+    "DELETE_FAILED": "fix the cause, then run festival teardown --stack {0} again",
+    "UPDATE_FAILED": (
+        "fix the cause, run aws cloudformation rollback-stack --stack-name {0}, then festival"
+        " deploy"
+    ),
+    "UPDATE_ROLLBACK_FAILED": (
+        "fix the cause, run aws cloudformation continue-update-rollback --stack-name {0}, then"
+        " festival deploy"
+    ),
+    "IMPORT_ROLLBACK_FAILED": (
+        "fix the cause and finish the import in the CloudFormation console, then festival deploy"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +100,25 @@ class Stack:
     def in_progress(self) -> bool:
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
 
+    @property
+    def remedy(self) -> str:
+        """What to do about this status; nothing if the stack is well.
+
+        Source: the CloudFormation guide, "Stack status codes".
+        """
+        if self.status in WELL:
+            return ""
+        if self.in_progress:
+            return "wait until it is done"
+        return REMEDIES.get(self.status, "open it in the CloudFormation console").format(self.name)
+
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a stack: what happened to a resource, and why, in the resource's own words."""
+    """One event of a stack: what happened to a resource, and why, in CloudFormation's words."""
 
     id: str
     time: datetime
@@ -86,10 +132,15 @@ class Step:
         """Whether this resource is a cause; one that was only cancelled because of it is not."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
+    @property
+    def ends_the_change(self) -> bool:
+        """Whether the stack itself has come to rest with this event."""
+        return self.type == STACK_TYPE and not self.status.endswith("_IN_PROGRESS")
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What a stack is made of: the template's name for it, its type, AWS's name, its status."""
+    """A part of a stack: the template's name for it, its type, AWS's name, its status."""
 
     name: str
     type: str
@@ -100,9 +151,13 @@ class Resource:
     def exists(self) -> bool:
         return bool(self.id) and self.status != "DELETE_COMPLETE"
 
+    def step(self, status: str, reason: str) -> Step:
+        """What the kit itself did to this resource, in the form of CloudFormation's events."""
+        return Step("", datetime.now(UTC), self.name, self.type, status, reason)
+
 
 def find_stack(cloudformation: Any, name: str) -> Stack | None:
-    """The stack of that name, or None where there is none. `cloudformation` is a boto3 client."""
+    """The stack of that name or id, or None. `cloudformation` is a boto3 client."""
     try:
         answer = cloudformation.describe_stacks(StackName=name)
     except ClientError as error:
@@ -143,8 +198,10 @@ def list_resources(cloudformation: Any, stack: str) -> list[Resource]:
 
 def causes(steps: Iterable[Step]) -> str:
     """Why a stack failed, in the words of the resources that were the first to fail."""
-    said = [f"{step.resource}: {step.reason}" for step in steps if step.failed and step.reason]
-    return "; ".join(said[:SHOWN_CAUSES]) or "no resource said why"
+    failed = [step for step in steps if step.failed and step.reason]
+    resources = [step for step in failed if step.type != STACK_TYPE]
+    reasons = [f"{step.resource}: {step.reason}" for step in resources or failed]
+    return "; ".join(reasons[:SHOWN_CAUSES]) or "no resource gave a reason"
 
 
 def why_it_failed(cloudformation: Any, stack_id: str) -> str:
@@ -159,15 +216,43 @@ def last_step(cloudformation: Any, stack_id: str) -> str:
 
 
 def follow(cloudformation: Any, stack_id: str, since: str) -> Iterator[Step]:
-    """The events of a stack after the event `since`, as they come, until the stack is at rest."""
-    while True:
-        stack = find_stack(cloudformation, stack_id)
-        steps = _steps_since(cloudformation, stack_id, since)
+    """The events of a stack after the event `since`, as they come, until the stack is at rest.
+
+    The end is the stack's own final event. DescribeStacks may still show the state from before the
+    change, so it counts only if nothing happens for half a minute.
+    """
+    quiet = 0
+    while quiet < QUIET_POLLS:
+        stack = _patiently(partial(find_stack, cloudformation, stack_id))
+        steps = _patiently(partial(_steps_since, cloudformation, stack_id, since))
         yield from steps
-        since = steps[-1].id if steps else since
-        if stack is None or not stack.in_progress:
+        if stack is None or any(step.ends_the_change for step in steps):
             return
+        since = steps[-1].id if steps else since
+        quiet = 0 if stack.in_progress or steps else quiet + 1
         time.sleep(POLL_SECONDS)
+
+
+Answer = TypeVar("Answer")
+
+
+def _patiently(ask: Callable[[], Answer]) -> Answer:
+    """The answer to a question that CloudFormation may be too busy for; asked for ten minutes."""
+    for pause in PAUSES:
+        try:
+            return ask()
+        except (BotoCoreError, ClientError) as error:
+            if not _passes(error):
+                raise
+        time.sleep(pause)
+    return ask()
+
+
+def _passes(error: BotoCoreError | ClientError) -> bool:
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return error.response["Error"]["Code"] in THROTTLES or status >= 500
+    return isinstance(error, HTTPClientError)
 
 
 def _steps_since(cloudformation: Any, stack_id: str, since: str) -> list[Step]:
@@ -193,7 +278,7 @@ def _steps_since(cloudformation: Any, stack_id: str, since: str) -> list[Step]:
 def read_outputs(session: Any, name: str = DEFAULT_STACK) -> StackOutputs:
     """The outputs of the stack of that name. `session` is a boto3 session.
 
-    Raises FestivalError where AWS cannot be asked, or there is no such stack.
+    Raises FestivalError if AWS cannot be asked, or there is no such stack.
     """
     try:
         stack = find_stack(session.client("cloudformation"), name)
@@ -202,13 +287,13 @@ def read_outputs(session: Any, name: str = DEFAULT_STACK) -> StackOutputs:
     if stack is None:
         raise FestivalError(
             f"There is no stack {name} in {session.region_name}: run festival deploy, or name the"
-            " stack in FESTIVAL_STACK or the table with --table"
+            " stack in FESTIVAL_STACK, or the table with --table"
         )
     return StackOutputs.from_outputs(name, stack.outputs)
 
 
 def read_template(path: Path = TEMPLATE) -> str:
-    """The template's text. Raises FestivalError where the file is not there."""
+    """The template's text. Raises FestivalError if the file cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:

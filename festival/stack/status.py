@@ -1,4 +1,4 @@
-"""How a deployed stack is: its queues, its last ingests, its alarms, its e-mail."""
+"""The state of a deployed stack: its queues, its last ingests, its alarms, its e-mail."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from festival.ingest.ledger.records import VersionRecord
 from festival.stack.dead_letters import QueueDepth, queue_depth
 from festival.stack.stack import DEFAULT_STACK, Stack, StackOutputs, find_stack
 
-CONFIRMED, PENDING, REMOVED = "confirmed", "waits for confirmation", "removed"
+DEPLOY = "run festival deploy"
+CONFIRMED, PENDING, REMOVED = "confirmed", "waits for confirmation", "not subscribed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who is mailed, and whether mail gets there; where it does not, what to do."""
+    """Who gets e-mails, whether they arrive, and if not, what to do."""
 
     address: str
     state: str
@@ -46,18 +47,16 @@ class StackStatus:
 
 
 def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -> StackStatus:
-    """Ask AWS how the stack is, with at most `ingests` of the last ingests.
+    """The state of a stack, with at most `ingests` of the last ingests.
 
-    Raises FestivalError where there is no such stack, or where it has not come up.
+    Raises FestivalError if there is no such stack, or if it has not come up.
     """
     stack = find_stack(session.client("cloudformation"), name)
     if stack is None:
-        raise FestivalError(
-            f"There is no stack {name} in {session.region_name}: run festival deploy"
-        )
+        raise FestivalError(f"There is no stack {name} in {session.region_name}: {DEPLOY}")
     if not stack.outputs:
         raise FestivalError(
-            f"The stack {name} is {stack.status} and has no outputs: run festival deploy"
+            f"The stack {name} is {stack.status} and has no outputs: {stack.remedy or DEPLOY}"
         )
     outputs = StackOutputs.from_outputs(name, stack.outputs)
     sqs = session.client("sqs")
@@ -82,20 +81,22 @@ def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -
 def subscriptions(
     subscribed: Mapping[str, str], expected: str, topic_arn: str
 ) -> Iterator[Subscription]:
-    """The state of each e-mail subscription, the expected address among them in any case.
+    """The state of each e-mail subscription; the expected address is always among them.
 
-    `subscribed` is the subscription's ARN by address. SNS forgets a subscription that was not
-    confirmed for 48 hours, and one that was removed: then the address is not among them at all.
+    `subscribed` is the subscription's ARN by address. SNS drops a subscription that was not
+    confirmed within 48 hours, and one that was removed: then the address is not listed at all.
     """
     again = f"aws sns subscribe --topic-arn {topic_arn} --protocol email --notification-endpoint"
     for address in dict.fromkeys([*([expected] if expected else []), *subscribed]):
         arn = subscribed.get(address, "Deleted")
         if arn == "PendingConfirmation":
             yield Subscription(
-                address, PENDING, 'open the mail "AWS Notification - Subscription Confirmation"'
+                address,
+                PENDING,
+                'confirm in the mail "AWS Notification - Subscription Confirmation"',
             )
         elif arn == "Deleted":
-            yield Subscription(address, REMOVED, f"{again} {address}, then confirm by the mail")
+            yield Subscription(address, REMOVED, f"{again} {address}, then confirm in the mail")
         else:
             yield Subscription(address, CONFIRMED)
 

@@ -1,8 +1,7 @@
-"""Taking the stack away: what would go is said first, and data goes only when that is meant."""
+"""Removing the stack: what would go is shown first, and data goes only if that is meant."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from festival.errors import FestivalError
@@ -18,24 +17,30 @@ from festival.stack.stack import (
 )
 
 TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+POLICY = "AWS::IAM::ManagedPolicy"
 OBJECTS_A_CALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TeardownPlan:
-    """What would be removed, what of it holds data, and the bucket that stays."""
+    """What would be removed, what of it holds data, and the bucket that stays.
+
+    `attached` are the commands that detach the stack's policies from people: IAM deletes no policy
+    that somebody has.
+    """
 
     stack: str
     stack_id: str
     resources: tuple[Resource, ...]
     holding_data: tuple[Resource, ...]
+    attached: tuple[str, ...]
     deployment_bucket: str
 
 
 def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
     """Look at what a teardown would remove. `session` is a boto3 session.
 
-    Raises FestivalError where there is no such stack, or it is being changed.
+    Raises FestivalError if there is no such stack, or it is being changed.
     """
     cloudformation = session.client("cloudformation")
     stack = find_stack(cloudformation, name)
@@ -51,6 +56,7 @@ def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
         stack_id=stack.id,
         resources=resources,
         holding_data=_holding_data(session, resources),
+        attached=_attached(session, resources),
         deployment_bucket=stack.parameters.get("DeploymentBucketName", ""),
     )
 
@@ -58,21 +64,26 @@ def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
 def teardown(session: Any, plan: TeardownPlan, *, delete_data: bool = False) -> Iterator[Step]:
     """Remove the stack; each step as it happens.
 
-    What holds data is looked at again: a person may have thought long about the plan. Raises
-    FestivalError where there is data and `delete_data` is not said, and at the end where something
-    could not be removed, with the reason.
+    Data and policies are looked at again: a person may have thought long about the plan. Raises
+    FestivalError, before anything is touched, if there is data without `delete_data` or if a policy
+    is attached to somebody; and at the end if something could not be removed, with the reason.
     """
     held = _holding_data(session, plan.resources)
     if held and not delete_data:
         raise FestivalError(
             f"The stack {plan.stack} holds data in {', '.join(each.id for each in held)}: nothing"
-            " was removed; say --delete-data to remove it for good"
+            " was removed; pass --delete-data to remove it for good"
+        )
+    if attached := _attached(session, plan.resources):
+        raise FestivalError(
+            f"A policy of the stack {plan.stack} is still attached: nothing was removed; run"
+            f" {'; '.join(attached)}"
         )
     for bucket in _of_type(held, BUCKET):
-        yield _told(bucket, "EMPTIED", f"{_empty(session, bucket.id):,} object versions")
+        yield bucket.step("EMPTIED", f"{_empty(session, bucket.id):,} object versions")
     for table in _of_type(plan.resources, TABLE):
         session.client("dynamodb").update_table(TableName=table.id, DeletionProtectionEnabled=False)
-        yield _told(table, "UNPROTECTED", "deletion protection is off")
+        yield table.step("UNPROTECTED", "deletion protection is off")
     cloudformation = session.client("cloudformation")
     since = last_step(cloudformation, plan.stack_id)
     cloudformation.delete_stack(StackName=plan.stack_id)
@@ -84,12 +95,29 @@ def teardown(session: Any, plan: TeardownPlan, *, delete_data: bool = False) -> 
     if stack is not None and stack.status != "DELETE_COMPLETE":
         raise FestivalError(
             f"The stack {plan.stack} could not be removed ({stack.status}): {causes(failures)};"
-            " mend that and run festival teardown again"
+            " fix that and run festival teardown again"
         )
 
 
 def _of_type(resources: tuple[Resource, ...], type_: str) -> list[Resource]:
     return [each for each in resources if each.type == type_ and each.exists]
+
+
+def _attached(session: Any, resources: tuple[Resource, ...]) -> tuple[str, ...]:
+    """A command to detach each of the stack's policies from each entity that is not the stack's."""
+    iam = session.client("iam")
+    own = {each.id for each in resources if each.type == "AWS::IAM::Role"}
+    commands = []
+    for policy in _of_type(resources, POLICY):
+        for page in iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=policy.id):
+            for kind in ("User", "Group", "Role"):
+                commands += [
+                    f"aws iam detach-{kind.lower()}-policy --{kind.lower()}-name {name}"
+                    f" --policy-arn {policy.id}"
+                    for name in (each[f"{kind}Name"] for each in page[f"Policy{kind}s"])
+                    if name not in own
+                ]
+    return tuple(commands)
 
 
 def _holding_data(session: Any, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
@@ -129,7 +157,3 @@ def _empty(session: Any, bucket: str) -> int:
             )
         removed += len(objects)
     return removed
-
-
-def _told(resource: Resource, status: str, reason: str) -> Step:
-    return Step("", datetime.now(UTC), resource.name, resource.type, status, reason)

@@ -3,13 +3,15 @@
 import importlib.util
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from festival.ingest.settings import FunctionSettings
-from festival.stack.stack import TEMPLATE, StackOutputs, read_template
+from festival.stack.deploy import function_name
+from festival.stack.stack import DEFAULT_STACK, TEMPLATE, StackOutputs, read_template
 from festival.stack.template import parse_template
 from festival.table import schema
 
@@ -70,7 +72,6 @@ def test_the_four_parameters_of_old_are_all_that_has_to_be_said():
         "LambdaZipKey",
         "EmailAddress",
     }
-    assert PARSED["Parameters"]["FunctionName"]["Default"] == "processFestivalData"
 
 
 def test_every_parameter_and_output_is_described():
@@ -98,6 +99,42 @@ def test_only_the_upload_bucket_and_the_function_have_names_of_their_own():
         ("IngestFunction", "FunctionName"),
         ("IngestLogGroup", "LogGroupName"),
     }
+
+
+def named_in(value: Any, stack: str, function: str = "") -> str:
+    """A name of the template, as CloudFormation makes it in a stack, with FunctionName given."""
+    met = {"HasFunctionName": bool(function), "IsDefaultStack": stack == "o240-festival"}
+    if isinstance(value, dict) and "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        return named_in(yes if met[condition] else no, stack, function)
+    if value == {"Ref": "FunctionName"}:
+        return function
+    text = value["Fn::Sub"] if isinstance(value, dict) else value
+    return text.replace("${FunctionName}", function).replace("${AWS::StackName}", stack)
+
+
+@pytest.mark.parametrize("given", ["", "nightShift"])
+@pytest.mark.parametrize("stack", ["o240-festival", "winter"])
+def test_function_and_log_group_have_the_name_that_the_kit_expects(stack: str, given: str):
+    expected = function_name(stack, {"FunctionName": given})
+    assert named_in(properties("IngestFunction")["FunctionName"], stack, given) == expected
+    group = properties("IngestLogGroup")["LogGroupName"]
+    assert named_in(group, stack, given) == f"/aws/lambda/{expected}"
+
+
+def test_the_conditions_of_the_name_are_about_the_name():
+    assert PARSED["Conditions"]["IsDefaultStack"] == {
+        "Fn::Equals": [{"Ref": "AWS::StackName"}, DEFAULT_STACK]
+    }
+    assert PARSED["Conditions"]["HasFunctionName"] == {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "FunctionName"}, ""]}]
+    }
+    assert PARSED["Parameters"]["FunctionName"]["Default"] == ""
+
+
+def test_a_log_group_never_stands_in_the_way_of_its_own_name():
+    assert RESOURCES["IngestLogGroup"]["DeletionPolicy"] == "Delete"
+    assert RESOURCES["IngestLogGroup"]["UpdateReplacePolicy"] == "Delete"
 
 
 def test_the_template_fits_into_a_request():
@@ -140,6 +177,37 @@ def test_the_function_is_told_everything_that_it_reads_from_its_environment():
     assert set(told) | {"AWS_LAMBDA_FUNCTION_NAME"} == set(asked)
 
 
+def test_each_variable_of_the_function_is_what_its_name_says():
+    assert properties("IngestFunction")["Environment"]["Variables"] == {
+        "TABLE_NAME": {"Ref": "PerformancesTable"},
+        "LEDGER_TABLE_NAME": {"Ref": "LedgerTable"},
+        "TOPIC_ARN": {"Ref": "IngestTopic"},
+        "REPORTS_BUCKET_NAME": {"Ref": "ReportsBucket"},
+        "QUEUE_URL": {"Ref": "IngestQueue"},
+        "MAX_RECEIVE_COUNT": "5",
+        "MAXIMUM_CONCURRENCY": {"Ref": "MaximumConcurrency"},
+        "RECONCILE_ON_UPLOAD": {"Ref": "ReconcileOnUpload"},
+        "RECONCILE_GUARD_PERCENT": {"Ref": "ReconcileGuardPercent"},
+        "DEFAULT_MAPPING": {"Ref": "DefaultMapping"},
+        "LOG_LEVEL": {"Ref": "LogLevel"},
+    }
+
+
+def test_each_output_is_what_its_name_says():
+    assert {name: each["Value"]["Ref"] for name, each in PARSED["Outputs"].items()} == {
+        "UploadBucketNameOut": "UploadBucket",
+        "ReportsBucketNameOut": "ReportsBucket",
+        "TableNameOut": "PerformancesTable",
+        "LedgerTableNameOut": "LedgerTable",
+        "TopicArnOut": "IngestTopic",
+        "QueueUrlOut": "IngestQueue",
+        "DeadLetterQueueUrlOut": "DeadLetterQueue",
+        "FunctionNameOut": "IngestFunction",
+        "AnalystPolicyArnOut": "AnalystPolicy",
+        "OperatorPolicyArnOut": "OperatorPolicy",
+    }
+
+
 def test_the_mapping_reports_item_failures_and_paces_itself():
     mapping = properties("IngestMapping")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -150,7 +218,6 @@ def test_the_mapping_reports_item_failures_and_paces_itself():
 
 def test_the_log_belongs_to_the_stack_and_is_not_kept_forever():
     group = properties("IngestLogGroup")
-    assert group["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${FunctionName}"}
     assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     logging = properties("IngestFunction")["LoggingConfig"]
     assert logging["LogGroup"] == {"Ref": "IngestLogGroup"}
@@ -281,17 +348,18 @@ def test_the_ledger_finds_an_entry_by_file_and_by_day():
 
 
 @pytest.mark.parametrize("table", sorted(of_type("AWS::DynamoDB::Table")))
-def test_a_table_is_paid_by_use_and_cannot_be_deleted_by_accident(table: str):
+def test_a_table_is_paid_by_use_and_kept_in_time(table: str):
     configured = properties(table)
     assert configured["BillingMode"] == "PAY_PER_REQUEST"
-    assert configured["DeletionProtectionEnabled"] is True
     assert configured["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 @pytest.mark.parametrize(
     "name", sorted([*of_type("AWS::DynamoDB::Table"), *of_type("AWS::S3::Bucket")])
 )
-def test_what_holds_data_is_kept_when_it_is_replaced_and_guarded_when_it_is_deleted(name: str):
+def test_what_holds_data_is_kept_when_it_is_replaced_and_goes_with_an_empty_stack(name: str):
+    """The guard is the kit's (`guard`): with one here no failed creation could be taken back."""
+    assert "DeletionProtectionEnabled" not in RESOURCES[name]["Properties"]
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
     assert RESOURCES[name]["DeletionPolicy"] == "Delete"
 
@@ -367,6 +435,95 @@ def test_an_alarm_tells_the_person_who_is_woken_what_to_do(alarm: str):
     assert configured["TreatMissingData"] == "notBreaching"
 
 
+def watched(alarm: dict[str, Any]) -> list[tuple[str, str, dict[str, Any], str, int]]:
+    """What an alarm looks at: namespace, metric, dimensions, statistic, seconds of a period."""
+    stats = [each["MetricStat"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+    found = [{**each["Metric"], **each} for each in stats] or [alarm]
+    return [
+        (
+            each["Namespace"],
+            each["MetricName"],
+            {dimension["Name"]: dimension["Value"] for dimension in each["Dimensions"]},
+            each.get("Stat") or each["Statistic"],
+            each["Period"],
+        )
+        for each in found
+    ]
+
+
+DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
+QUEUE = {"QueueName": {"Fn::GetAtt": ["IngestQueue", "QueueName"]}}
+FUNCTION = {"FunctionName": {"Ref": "IngestFunction"}}
+TABLE = {"TableName": {"Ref": "PerformancesTable"}}
+TOPIC = {"TopicName": {"Fn::GetAtt": ["IngestTopic", "TopicName"]}}
+WATCHED = {
+    "DeadLetterAlarm": [
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible", DEAD_LETTERS, "Maximum", 300)
+    ],
+    "QueueAgeAlarm": [("AWS/SQS", "ApproximateAgeOfOldestMessage", QUEUE, "Maximum", 300)],
+    "FunctionErrorsAlarm": [("AWS/Lambda", "Errors", FUNCTION, "Sum", 300)],
+    "FunctionThrottlesAlarm": [("AWS/Lambda", "Throttles", FUNCTION, "Sum", 300)],
+    "TableThrottlesAlarm": [
+        ("AWS/DynamoDB", "WriteThrottleEvents", TABLE | index, "Sum", 300)
+        for index in ({}, *({"GlobalSecondaryIndexName": each.name} for each in schema.INDEXES))
+    ],
+    "UndeliveredMailAlarm": [
+        ("AWS/SNS", "NumberOfMessagesPublished", TOPIC, "Sum", 3600),
+        ("AWS/SNS", "NumberOfNotificationsDelivered", TOPIC, "Sum", 3600),
+    ],
+}
+# The threshold, and for how many periods in a row it has to be exceeded.
+LIMITS = {
+    "DeadLetterAlarm": (0, 1),
+    "QueueAgeAlarm": (3600, 1),
+    "FunctionErrorsAlarm": (0, 1),
+    "FunctionThrottlesAlarm": (0, 3),
+    "TableThrottlesAlarm": (0, 3),
+    "UndeliveredMailAlarm": (0, 1),
+}
+
+
+@pytest.mark.parametrize("alarm", sorted(of_type("AWS::CloudWatch::Alarm")))
+def test_an_alarm_looks_at_what_it_is_about_and_goes_off_above_its_limit(alarm: str):
+    configured = properties(alarm)
+    assert watched(configured) == WATCHED[alarm]
+    assert (configured["Threshold"], configured["EvaluationPeriods"]) == LIMITS[alarm]
+    assert configured["ComparisonOperator"] == "GreaterThanThreshold"
+    assert configured.get("DatapointsToAlarm") is None
+
+
+EXPRESSIONS = {
+    "TableThrottlesAlarm": "SUM([table, dates, stages, popularities])",
+    "UndeliveredMailAlarm": "IF(published > 0 AND MAX([delivered, published * 0]) == 0, 1, 0)",
+}
+
+
+@pytest.mark.parametrize("alarm", sorted(EXPRESSIONS))
+def test_an_alarm_over_several_metrics_is_decided_by_one_expression(alarm: str):
+    queries = properties(alarm)["Metrics"]
+    (decisive,) = [each for each in queries if each.get("ReturnData", True)]
+    assert decisive["Expression"] == EXPRESSIONS[alarm]
+    named = set(re.findall(r"[a-z]+", decisive["Expression"]))
+    assert named == {each["Id"] for each in queries if "MetricStat" in each}
+
+
+def test_the_dashboard_draws_the_throttles_of_the_table_and_of_each_index():
+    body = json.loads(properties("IngestDashboard")["DashboardBody"]["Fn::Sub"])
+    rows = [row for widget in body["widgets"] for row in widget["properties"].get("metrics", [])]
+    drawn = {part for row in rows for part in row if isinstance(part, str)}
+    assert {each.name for each in schema.INDEXES} | {"WriteThrottleEvents"} <= drawn
+
+
+def test_the_command_for_the_log_is_one_that_a_shell_takes_as_it_stands():
+    """`?` is a wildcard of bash and zsh: zsh refuses a pattern that matches no file."""
+    text = properties("FunctionErrorsAlarm")["AlarmDescription"]["Fn::Sub"]
+    (command,) = re.findall(r"`(aws logs tail [^`]+)`", text)
+    words = shlex.split(command)
+    pattern = words[words.index("--filter-pattern") + 1]
+    assert words[:4] == ["aws", "logs", "tail", "${IngestLogGroup}"]
+    assert shlex.split(pattern) == ["?ERROR", "?timed out", "?Runtime exited", "?OutOfMemory"]
+
+
 def test_every_alarm_but_that_of_the_mail_itself_sends_a_mail():
     silent = {n for n, p in of_type("AWS::CloudWatch::Alarm").items() if "AlarmActions" not in p}
     assert silent == {"UndeliveredMailAlarm"}
@@ -385,6 +542,17 @@ def test_alarms_may_publish_to_the_topic():
         if statement["Effect"] == "Allow"
     ]
     assert "cloudwatch.amazonaws.com" in services
+
+
+def test_eventbridge_may_publish_without_a_condition_that_it_would_not_meet():
+    (allow,) = statements(properties("IngestTopicPolicy")["PolicyDocument"], "HasSchedule")
+    assert allow == {
+        "Sid": "BackfillFailuresPublish",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": "IngestTopic"},
+    }
 
 
 def test_the_topic_is_not_under_the_key_that_alarms_cannot_use():

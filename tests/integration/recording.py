@@ -61,10 +61,25 @@ def call_of(environ: Mapping[str, Any], form: bytes) -> Call | None:
         operation = parse_qs(form.decode())["Action"][0]
     elif service == "s3":
         operation = _s3_action(environ)
+    elif service == "lambda":
+        operation = _lambda_action(environ)
     else:
         operation = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
     action = f"{service}:{operation}"
     return Call(who, OTHER_NAMES.get(action, action))
+
+
+def _lambda_action(environ: Mapping[str, Any]) -> str:
+    """The right behind a request to Lambda, of those that the kit makes."""
+    request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    for pattern, action in {
+        r"GET .*/functions/[^/]+/configuration": "GetFunctionConfiguration",
+        r"GET .*/event-source-mappings/[^/]+/?": "GetEventSourceMapping",
+        r"GET .*/event-source-mappings/?": "ListEventSourceMappings",
+    }.items():
+        if re.fullmatch(pattern, request):
+            return action
+    return request
 
 
 def _s3_action(environ: Mapping[str, Any]) -> str:

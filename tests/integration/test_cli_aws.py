@@ -229,7 +229,7 @@ class TestDeploying:
     def test_a_stack_from_nothing_to_nothing(self, festival, aws, outputs, tmp_path, monkeypatch):
         asked = festival("deploy", *self.STACK, "--email", "me@festival.example")
         assert asked[0] == 2
-        assert asked[2] == ["festival: nobody is there to ask: give --yes to go on"]
+        assert asked[2] == ["festival: not a terminal: pass --yes to continue"]
         assert festival("history")[0] == 0, "the other stack is still there"
         monkeypatch.setenv("FESTIVAL_STACK", "second")
         mail = ("--email", "me@festival.example", "-p", "FunctionName", "second", "--yes")

@@ -90,7 +90,7 @@ class StackProfile:
     memory_mb: int = 256
     rows_per_cpu_second: float = ROWS_PER_CPU_SECOND
     metrics: int = 5
-    alarms: int = 7
+    alarms: int = 10
     dashboards: int = 1
     topic_key: bool = False
     point_in_time_recovery: bool = True

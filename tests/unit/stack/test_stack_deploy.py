@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from festival.cli.stack import plan_lines
 from festival.errors import FestivalError
@@ -14,11 +15,22 @@ from festival.stack.deploy import (
     discard,
     ensure_bucket,
     execute,
+    function_name,
+    guard,
+    pending_plans,
     plan,
     watch,
 )
 from festival.stack.stack import StackOutputs, Step
-from tests.fake_stack import ACCOUNT, DECLARED, FakeCloudFormation, FakeS3, FakeSession
+from tests.fake_stack import (
+    ACCOUNT,
+    DECLARED,
+    FakeCloudFormation,
+    FakeLambda,
+    FakeLogs,
+    FakeS3,
+    FakeSession,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +87,12 @@ def test_a_parameter_that_a_newer_template_has_no_more_is_not_passed_on():
 def test_an_unknown_parameter_is_named_beside_the_known_ones():
     with pytest.raises(FestivalError, match=r"no parameter Emial: it has UploadBucketName, "):
         plan(FakeSession(), deploy_request(Emial="x"))
+
+
+def test_a_function_is_named_after_its_stack_unless_it_is_the_default_one():
+    assert function_name("o240-festival", {}) == "processFestivalData"
+    assert function_name("winter", {}) == "winter-processFestivalData"
+    assert function_name("winter", {"FunctionName": "nightShift"}) == "nightShift"
 
 
 # ── plans ────────────────────────────────────────────────────────────────────────────────────────
@@ -179,11 +197,18 @@ def test_a_discarded_update_leaves_the_stack_alone():
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ("UPDATE_IN_PROGRESS", "is being changed"),
-        ("ROLLBACK_COMPLETE", "from a former try .UploadBucket: already exists.*teardown"),
-        ("ROLLBACK_FAILED", "from a former try"),
-        ("DELETE_FAILED", "festival teardown"),
-        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name o240-festival"),
+        ("UPDATE_IN_PROGRESS", "is UPDATE_IN_PROGRESS: wait until it is done"),
+        (
+            "ROLLBACK_COMPLETE",
+            r"is ROLLBACK_COMPLETE \(UploadBucket: already exists\): fix the cause, run festival"
+            " teardown --stack o240-festival, then festival deploy",
+        ),
+        ("ROLLBACK_FAILED", "festival teardown --stack o240-festival, then festival deploy"),
+        ("DELETE_FAILED", "festival teardown --stack o240-festival again"),
+        ("UPDATE_FAILED", "rollback-stack --stack-name o240-festival, then festival deploy"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback --stack-name o240-festival, then"),
+        ("IMPORT_ROLLBACK_FAILED", "in the CloudFormation console, then festival deploy"),
+        ("A_STATUS_OF_NEXT_YEAR", "open it in the CloudFormation console"),
     ],
 )
 def test_a_stack_that_cannot_be_changed_says_why_and_what_to_do(status: str, told: str):
@@ -215,7 +240,176 @@ def test_each_step_is_told_once_and_in_order():
     assert [(step.resource, step.status) for step in steps] == [
         ("IngestFunction", "UPDATE_IN_PROGRESS"),
         ("IngestFunction", "UPDATE_COMPLETE"),
+        ("o240-festival", "UPDATE_COMPLETE"),
     ]
+
+
+def test_a_state_from_before_the_change_is_not_taken_for_its_end():
+    """DescribeStacks may still answer with the state from before ExecuteChangeSet."""
+    session = FakeSession(
+        FakeCloudFormation(
+            "CREATE_COMPLETE",
+            outcomes=[
+                ([("UploadBucket", "UPDATE_FAILED", "Access denied")], "UPDATE_ROLLBACK_COMPLETE")
+            ],
+        )
+    )
+    planned = plan(session, deploy_request(UploadBucketName="u"))
+    session.cloudformation.stale = 3
+    with pytest.raises(
+        FestivalError, match=r"UPDATE_ROLLBACK_COMPLETE.*UploadBucket: Access denied"
+    ):
+        list(execute(session, planned))
+
+
+def test_a_stack_that_stays_as_it_was_is_not_watched_for_ever():
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE"))
+    planned = plan(session, deploy_request(UploadBucketName="u"))
+    session.cloudformation.stale = 1_000
+    assert list(execute(session, planned)) == []
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded", "ServiceUnavailable"])
+def test_a_throttled_look_does_not_end_a_watch(code: str):
+    cloudformation = FakeCloudFormation(
+        "UPDATE_IN_PROGRESS",
+        outcomes=[
+            ([], "UPDATE_IN_PROGRESS"),
+            ([("IngestFunction", "UPDATE_COMPLETE", "")], "UPDATE_COMPLETE"),
+        ],
+    )
+    session = FakeSession(cloudformation)
+    watching = watch(session)
+    cloudformation.throttled = ["", code, code, code]  # the first look is before the watch
+    assert [step.status for step in watching] == ["UPDATE_COMPLETE", "UPDATE_COMPLETE"]
+    assert cloudformation.throttled == []
+
+
+def test_a_look_that_is_not_allowed_ends_a_watch_at_once():
+    cloudformation = FakeCloudFormation("UPDATE_IN_PROGRESS", throttled=["AccessDenied"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        list(watch(FakeSession(cloudformation)))
+
+
+def test_a_creation_that_fails_is_taken_back_whole_and_says_so():
+    session = FakeSession(
+        FakeCloudFormation(
+            outcomes=[
+                (
+                    [
+                        ("IngestFunction", "CREATE_FAILED", "Runtime is retired"),
+                        ("o240-festival", "DELETE_COMPLETE", ""),
+                    ],
+                    None,
+                )
+            ]
+        )
+    )
+    planned = plan(session, deploy_request())
+    assert session.cloudformation.requests[0]["OnStackFailure"] == "DELETE"
+    with pytest.raises(FestivalError) as error:
+        list(execute(session, planned))
+    assert str(error.value) == (
+        "The stack o240-festival could not be deployed and nothing of it is left"
+        " (DELETE_COMPLETE): IngestFunction: Runtime is retired"
+    )
+
+
+def test_an_update_that_fails_is_rolled_back_and_never_deleted():
+    session = FakeSession(FakeCloudFormation("CREATE_COMPLETE"))
+    plan(session, deploy_request(UploadBucketName="u"))
+    assert "OnStackFailure" not in session.cloudformation.requests[0]
+
+
+# ── guard ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_tables_of_a_stack_that_is_up_are_protected_once():
+    cloudformation = FakeCloudFormation(
+        "CREATE_COMPLETE",
+        resources=[
+            ("PerformancesTable", "AWS::DynamoDB::Table", "performances"),
+            ("LedgerTable", "AWS::DynamoDB::Table", "ledger"),
+            ("UploadBucket", "AWS::S3::Bucket", "uploads"),
+        ],
+    )
+    session = FakeSession(cloudformation)
+    assert [(step.resource, step.status) for step in guard(session)] == [
+        ("PerformancesTable", "PROTECTED"),
+        ("LedgerTable", "PROTECTED"),
+    ]
+    assert session.dynamodb.protected == ["performances", "ledger"]
+    assert list(guard(session)) == []
+
+
+# ── taken names ──────────────────────────────────────────────────────────────────────────────────
+
+
+TAKEN = {
+    "bucket": (
+        {"s3": FakeS3({"o240-festival-uploads-123456789012-eu-north-1": (ACCOUNT, "eu-north-1")})},
+        "The bucket o240-festival-uploads-123456789012-eu-north-1 exists already.*--upload-bucket",
+    ),
+    "bucket of another account": (
+        {"s3": FakeS3({"o240-festival-uploads-123456789012-eu-north-1": ("999", "eu-north-1")})},
+        "exists already, in this account or another",
+    ),
+    "function": (
+        {"functions": FakeLambda(["processFestivalData"])},
+        "A function processFestivalData exists already: name another with -p FunctionName NAME",
+    ),
+    "log group": (
+        {"logs": FakeLogs(["/aws/lambda/processFestivalData"])},
+        "aws logs delete-log-group --log-group-name /aws/lambda/processFestivalData",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAKEN)
+def test_a_name_that_is_taken_is_said_before_anything_is_planned_or_uploaded(what: str):
+    taken, told = TAKEN[what]
+    session = FakeSession(**taken)
+    with pytest.raises(FestivalError, match=told):
+        plan(session, deploy_request())
+    assert (session.cloudformation.calls, session.s3.calls) == ([], [])
+
+
+def test_a_second_stack_takes_names_of_its_own():
+    session = FakeSession(functions=FakeLambda(["processFestivalData"]))
+    session.logs.groups = [
+        "/aws/lambda/processFestivalData",
+        "/aws/lambda/winter-processFestivalDatax",
+    ]
+    plan(session, DeployRequest("winter", {"EmailAddress": "ops@festival.example"}))
+    session.functions.functions.append("winter-processFestivalData")
+    with pytest.raises(FestivalError, match="A function winter-processFestivalData exists already"):
+        plan(session, DeployRequest("winter", {"EmailAddress": "ops@festival.example"}))
+
+
+def test_a_stacks_own_names_are_not_in_its_way():
+    session = FakeSession(
+        FakeCloudFormation("CREATE_COMPLETE", parameters={"UploadBucketName": "u"}),
+        FakeS3({"u": (ACCOUNT, "eu-north-1")}),
+        functions=FakeLambda(["processFestivalData"]),
+    )
+    plan(session, deploy_request())
+    session.functions.functions.append("nightShift")
+    with pytest.raises(FestivalError, match="A function nightShift exists already"):
+        plan(session, deploy_request(FunctionName="nightShift"))
+
+
+# ── pending plans ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_that_waits_for_a_yes_is_shown_before_another_is_made():
+    session = FakeSession(
+        FakeCloudFormation(
+            "UPDATE_COMPLETE", former_change_sets=["festival-20250712-200000", "colleague"]
+        )
+    )
+    assert [each.name for each in pending_plans(session)] == ["festival-20250712-200000"]
+    assert session.cloudformation.calls == []
+    assert pending_plans(FakeSession()) == []
 
 
 def test_a_failure_is_told_by_the_resource_that_caused_it_and_not_by_its_victims():
@@ -252,7 +446,7 @@ def test_a_deployment_that_was_interrupted_is_watched_to_its_end_and_then_planne
         ],
     )
     session = FakeSession(cloudformation)
-    assert [step.resource for step in watch(session)] == ["IngestFunction"]
+    assert [step.resource for step in watch(session)] == ["IngestFunction", "o240-festival"]
     assert plan(session, deploy_request(UploadBucketName="u")).changes
 
 
@@ -274,7 +468,7 @@ def test_a_missing_bucket_is_made_in_the_stacks_region_private_and_versioned(reg
 
 def test_a_bucket_of_someone_else_is_never_used():
     session = FakeSession(s3=FakeS3({"deployment": ("999999999999", "eu-north-1")}))
-    with pytest.raises(FestivalError, match="not of the account 123456789012"):
+    with pytest.raises(FestivalError, match="does not belong to the account 123456789012"):
         ensure_bucket(session, "deployment", ACCOUNT)
 
 
@@ -292,7 +486,7 @@ def test_the_same_code_is_uploaded_once():
 
 
 def test_a_bucket_name_that_s3_would_refuse_is_told_before():
-    with pytest.raises(FestivalError, match="has 66 characters and S3 takes 63"):
+    with pytest.raises(FestivalError, match="has 66 characters and S3 allows 63"):
         default_bucket_name("a-stack-with-quite-a-long-name-for-uploads", ACCOUNT, "eu-north-1")
 
 

@@ -1,6 +1,17 @@
-"""Whether mail gets there, told from what SNS knows."""
+"""Whether mail arrives, as SNS knows it; and what a stack that never came up is told to do."""
 
-from festival.stack.status import CONFIRMED, PENDING, REMOVED, Subscription, subscriptions
+import pytest
+
+from festival.errors import FestivalError
+from festival.stack.status import (
+    CONFIRMED,
+    PENDING,
+    REMOVED,
+    Subscription,
+    read_status,
+    subscriptions,
+)
+from tests.fake_stack import FakeCloudFormation, FakeSession
 
 TOPIC = "arn:aws:sns:us-east-2:123456789012:ingest"
 OPS = "ops@festival.example"
@@ -32,3 +43,17 @@ def test_a_colleague_who_subscribed_by_hand_is_shown_beside_the_stacks_address()
         (OPS, CONFIRMED),
         ("colleague@festival.example", CONFIRMED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("ROLLBACK_COMPLETE", "festival teardown --stack o240-festival, then festival deploy"),
+        ("REVIEW_IN_PROGRESS", "it was planned and never created: run festival deploy"),
+        ("CREATE_IN_PROGRESS", "wait until it is done"),
+        ("IMPORT_COMPLETE", "has no outputs: run festival deploy"),
+    ],
+)
+def test_a_stack_without_outputs_is_told_what_works_in_its_state(status: str, told: str):
+    with pytest.raises(FestivalError, match=told):
+        read_status(FakeSession(FakeCloudFormation(status)))

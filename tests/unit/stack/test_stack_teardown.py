@@ -94,6 +94,28 @@ def test_a_bucket_whose_files_are_all_deleted_still_has_their_markers():
     assert session.s3.markers == {"uploads": []}
 
 
+ANALYSTS = "arn:aws:iam::123456789012:policy/o240-festival-AnalystPolicy-1"
+
+
+def test_a_policy_that_somebody_has_stops_a_teardown_before_it_touches_anything():
+    session = full_stack()
+    session.cloudformation.resources = [
+        *RESOURCES,
+        ("AnalystPolicy", "AWS::IAM::ManagedPolicy", ANALYSTS),
+        ("BackfillRole", "AWS::IAM::Role", "nightly"),
+    ]
+    session.iam.attached = {ANALYSTS: {"User": ["ada"], "Group": ["bookers"], "Role": ["nightly"]}}
+    planned = plan_teardown(session)
+    assert planned.attached == (
+        f"aws iam detach-user-policy --user-name ada --policy-arn {ANALYSTS}",
+        f"aws iam detach-group-policy --group-name bookers --policy-arn {ANALYSTS}",
+    )
+    with pytest.raises(FestivalError, match="nothing was removed; run aws iam detach-user-policy"):
+        list(teardown(session, planned, delete_data=True))
+    assert session.s3.objects["uploads"] == ["saturday.csv", "sunday.csv"]
+    assert session.cloudformation.calls == []
+
+
 def test_what_could_not_be_removed_is_told_in_its_words():
     session = full_stack()
     session.cloudformation.outcomes = [
