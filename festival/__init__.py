@@ -1,1 +1,58 @@
-"""festival: lineup files from S3 to answers in a notebook."""
+"""Festival lineups from a file in S3 to answers in a notebook.
+
+    import festival
+
+    table = festival.connect()                     # the stack's table, or connect("name")
+    table.performer("Megan Thee Stallion")         # every answer is a DataFrame
+    lineup = festival.read("lineup.csv")           # .performances .rejections .report
+
+Each name is loaded when it is first used, so that importing the package, and the Lambda function
+that is a part of it, loads nothing more.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from festival.analysis.asking import explain
+    from festival.analysis.changes import compare
+    from festival.analysis.lineups import Lineup, clashes, read
+    from festival.analysis.table import LineupTable, NothingFoundWarning
+    from festival.errors import FestivalError
+    from festival.kit import connect
+
+_PLACES = {
+    "connect": "festival.kit",
+    "LineupTable": "festival.analysis.table",
+    "NothingFoundWarning": "festival.analysis.table",
+    "explain": "festival.analysis.asking",
+    "read": "festival.analysis.lineups",
+    "Lineup": "festival.analysis.lineups",
+    "clashes": "festival.analysis.lineups",
+    "compare": "festival.analysis.changes",
+    "FestivalError": "festival.errors",
+}
+
+__all__ = [
+    "FestivalError",
+    "Lineup",
+    "LineupTable",
+    "NothingFoundWarning",
+    "clashes",
+    "compare",
+    "connect",
+    "explain",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'festival' has no attribute '{name}'")
+    found = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

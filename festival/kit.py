@@ -38,6 +38,9 @@ from festival.table.writer import BulkWriter
 if TYPE_CHECKING:
     import boto3
 
+    from festival.analysis.table import LineupTable
+    from festival.query.contents import Contents
+
 S3 = "s3://"
 TRIES = 5
 LONGEST_WAIT_SECONDS = 10.0
@@ -140,6 +143,43 @@ class Kit:
             ledger_table=self.outputs.ledger_table,
             reports_bucket=self.outputs.reports_bucket,
         )
+
+    def recorded_contents(self, table: str) -> "Callable[[], Contents]":
+        """Reads what is in a table, as ingests recorded it.
+
+        Reading raises FestivalError if the table is not the stack's: nothing is recorded then.
+        """
+        from festival.query.contents import RecordedContents
+
+        recorded: list[RecordedContents] = []
+
+        def read() -> "Contents":
+            if table != self.outputs.table:
+                raise FestivalError(
+                    f"the table {table} is not that of the stack {self.stack}: what is in it is "
+                    "not recorded; only a Scan of the whole table shows it (scan=True)"
+                )
+            if not recorded:
+                recorded.append(RecordedContents(self.reports.key_lists, self.ledger))
+            return recorded[0].read()
+
+        return read
+
+
+def connect(
+    table: str | None = None, *, session: "boto3.Session | None" = None, stack: str | None = None
+) -> "LineupTable":
+    """The table, to ask questions of: by its name, else FESTIVAL_TABLE, else the stack's.
+
+    `stack` is by default FESTIVAL_STACK, else `o240-festival`; `session` is a boto3 session with
+    other credentials or another region. AWS is asked when a question is.
+    """
+    from festival.analysis.table import LineupTable
+
+    kit = Kit.from_environment()
+    kit = Kit(kit.table, stack or kit.stack, session)
+    name = table or ("" if stack else kit.table) or kit.outputs.table
+    return LineupTable(name, kit.clients.dynamodb, kit.recorded_contents(name))
 
 
 def event_of(file: str) -> FileEvent:

@@ -9,8 +9,18 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
 from festival.analysis.drawing import FILL, INK, picture
+from festival.analysis.frames import performances_of
+from festival.analysis.lineups import Lineup, as_performances
 from festival.ingest.ledger.reconciliations import Removal
-from festival.ingest.reconcile.compare import CANCELLED, KINDS, MOVED, Change, place_and_time
+from festival.ingest.reconcile.compare import (
+    CANCELLED,
+    KINDS,
+    MOVED,
+    Change,
+    Listing,
+    place_and_time,
+)
+from festival.ingest.reconcile.compare import compare as changes_between
 from festival.ingest.reconcile.reconciler import Review
 from festival.lineup.model import Performance, wall_clock
 
@@ -32,6 +42,23 @@ def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
         for review, removal in results
     ]
     return pd.DataFrame(rows, columns=["file", *KINDS, "removed", "kept", "gone before"])
+
+
+def compare(old: "Lineup | pd.DataFrame | str", new: "Lineup | pd.DataFrame | str") -> pd.DataFrame:
+    """What a new lineup changed: one row for each performance that was added, moved, cancelled or
+    changed (its end or popularity).
+
+    Each is a `festival.read`, its performances, an answer of the table, or a file's name. Columns
+    as of `changes_frame`.
+
+    >>> compare("sample/sample.csv", "sample/sample.csv").empty
+    True
+    """
+    before, after = (
+        Listing(name, {row.key: row for row in performances_of(as_performances(lineup))})
+        for name, lineup in (("old", old), ("new", new))
+    )
+    return changes_frame(changes_between([before], after).changes)
 
 
 def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:

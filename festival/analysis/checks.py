@@ -1,7 +1,6 @@
 """Findings: what ingest rightly lets through but a person wants to see before the gates open."""
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import date as calendar_date
 from itertools import combinations, pairwise
 
 from festival.lineup.model import Performance, clock
+from festival.query.names import plain, words_of
 
 LONGEST_MINUTES = 4 * 60
 EARLY_MINUTES = 6 * 60
@@ -152,15 +152,15 @@ def _near_pairs(names: Iterable[str]) -> set[tuple[str, str]]:
     """
     by_plain: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        by_plain[_plain(name)].append(name)
+        by_plain[plain(name)].append(name)
     pairs = {pair for same in by_plain.values() for pair in pairwise(sorted(same))}
     buckets: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for plain in by_plain:
-        if len(plain) >= SHORTEST_TYPO:
+    for name in by_plain:
+        if len(name) >= SHORTEST_TYPO:
             # Other numbers make other names, so that they need not even meet.
-            numbers = re.findall(r"\d+", plain)
-            for spelling in _less_one_letter(plain) | {plain}:
-                buckets[(spelling, *numbers)].append(plain)
+            numbers = re.findall(r"\d+", name)
+            for spelling in _less_one_letter(name) | {name}:
+                buckets[(spelling, *numbers)].append(name)
     for bucket in buckets.values():
         close = combinations(bucket, 2) if len(bucket) <= BUCKET else pairwise(sorted(bucket))
         for one, other in close:
@@ -170,8 +170,8 @@ def _near_pairs(names: Iterable[str]) -> set[tuple[str, str]]:
     return pairs
 
 
-def _less_one_letter(plain: str) -> set[str]:
-    return {plain[:place] + plain[place + 1 :] for place in range(len(plain))}
+def _less_one_letter(name: str) -> set[str]:
+    return {name[:place] + name[place + 1 :] for place in range(len(name))}
 
 
 def _one_slip(one: str, other: str) -> bool:
@@ -187,23 +187,8 @@ def _one_slip(one: str, other: str) -> bool:
 
 def _meant(one: str, other: str) -> bool:
     """Whether the names differ in words of one letter only: `Hall A`, `Hall B`."""
-    differing = set(_words(one)) ^ set(_words(other))
+    differing = set(words_of(one)) ^ set(words_of(other))
     return bool(differing) and all(len(word) == 1 for word in differing)
-
-
-def _words(name: str) -> list[str]:
-    return re.findall(r"\w+", _without_accents(name))
-
-
-def _plain(name: str) -> str:
-    """The name without case, accents, punctuation and a leading `the`; `&` and `+` are `and`."""
-    words = _words(re.sub("[&+]", " and ", name)) or [name]
-    return "".join(words[1:] if words[:1] == ["the"] and len(words) > 1 else words)
-
-
-def _without_accents(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def _overlaps(

@@ -1,8 +1,10 @@
 """What the package knows, as pandas DataFrames with proper types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date as calendar_date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from festival.analysis.checks import Finding
@@ -11,32 +13,98 @@ from festival.analysis.cost.forecast import PartitionRun
 from festival.analysis.cost.original import Compared, Difference
 from festival.analysis.cost.prices import PriceList
 from festival.analysis.cost.workload import RowProfile
+from festival.errors import FestivalError
 from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
+from festival.query.columns import ESSENTIAL, Columns
+
+# The columns of every answer. `Date` is the lineup's day; `Start` and `End` are of the calendar, so
+# that a night goes on past midnight and each performance has its right length in `Minutes`.
+ANSWER_DTYPES = {
+    "Performer": "str",
+    "Stage": "str",
+    "Date": "datetime64[s]",
+    "Start": "datetime64[s]",
+    "End": "datetime64[s]",
+    "Minutes": "Int64",
+    "Popularity": "Int64",
+}
+NEEDED = ("Performer", "Stage", "Date", "Start", "End")
+EPOCH = calendar_date(1970, 1, 1).toordinal()
+SECONDS_PER_DAY = 86_400
 
 
 def performances_frame(performances: Iterable[Performance]) -> pd.DataFrame:
-    """One row for each performance, in the order given.
+    """One row for each performance, in the order given, with the columns of `ANSWER_DTYPES`.
 
-    Columns: `Performer`, `Stage` (str), `Date` (the lineup's day), `Start` and `End` (timestamps by
-    the calendar, right after midnight too), `Minutes` (Int64, the length) and `Popularity` (Int64,
-    <NA> where there is none).
+    >>> from festival.lineup.model import Performance
+    >>> row = Performance("Elbow", "Park", "2025-07-11", 1410, 1490, 71, 2)
+    >>> performances_frame([row]).loc[0, "End"]
+    Timestamp('2025-07-12 00:50:00')
     """
-    rows = list(performances)
-    day = pd.to_datetime(pd.Series([row.date for row in rows], dtype="str"), format="%Y-%m-%d")
-    start = _minutes([row.start for row in rows])
-    end = _minutes([row.end for row in rows])
+    fields = zip(*performances, strict=True)
+    values = [list(field) for field in fields] or [[] for _ in Performance._fields]
+    return columns_frame(dict(zip(ESSENTIAL, values, strict=False)))
+
+
+def columns_frame(columns: Columns) -> pd.DataFrame:
+    """The same from columns of the table: those of `ESSENTIAL`."""
+    dates = columns["Date"]
+    try:
+        numbers = {date: calendar_date.fromisoformat(date).toordinal() - EPOCH for date in {*dates}}
+    except ValueError as error:
+        raise FestivalError(f"an item has no usable Date: {error}") from None
+    day = np.fromiter(map(numbers.__getitem__, dates), "int64", len(dates)) * SECONDS_PER_DAY
+    start = np.array(columns["StartMinutes"], "int64")
+    end = np.array(columns["EndMinutes"], "int64")
     return pd.DataFrame(
         {
-            "Performer": pd.Series([row.performer for row in rows], dtype="str"),
-            "Stage": pd.Series([row.stage for row in rows], dtype="str"),
-            "Date": day,
-            "Start": day + start,
-            "End": day + end,
-            "Minutes": pd.Series([row.end - row.start for row in rows], dtype="Int64"),
-            "Popularity": pd.Series([row.popularity for row in rows], dtype="Int64"),
+            "Performer": pd.Series(columns["Performer"], dtype="str"),
+            "Stage": pd.Series(columns["Stage"], dtype="str"),
+            "Date": day.view("datetime64[s]"),
+            "Start": (day + 60 * start).view("datetime64[s]"),
+            "End": (day + 60 * end).view("datetime64[s]"),
+            "Minutes": _whole(end - start),
+            "Popularity": _whole_or_missing(columns["Popularity"]),
         }
     )
+
+
+def performances_of(frame: pd.DataFrame) -> list[Performance]:
+    """The performances that a frame of answers shows, in its order; the line is the row's place.
+
+    Raises FestivalError for a frame that lacks a column of `ANSWER_DTYPES`.
+
+    >>> from festival.lineup.model import Performance
+    >>> row = Performance("Elbow", "Park", "2025-07-11", 1410, 1490, None, 0)
+    >>> performances_of(performances_frame([row])) == [row]
+    True
+    """
+    missing = [name for name in NEEDED if name not in frame.columns]
+    if missing:
+        raise FestivalError(
+            f"the frame has no column {', '.join(missing)}: expected an answer of the table, or "
+            "the performances of festival.read"
+        )
+    start, end = (whole_minutes(frame[name] - frame["Date"]).tolist() for name in ("Start", "End"))
+    popularity = frame["Popularity"] if "Popularity" in frame.columns else [None] * len(frame)
+    return list(
+        map(
+            Performance,
+            frame["Performer"].tolist(),
+            frame["Stage"].tolist(),
+            frame["Date"].dt.strftime("%Y-%m-%d").tolist(),
+            start,
+            end,
+            [None if rank is None or pd.isna(rank) else int(rank) for rank in popularity],
+            range(len(frame)),
+        )
+    )
+
+
+def whole_minutes(lengths: pd.Series) -> pd.Series:
+    """Lengths of time as whole minutes."""
+    return pd.Series(lengths.dt.total_seconds().to_numpy() // 60, dtype="int64")
 
 
 def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
@@ -78,9 +146,9 @@ def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFra
 def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row for each ingest or check: file, status, and the five counts as whole numbers."""
     counts = ["read", "written", "rejected", "duplicates", "unwritten"]
-    frame = pd.DataFrame(list(summaries), columns=["file", "status", *counts, "error"])
+    rows = [{"error": "", **one, "status": str(one["status"])} for one in summaries]
+    frame = pd.DataFrame(rows, columns=["file", "status", *counts, "error"])
     frame[counts] = frame[counts].astype("Int64")
-    frame["error"] = frame["error"].fillna("")
     return frame
 
 
@@ -165,5 +233,11 @@ def _taken(use: ColumnUse) -> str:
     return f"{use.field}: {use.name}" + (f" ({use.how})" if use.how != "name" else "")
 
 
-def _minutes(values: list[int]) -> pd.Series:
-    return pd.to_timedelta(pd.Series(values, dtype="int64"), unit="min")
+def _whole(values: "np.ndarray[Any, Any]") -> pd.api.extensions.ExtensionArray:
+    return pd.arrays.IntegerArray(values, np.zeros(len(values), "bool"))
+
+
+def _whole_or_missing(values: Sequence[int | None]) -> pd.api.extensions.ExtensionArray:
+    missing = np.fromiter((value is None for value in values), "bool", len(values))
+    numbers = np.fromiter((value or 0 for value in values), "int64", len(values))
+    return pd.arrays.IntegerArray(numbers, missing)

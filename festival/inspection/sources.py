@@ -26,24 +26,28 @@ ZIP = b"PK\x03\x04"
 
 @dataclass(frozen=True, slots=True)
 class LineupSource:
-    """A lineup to read: its name, how to open its bytes, and the mapping it is read with."""
+    """A lineup to read: its name, how to open its bytes, and the mapping it is read with.
+
+    `sheet` is the sheet of a workbook to read; None: the only one that has rows.
+    """
 
     name: str
     open: Callable[[], Iterable[bytes]]
     mapping: LineupMapping = DEFAULT_MAPPING
+    sheet: str | None = None
 
     def inspect(self) -> Inspection:
         """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
         book = self._workbook()
         if book is not None:
-            return inspect_rows(rows_of_workbook(book), mapping=self.mapping)
+            return inspect_rows(rows_of_workbook(book, self.sheet), mapping=self.mapping)
         return inspect_lineup(self.open(), mapping=self.mapping)
 
     def blocks(self) -> Iterator[Block]:
         """Its rows. Raises LineupError as `read_lineup` does."""
         book = self._workbook()
         if book is not None:
-            return read_rows(rows_of_workbook(book), mapping=self.mapping)
+            return read_rows(rows_of_workbook(book, self.sheet), mapping=self.mapping)
         return read_lineup(self.open(), mapping=self.mapping)
 
     def _workbook(self) -> BytesIO | None:
@@ -54,6 +58,13 @@ class LineupSource:
             return BytesIO(head + b"".join(chunks)) if head.startswith(ZIP) else None
         except LineupError:
             return None
+
+
+def existing(source: str) -> str:
+    """The source itself. Raises FestivalError if it is a file or folder that is not there."""
+    if not source.startswith(S3) and not Path(source).exists():
+        raise FestivalError(f"{source} is not there: expected a file, a folder or s3://bucket/key")
+    return source
 
 
 def lineups_in(

@@ -1,54 +1,92 @@
 """Many items at once, straight into columns, for DataFrames.
 
-`access.answer` makes an object of each item, which is right for a screen of results. Here a page's
-values go into lists at once, while the next page is already on its way.
+`patterns.answer` makes an object of each item, which is right for a screen of results. Here a
+page's values go into lists at once, while the next page is already on its way.
 """
 
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from dataclasses import dataclass
 from json import JSONDecoder, dumps, loads
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
 from festival.table.faults import failure, pause
-from festival.table.item import from_item
+from festival.table.item import from_item, item_size
 
 _ITEMS = b'"Items":['
 _END_OF_ITEMS = b'"}}]'
 # JSON text holds no raw control characters: these can stand for escapes for a moment.
 _BACKSLASH, _QUOTE = b"\x02", b"\x01"
+_OTHER_ESCAPES = re.compile(rb'(?<!\\)(?:\\\\)*\\[^\\"]')
 
 
-def texts(body: bytes) -> list[dict[str, str]]:
-    """The items of a Query's or Scan's answer: each attribute as its text, a number as its digits.
+def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
+    """The items of a Query's or Scan's answer, and the bytes they count for (`item_size`).
 
-    Raises ValueError or LookupError for what is no such answer.
+    Each attribute is its text, a number its digits. Raises ValueError or LookupError for what is no
+    such answer.
     """
-    with suppress(ValueError):
-        return _unwrapped(body)
-    return [
-        {name: next(iter(value.values())) for name, value in item.items()}
-        for item in loads(body)["Items"]
-    ]
+    try:
+        items, length = _unwrapped(body)
+    except ValueError:
+        typed = loads(body)["Items"]
+        plain = [
+            {name: next(iter(value.values())) for name, value in item.items()} for item in typed
+        ]
+        return plain, sum(map(_size, typed))
+    # Less the brackets and commas around items, and six marks around each name and value.
+    size = length - 1 - 2 * len(items) - 6 * sum(map(len, items))
+    return items, size - sum(map(_surplus, items))
 
 
-def _unwrapped(body: bytes) -> list[dict[str, str]]:
-    """By cutting `{"S":` and its brace out of DynamoDB's own compact spelling.
+def _size(item: dict[str, dict[str, Any]]) -> int:
+    """As `item_size`; an attribute of another type, which this kit never writes, by its JSON."""
+    own = {name: value for name, value in item.items() if "S" in value or "N" in value}
+    others = [(name, value) for name, value in item.items() if name not in own]
+    return item_size(own) + sum(len(name) + len(dumps(value)) for name, value in others)
+
+
+def _surplus(item: dict[str, str]) -> int:
+    """How many bytes fewer an item's numbers take in DynamoDB than as digits."""
+    get = item.get
+    return (
+        _DIGITS_SURPLUS[get("StartMinutes", "")]
+        + _DIGITS_SURPLUS[get("EndMinutes", "")]
+        + _DIGITS_SURPLUS[get("Popularity", "")]
+    )
+
+
+class _DigitsSurplus(dict[str, int]):
+    def __missing__(self, digits: str) -> int:
+        surplus = len(digits) - item_size({"": {"N": digits}}) if digits else 0
+        if len(self) < 8192:
+            self[digits] = surplus
+        return surplus
+
+
+_DIGITS_SURPLUS = _DigitsSurplus()
+
+
+def _unwrapped(body: bytes) -> tuple[list[dict[str, str]], int]:
+    """The items, by cutting `{"S":` and its brace out of DynamoDB's own compact spelling.
 
     With escapes out of the way every quote delimits a string, so `{"S":"` only ever opens a value,
     and each value ends in `"}`. A text that begins with `}` looks like such an end, and so does
     that of another type: then there are more ends than beginnings. Raises ValueError for these.
+    The length is that of the items' JSON, each escape counted as what it stands for.
     """
     escaped = b"\\" in body
     if escaped:
+        if _OTHER_ESCAPES.search(body):
+            raise ValueError("escapes whose length is not the text's")
         body = body.replace(b"\\\\", _BACKSLASH).replace(b'\\"', _QUOTE)
     begin = body.index(_ITEMS) + len(_ITEMS) - 1
     typed = body[begin : body.rindex(_END_OF_ITEMS) + len(_END_OF_ITEMS)]
@@ -56,24 +94,15 @@ def _unwrapped(body: bytes) -> list[dict[str, str]]:
     closed = opened.replace(b'"}', b'"')
     if len(typed) - len(opened) != len(b'{"S":') * (len(opened) - len(closed)):
         raise ValueError("not only strings and numbers, or a text that begins with a brace")
+    length = len(closed)
     if escaped:
         closed = closed.replace(_QUOTE, b'\\"').replace(_BACKSLASH, b"\\\\")
     items: list[dict[str, str]] = loads(closed)
-    return items
+    return items, length
 
 
 Columns = dict[str, list[Any]]
 
-_TEXTS = (
-    "Performer",
-    "Performance",
-    "Stage",
-    "Date",
-    "StartTime",
-    "EndTime",
-    "DateStart",
-    "StartSort",
-)
 _NUMBERS = ("StartMinutes", "EndMinutes")
 _OPTIONAL_TEXTS = ("PopularityBucket", "Source")
 COLUMNS = (
@@ -82,85 +111,181 @@ COLUMNS = (
     *("Popularity", "PopularityBucket", "Source"),
 )
 
+# What a DataFrame of performances is made of.
+ESSENTIAL = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")
+
 _TRIES = 10
-# A quote inside a value is escaped, so this can only be the answer's own key.
+_AT_ONCE = 16
+# A quote inside a value is escaped, so these can only be the answer's own names.
 _NEXT_KEY = re.compile(rb'"LastEvaluatedKey"\s*:\s*')
+_UNITS = re.compile(rb'"CapacityUnits"\s*:\s*([0-9.eE+-]+)')
+_SCANNED = re.compile(rb'"ScannedCount"\s*:\s*(\d+)')
 _LONGEST_KEY_JSON = 1 << 16
 
 
-def read_columns(connection: Connection, table: str, pattern: AccessPattern) -> Columns:
-    """What `access.answer` answers, as columns.
+@dataclass(frozen=True, slots=True)
+class PageCost:
+    """What one page took: RRU as DynamoDB charged, bytes of the items read, milliseconds."""
+
+    request: int
+    items: int
+    bytes: int
+    read_units: float
+    milliseconds: float
+
+
+def read_columns(
+    connection: Connection,
+    table: str,
+    pattern: AccessPattern,
+    *,
+    names: Sequence[str] = COLUMNS,
+    saw: Callable[[PageCost], None] | None = None,
+) -> Columns:
+    """What `patterns.answer` answers, as columns.
 
     The same rows in the same order, but for ties: one Query gives them in its index's order. Every
-    attribute of the table is a column (`COLUMNS`), numbers are int, and what an item may
-    lack is None. Throttles are waited out; raises FestivalError for a table that is not there or
-    may not be read, RetryableError where a later try may succeed.
+    one of `names` is a column, numbers are int, and what an item may lack is None. Throttles are
+    waited out; raises FestivalError for a table that is not there or may not be read,
+    RetryableError if a later try may succeed. `saw` is told what each page took.
     """
-    columns: Columns = {name: [] for name in COLUMNS}
-    for body in _bodies(connection, [query.request(table) for query in pattern.queries]):
-        _append(columns, body)
+    wanted = tuple(dict.fromkeys((*names, *(ESSENTIAL if _needs_selecting(pattern) else ()))))
+    requests = [query.request(table) for query in pattern.queries]
+    found = [_empty(wanted) for _ in requests]
+    for page, number in _pages(connection, "Query", requests):
+        _append(found[number], page, number, saw)
+    columns = found[0]
+    for more in found[1:]:
+        for name in wanted:
+            columns[name] += more[name]
     return _select(columns, pattern)
 
 
-def _append(columns: Columns, body: bytes) -> None:
-    items = texts(body)
+def scan_columns(
+    connection: Connection,
+    table: str,
+    *,
+    names: Sequence[str] = COLUMNS,
+    segments: int = 4,
+    saw: Callable[[PageCost], None] | None = None,
+) -> Iterator[Columns]:
+    """Every item of a table, a page of columns at a time, in no order: a parallel Scan.
+
+    Reads the whole table, and costs an RRU for every 8 KB of it. Segments are read at once
+    ("Parallel scan" in the docs of Scan); at most one page of each is in memory.
+    """
+    requests = [
+        {
+            "TableName": table,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        for segment in range(segments)
+    ]
+    for page, number in _pages(connection, "Scan", requests):
+        columns = _empty(names)
+        _append(columns, page, number, saw)
+        yield columns
+
+
+class _Fetched(NamedTuple):
+    body: bytes
+    milliseconds: float
+
+
+def _empty(names: Sequence[str]) -> Columns:
+    return {name: [] for name in names}
+
+
+def _append(
+    columns: Columns, page: _Fetched, request: int, saw: Callable[[PageCost], None] | None
+) -> None:
+    items, size = texts(page.body)
     try:
-        for name in _TEXTS:
-            columns[name] += map(itemgetter(name), items)
-        for name in _NUMBERS:
-            columns[name] += map(int, map(itemgetter(name), items))
+        for name in columns:
+            columns[name] += _values(name, items)
     except (KeyError, ValueError) as cause:
-        for item in loads(body)["Items"]:
+        for item in loads(page.body)["Items"]:
             from_item(item)
         raise FestivalError(f"an item has no usable {cause}: expected a performance") from cause
-    for name in _OPTIONAL_TEXTS:
-        columns[name] += [item.get(name) for item in items]
-    columns["Popularity"] += [
-        int(item["Popularity"]) if "Popularity" in item else None for item in items
-    ]
+    if saw is not None:
+        units, looked_at = _UNITS.search(page.body), _SCANNED.search(page.body)
+        saw(
+            PageCost(
+                request,
+                int(looked_at[1]) if looked_at else len(items),
+                size,
+                float(units[1]) if units else 0.0,
+                page.milliseconds,
+            )
+        )
+
+
+def _values(name: str, items: list[dict[str, str]]) -> Iterable[Any]:
+    if name in _NUMBERS:
+        return map(int, map(itemgetter(name), items))
+    if name == "Popularity":
+        return [int(item[name]) if name in item else None for item in items]
+    if name in _OPTIONAL_TEXTS:
+        return [item.get(name) for item in items]
+    return map(itemgetter(name), items)
+
+
+def _needs_selecting(pattern: AccessPattern) -> bool:
+    return pattern.keep is not None or (len(pattern.queries) > 1 and not pattern.in_order)
 
 
 def _select(columns: Columns, pattern: AccessPattern) -> Columns:
     """The rows that the pattern keeps, in its order. A row's line is its place, for a moment."""
-    if len(pattern.queries) == 1 and pattern.keep is None:
+    if not _needs_selecting(pattern):
         return columns
     places = range(len(columns["Performer"]))
-    fields = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")
-    rows = map(Performance._make, zip(*(columns[name] for name in fields), places, strict=True))
+    rows = map(Performance._make, zip(*(columns[name] for name in ESSENTIAL), places, strict=True))
     chosen = [row.line for row in pattern.select(list(rows))]
     if chosen == list(places):
         return columns
     return {name: [values[place] for place in chosen] for name, values in columns.items()}
 
 
-def _bodies(connection: Connection, requests: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    """The pages of several Queries as they come; the pages of one Query in their order."""
-    with ThreadPoolExecutor(max_workers=len(requests)) as threads:
+def _pages(
+    connection: Connection, operation: str, requests: Sequence[dict[str, Any]]
+) -> Generator[tuple[_Fetched, int], None, None]:
+    """The pages of several requests as they come, each with its request's number.
 
-        def fetch(request: dict[str, Any]) -> Future[bytes]:
-            return threads.submit(_fetch, connection, request)
+    The pages of one request are in their order, and the next is asked for before one is given.
+    """
+    with ThreadPoolExecutor(max_workers=min(len(requests), _AT_ONCE)) as threads:
 
-        coming = {fetch(request): request for request in requests}
-        while coming:
-            arrived, _ = wait(coming, return_when=FIRST_COMPLETED)
-            for page in arrived:
-                request, body = coming.pop(page), page.result()
-                if key := _next_key(body):
-                    coming[fetch({**request, "ExclusiveStartKey": key})] = request
-                yield body
+        def fetch(request: dict[str, Any]) -> Future[_Fetched]:
+            return threads.submit(_fetch, connection, operation, request)
+
+        coming = {fetch(request): number for number, request in enumerate(requests)}
+        try:
+            while coming:
+                arrived, _ = wait(coming, return_when=FIRST_COMPLETED)
+                for done in arrived:
+                    number, page = coming.pop(done), done.result()
+                    if key := _next_key(page.body):
+                        coming[fetch({**requests[number], "ExclusiveStartKey": key})] = number
+                    yield page, number
+        finally:
+            for waiting in coming:
+                waiting.cancel()
 
 
-def _fetch(connection: Connection, request: dict[str, Any]) -> bytes:
+def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _Fetched:
     """One page, asked for again while DynamoDB asks for patience."""
     body = dumps(request).encode()
     attempt = 0
     while True:
         attempt += 1
         trouble: FestivalError
+        began = time.perf_counter()
         try:
-            answer = connection.call("Query", body)
+            answer = connection.call(operation, body)
             if answer.status == 200:
-                return answer.body
+                return _Fetched(answer.body, 1000 * (time.perf_counter() - began))
             trouble = failure(request["TableName"], answer.status, *answer.error())
         except RetryableError as lost:
             trouble = lost

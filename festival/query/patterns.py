@@ -36,6 +36,9 @@ from festival.threads import at_once
 # How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
 
+# More days than this are a mistyped year, or a question for a Scan.
+MOST_DAYS = 366
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
@@ -108,16 +111,22 @@ class AccessPattern:
     """A question in words, the Queries that answer it, and what of their items is the answer.
 
     `keep` is what a key condition cannot say; `order` sorts the answers of several Queries.
+    `in_order` says that one Query's answer after the other's is in order already.
     """
 
     question: str
     queries: tuple[KeyQuery, ...]
     order: Callable[[Performance], Any] = field(compare=False)
     keep: Callable[[Performance], bool] | None = field(default=None, compare=False)
+    in_order: bool = False
 
     def describe(self) -> str:
         """The question and the key condition of each Query, one a line."""
         return "\n".join([self.question, *(f"  {_spelled(query)}" for query in self.queries)])
+
+    def conditions(self) -> tuple[str, ...]:
+        """The key condition of each Query, with its values."""
+        return tuple(map(_spelled, self.queries))
 
     def select(self, performances: Sequence[Performance]) -> list[Performance]:
         """Of what the Queries found, what was asked for, in order."""
@@ -173,6 +182,31 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
     return AccessPattern(
         f"performances on {date} that start from {time_from} to {time_to}", queries, _by_start
     )
+
+
+def on_days(first: str, last: str) -> AccessPattern:
+    """Every performance of the lineup's days from `first` to `last`, both included: a Query a day.
+
+    A day is as the lineup counts it (`Date`): where it goes on past midnight, so does the day.
+    """
+    begin, end = day_number(first), day_number(last)
+    if end < begin:
+        raise FestivalError(f"last day '{last}' is before the first, '{first}'")
+    if end - begin >= MOST_DAYS:
+        raise FestivalError(
+            f"{first} to {last} is {end - begin + 1:,} days: expected at most {MOST_DAYS}"
+        )
+    queries = tuple(
+        KeyQuery(
+            DATE_INDEX.name,
+            "#date = :date",
+            {"#date": DATE_INDEX.partition_key},
+            {":date": {"S": day_text(day)}},
+        )
+        for day in range(begin, end + 1)
+    )
+    question = f"the lineup of {first}" + (f" to {last}" if last != first else "")
+    return AccessPattern(question, queries, _by_day_and_start, in_order=True)
 
 
 def stage_at_exactly(stage: str, date: str, time: str) -> AccessPattern:
@@ -314,6 +348,10 @@ def _literal(value: dict[str, str]) -> str:
 
 def _by_start(performance: Performance) -> tuple[int, str, str]:
     return (performance.begins, performance.stage, performance.performer)
+
+
+def _by_day_and_start(performance: Performance) -> tuple[str, int]:
+    return (performance.date, performance.start)
 
 
 def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.query.columns import COLUMNS, read_columns
-from festival.query.patterns import by_performer, on_date, on_stage_at
+from festival.query.columns import COLUMNS, read_columns, scan_columns
+from festival.query.patterns import by_performer, on_date, on_days, on_stage_at
 from festival.table.connection import Response
 from festival.table.item import attributes, to_item
 
@@ -37,8 +37,9 @@ class FakePages:
         if fault:
             return fault
         values = request.get("ExpressionAttributeValues", {})
-        next_day = values.get(":partition") == {"S": "2024-06-29"}
-        chain = self.chains[int(next_day)]
+        day = values.get(":partition", values.get(":date"))
+        next_day = day == {"S": "2024-06-29"}
+        chain = self.chains[request.get("Segment", int(next_day))]
         number = int(request.get("ExclusiveStartKey", {"Performer": {"S": "0"}})["Performer"]["S"])
         page = {"Items": chain[number], "Count": len(chain[number])}
         if number + 1 < len(chain):
@@ -103,6 +104,34 @@ def test_no_text_in_an_item_is_taken_for_the_next_page(head, tail):
 def test_a_stage_named_like_the_next_page_is_no_next_page():
     odd = ELBOW._replace(stage="LastEvaluatedKey")
     assert read_columns(FakePages([items(odd)]), "lineup", by_performer("Elbow"))["Stage"]
+
+
+def test_a_scan_reads_every_segment_to_its_end():
+    chains = [
+        [items(ELBOW._replace(performer=f"{segment} {page}")) for page in range(3)]
+        for segment in range(4)
+    ]
+    pages = FakePages(*chains)
+    found = [name for page in scan_columns(pages, "lineup") for name in page["Performer"]]
+    assert sorted(found) == sorted(f"{segment} {page}" for segment in range(4) for page in range(3))
+    assert {operation for operation, _ in pages.asked} == {"Scan"}
+
+
+def test_a_scan_that_is_left_early_leaves_no_thread():
+    before = threading.active_count()
+    pages = FakePages(*([items(ELBOW)] * 50 for _ in range(4)))
+    next(scan := scan_columns(pages, "lineup"))
+    scan.close()
+    assert threading.active_count() == before
+    assert len(pages.asked) < 20
+
+
+def test_the_days_of_a_lineup_come_in_their_order_whichever_answer_came_first():
+    first, second = items(ELBOW), items(PULP._replace(date="2024-06-29"))
+    for _ in range(20):
+        pages = FakePages([first, first], [second])
+        columns = read_columns(pages, "lineup", on_days("2024-06-28", "2024-06-29"))
+        assert columns["Performer"] == ["Elbow", "Elbow", "Pulp"]
 
 
 def test_throttles_and_lost_answers_are_waited_out():

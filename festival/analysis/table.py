@@ -1,0 +1,250 @@
+"""The table as an analyst asks it: questions in, DataFrames out."""
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from festival.analysis.asking import ASKED, SCAN, AskedAnswer, TableSize, table_size
+from festival.analysis.frames import columns_frame
+from festival.errors import FestivalError
+from festival.query import patterns
+from festival.query.columns import (
+    ESSENTIAL,
+    Columns,
+    PageCost,
+    read_columns,
+    scan_columns,
+)
+from festival.query.contents import Contents, Group, contents_of
+from festival.query.names import matching, suggestion
+from festival.query.patterns import AccessPattern
+from festival.table.connection import Connection
+
+PROGRESS_SECONDS = 2.0
+
+
+class NothingFoundWarning(UserWarning):
+    """A question about a name found nothing; the message has the nearest names."""
+
+
+@dataclass
+class LineupTable:
+    """A table of performances. Every answer is a DataFrame with one row for each performance.
+
+    | column | dtype | |
+    | --- | --- | --- |
+    | Performer, Stage | str | as the table spells them |
+    | Date | datetime64[s] | the lineup's day; a night after midnight still belongs to it |
+    | Start, End | datetime64[s] | by the calendar: an end after midnight is on the next day |
+    | Minutes | Int64 | the length |
+    | Popularity | Int64 | 1 to 100, <NA> if there is none |
+
+    Answers are complete (all pages), wait out throttles, and keep their columns when empty. Dates
+    are `YYYY-MM-DD`, times `HH:MM`, moments `YYYY-MM-DD HH:MM`; a date or datetime will do, too.
+    Raises FestivalError for what is not one, and for a table that is not there or may not be read.
+    """
+
+    name: str
+    client: Any
+    recorded: Callable[[], Contents]
+
+    def __repr__(self) -> str:
+        return f"LineupTable({self.name!r})"
+
+    def performer(self, name: str) -> pd.DataFrame:
+        """All performances of a performer."""
+        answer = self.ask(patterns.by_performer(name))
+        return self._or_warn(answer, "performer", name, lambda found: found.performers)
+
+    def on(self, date: str | Any, time_from: str = "00:00", time_to: str = "23:59") -> pd.DataFrame:
+        """What starts on a calendar day, in a time range, both ends included.
+
+        A range over midnight (`"22:00", "02:00"`) goes on into the next day.
+        """
+        return self.ask(patterns.on_date(_day(date), time_from, time_to))
+
+    def playing(self, stage: str, moment: str | Any) -> pd.DataFrame:
+        """Who is on a stage at a moment: everything that began and has not ended."""
+        answer = self.ask(patterns.on_stage_at(stage, *_moment(moment)))
+        return self._or_warn(answer, "stage", stage, lambda found: found.stages)
+
+    def starting(self, stage: str, moment: str | Any) -> pd.DataFrame:
+        """What starts on a stage at exactly this moment."""
+        answer = self.ask(patterns.stage_at_exactly(stage, *_moment(moment)))
+        return self._or_warn(answer, "stage", stage, lambda found: found.stages)
+
+    def popular(self, above: int = 80) -> pd.DataFrame:
+        """The performances with a popularity above a number, the most popular first."""
+        return self.ask(patterns.more_popular_than(above))
+
+    def lineup(self, first: str | Any, last: str | Any | None = None) -> pd.DataFrame:
+        """The lineup of the days from `first` to `last`, both included, one Query a day.
+
+        A day is as the lineup counts it (`Date`): nights belong to the day before them, if the
+        lineup says so.
+        """
+        return self.ask(patterns.on_days(_day(first), _day(first if last is None else last)))
+
+    def everything(self, *, progress: bool = True) -> pd.DataFrame:
+        """Every performance in the table, by a parallel Scan, in the order of time.
+
+        Says on stderr what it will cost before it begins, and how far it is; not with `progress`
+        False.
+        """
+        say = _to_stderr if progress else _silent
+        size = self.size()
+        cost = (
+            f"{size.bytes:,} bytes, {size.scan_units:,g} RRU" if size.bytes else "not weighed yet"
+        )
+        say(f"reading the whole table {self.name}: about {size.items:,} items, {cost}")
+        costs: list[PageCost] = []
+        columns: Columns = {name: [] for name in ESSENTIAL}
+        said_at = monotonic()
+        pages = scan_columns(self._connection, self.name, names=ESSENTIAL, saw=costs.append)
+        for page in pages:
+            for name, values in page.items():
+                columns[name] += values
+            if monotonic() - said_at >= PROGRESS_SECONDS:
+                said_at = monotonic()
+                say(f"{len(columns['Date']):,} of about {size.items:,} items")
+        answer = columns_frame(columns).sort_values(
+            ["Start", "Stage", "Performer"], kind="stable", ignore_index=True
+        )
+        answer.attrs[ASKED] = AskedAnswer("the whole table", (SCAN,), tuple(costs), len(answer))
+        say(f"{len(answer):,} performances, {sum(cost.read_units for cost in costs):g} RRU")
+        return answer
+
+    def dates(self, *, scan: bool = False) -> pd.DataFrame:
+        """The days that the table has: how many performances, performers and stages on each.
+
+        From what ingests recorded, without a Scan. A file that was ingested from a machine without
+        the ledger is only found with `scan`, which reads the whole table.
+        """
+        groups = self.contents(scan=scan).dates
+        frame = _grouped("Date", groups, performers=True, stages=True)
+        return frame.assign(Date=_days(frame["Date"]))
+
+    def stages(self, *, scan: bool = False) -> pd.DataFrame:
+        """The stages that the table has, each with its first and last day (see `dates`)."""
+        return _dated(_grouped("Stage", self.contents(scan=scan).stages, performers=True))
+
+    def performers(self, text: str = "", *, scan: bool = False) -> pd.DataFrame:
+        """The performers whose name contains a text, in any case and accents (see `dates`)."""
+        groups = self.contents(scan=scan).performers
+        found = matching(text, groups)
+        return _dated(_grouped("Performer", {name: groups[name] for name in found}, stages=True))
+
+    def contents(self, *, scan: bool = False) -> Contents:
+        """What is in the table, as `dates`, `stages` and `performers` show it."""
+        if scan:
+            pages = scan_columns(self._connection, self.name, names=ESSENTIAL)
+            return contents_of(
+                row
+                for page in pages
+                for row in zip(
+                    *(page[name] for name in ("Performer", "Stage", "Date", "StartMinutes")),
+                    strict=True,
+                )
+            )
+        return self.recorded()
+
+    def size(self) -> TableSize:
+        """How much a Scan would read, as DynamoDB counted it within the last six hours."""
+        return table_size(self.client, self.name)
+
+    def ask(self, pattern: AccessPattern) -> pd.DataFrame:
+        """The answer to an access pattern of your own (`festival.query.patterns`)."""
+        costs: list[PageCost] = []
+        columns = read_columns(
+            self._connection, self.name, pattern, names=ESSENTIAL, saw=costs.append
+        )
+        answer = columns_frame(columns)
+        answer.attrs[ASKED] = AskedAnswer(
+            pattern.question, pattern.conditions(), tuple(costs), len(answer)
+        )
+        return answer
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return Connection.from_client(self.client)
+
+    def _or_warn(
+        self,
+        answer: pd.DataFrame,
+        what: str,
+        name: str,
+        names_of: Callable[[Contents], Mapping[str, Group]],
+    ) -> pd.DataFrame:
+        """The answer; where it is empty because nobody has that name, a warning that says so."""
+        if len(answer) == 0 and (message := self.unknown(what, name, names_of)):
+            warnings.warn(message, NothingFoundWarning, stacklevel=3)
+        return answer
+
+    def unknown(
+        self, what: str, name: str, names_of: Callable[[Contents], Mapping[str, Group]]
+    ) -> str:
+        """That the table has no such name, and the nearest that it has; '' if it has it."""
+        try:
+            known = names_of(self.recorded())
+        except FestivalError:
+            known = {}
+        if name in known:
+            return ""
+        return f"no {what} '{name}' in the table; {suggestion(name, known)}".rstrip("; ")
+
+
+def _grouped(
+    heading: str, groups: Mapping[str, Group], *, performers: bool = False, stages: bool = False
+) -> pd.DataFrame:
+    values = list(groups.values())
+    columns: dict[str, Any] = {heading: pd.Series(list(groups), dtype="str")}
+    columns["Performances"] = _counts(one.performances for one in values)
+    if performers:
+        columns["Performers"] = _counts(len(one.performers) for one in values)
+    if stages:
+        columns["Stages"] = _counts(len(one.stages) for one in values)
+    if heading != "Date":
+        columns["First"] = pd.Series([one.first for one in values], dtype="str")
+        columns["Last"] = pd.Series([one.last for one in values], dtype="str")
+    return pd.DataFrame(columns)
+
+
+def _dated(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(**{name: _days(frame[name]) for name in ("First", "Last")})
+
+
+def _days(texts: "pd.Series[Any]") -> "pd.Series[Any]":
+    return pd.Series(np.array(texts.tolist(), "datetime64[s]"))
+
+
+def _counts(values: Iterable[int]) -> pd.Series:
+    return pd.Series(list(values), dtype="Int64")
+
+
+def _day(value: Any) -> str:
+    """A date as `YYYY-MM-DD`."""
+    return value if isinstance(value, str) else f"{value:%Y-%m-%d}"
+
+
+def _moment(value: Any) -> tuple[str, str]:
+    """Date and time of `YYYY-MM-DD HH:MM` (also with a `T`), of a datetime or a Timestamp."""
+    text = value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M}"
+    date, _, time = text.strip().replace("T", " ").partition(" ")
+    if not time:
+        raise FestivalError(f"moment '{text}': expected YYYY-MM-DD HH:MM, such as 2025-07-12 20:15")
+    return date, time
+
+
+def _to_stderr(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _silent(message: str) -> None:
+    """Say nothing."""

@@ -1,0 +1,73 @@
+"""Names as people write them, and the names nearest to them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+# Three letters tell too little of a name for what contains them to be near.
+SHORTEST_PART = 4
+
+
+def plain(name: str) -> str:
+    """The name without case, accents, punctuation and a leading `the`; `&` and `+` are `and`.
+
+    >>> plain("The Beyoncé & Jay-Z")
+    'beyonceandjayz'
+    """
+    words = words_of(re.sub("[&+]", " and ", name)) or [name]
+    return "".join(words[1:] if words[:1] == ["the"] and len(words) > 1 else words)
+
+
+def words_of(name: str) -> list[str]:
+    """Its words, in small letters without accents."""
+    return re.findall(r"\w+", without_accents(name))
+
+
+def without_accents(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
+    """The names that somebody who wrote `name` may have meant, the likeliest first.
+
+    Those that differ in case, accents and punctuation only, then those that contain it or are
+    contained in it, then those that differ by a few letters.
+
+    >>> nearest("megan the stalion", ["Megan Thee Stallion", "Meghan Trainor", "Elbow"])
+    ['Megan Thee Stallion']
+    """
+    asked = plain(name)
+    by_plain: dict[str, list[str]] = {}
+    for each in names:
+        by_plain.setdefault(plain(each), []).append(each)
+    parts = [one for one in by_plain if one != asked and _contains(one, asked)]
+    close = get_close_matches(asked, by_plain, n=most, cutoff=0.7)
+    ranked = dict.fromkeys([*([asked] if asked in by_plain else []), *sorted(parts, key=len)])
+    return [each for one in dict.fromkeys([*ranked, *close]) for each in by_plain[one]][:most]
+
+
+def matching(text: str, names: Iterable[str]) -> list[str]:
+    """The names that contain the text, regardless of case, accents and punctuation, in order.
+
+    >>> matching("MEG", ["Megan Thee Stallion", "Elbow"])
+    ['Megan Thee Stallion']
+    """
+    asked = "".join(words_of(text)) or text
+    return sorted(
+        (name for name in names if asked in "".join(words_of(name)) or text in name),
+        key=str.casefold,
+    )
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """`did you mean …?` with the nearest names as they are spelled, or ''."""
+    found = nearest(name, names)
+    quoted = [f"'{each}'" for each in found]
+    return f"did you mean {' or '.join(quoted)}?" if found else ""
+
+
+def _contains(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return len(short) >= SHORTEST_PART and short in long
