@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from festival.analysis.asking import explain
     from festival.analysis.changes import compare
+    from festival.analysis.charts import heat_map, popularity
     from festival.analysis.lineups import Lineup, clashes, read
     from festival.analysis.table import LineupTable, NothingFoundWarning
+    from festival.analysis.timeline import timeline
     from festival.errors import FestivalError
     from festival.kit import connect
 
@@ -30,6 +32,9 @@ _PLACES = {
     "Lineup": "festival.analysis.lineups",
     "clashes": "festival.analysis.lineups",
     "compare": "festival.analysis.changes",
+    "timeline": "festival.analysis.timeline",
+    "heat_map": "festival.analysis.charts",
+    "popularity": "festival.analysis.charts",
     "FestivalError": "festival.errors",
 }
 
@@ -42,7 +47,10 @@ __all__ = [
     "compare",
     "connect",
     "explain",
+    "heat_map",
+    "popularity",
     "read",
+    "timeline",
 ]
 
 

@@ -24,13 +24,19 @@ from festival.notebook.parameters import Value, check_given, read_parameters
 NOTEBOOKS = "notebooks"
 RUNS = "runs"
 # JupyterLab's look without its scripts, which a browser would fetch from elsewhere (RequireJS,
-# MathJax, Mermaid, widgets); nothing in these notebooks needs them.
-OFFLINE = """
+# MathJax, Mermaid, widgets); nothing in these notebooks needs them. Code is folded away, except for
+# the parameters that somebody gave.
+REPORT = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
+{%- block input_group -%}
+<details{% if 'injected-parameters' in cell.metadata.get('tags', []) %} open{% endif %}>
+<summary style="cursor:pointer;color:#767676;font-size:12px;margin-left:70px">code</summary>
+{{ super() }}</details>
+{%- endblock -%}
 """
 
 
@@ -111,7 +117,7 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
 
 def html(notebook: Any, title: str) -> str:
     """An executed notebook as one HTML page that needs nothing from anywhere else."""
-    exporter = HTMLExporter(raw_template=OFFLINE)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(raw_template=REPORT)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
     return str(body)
 
