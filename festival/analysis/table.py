@@ -22,8 +22,8 @@ from festival.query.columns import (
     read_columns,
     scan_columns,
 )
-from festival.query.contents import Contents, Group, contents_of
-from festival.query.names import matching, suggestion
+from festival.query.contents import Contents, Group, scanned_contents, unknown_name
+from festival.query.names import matching
 from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
 
@@ -61,7 +61,7 @@ class LineupTable:
     def performer(self, name: str) -> pd.DataFrame:
         """All performances of a performer."""
         answer = self.ask(patterns.by_performer(name))
-        return self._or_warn(answer, "performer", name, lambda found: found.performers)
+        return self._or_warn(answer, "performer", name)
 
     def on(self, date: str | Any, time_from: str = "00:00", time_to: str = "23:59") -> pd.DataFrame:
         """What starts on a calendar day, in a time range, both ends included.
@@ -73,12 +73,12 @@ class LineupTable:
     def playing(self, stage: str, moment: str | Any) -> pd.DataFrame:
         """Who is on a stage at a moment: everything that began and has not ended."""
         answer = self.ask(patterns.on_stage_at(stage, *_moment(moment)))
-        return self._or_warn(answer, "stage", stage, lambda found: found.stages)
+        return self._or_warn(answer, "stage", stage)
 
     def starting(self, stage: str, moment: str | Any) -> pd.DataFrame:
         """What starts on a stage at exactly this moment."""
         answer = self.ask(patterns.stage_at_exactly(stage, *_moment(moment)))
-        return self._or_warn(answer, "stage", stage, lambda found: found.stages)
+        return self._or_warn(answer, "stage", stage)
 
     def popular(self, above: int = 80) -> pd.DataFrame:
         """The performances with a popularity above a number, the most popular first."""
@@ -144,15 +144,7 @@ class LineupTable:
     def contents(self, *, scan: bool = False) -> Contents:
         """What is in the table, as `dates`, `stages` and `performers` show it."""
         if scan:
-            pages = scan_columns(self._connection, self.name, names=ESSENTIAL)
-            return contents_of(
-                row
-                for page in pages
-                for row in zip(
-                    *(page[name] for name in ("Performer", "Stage", "Date", "StartMinutes")),
-                    strict=True,
-                )
-            )
+            return scanned_contents(self._connection, self.name)
         return self.recorded()
 
     def size(self) -> TableSize:
@@ -175,29 +167,11 @@ class LineupTable:
     def _connection(self) -> Connection:
         return Connection.from_client(self.client)
 
-    def _or_warn(
-        self,
-        answer: pd.DataFrame,
-        what: str,
-        name: str,
-        names_of: Callable[[Contents], Mapping[str, Group]],
-    ) -> pd.DataFrame:
-        """The answer; where it is empty because nobody has that name, a warning that says so."""
-        if len(answer) == 0 and (message := self.unknown(what, name, names_of)):
+    def _or_warn(self, answer: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
+        """The answer; if it is empty because the table has no such name, a warning that says so."""
+        if len(answer) == 0 and (message := unknown_name(what, name, self.recorded)):
             warnings.warn(message, NothingFoundWarning, stacklevel=3)
         return answer
-
-    def unknown(
-        self, what: str, name: str, names_of: Callable[[Contents], Mapping[str, Group]]
-    ) -> str:
-        """That the table has no such name, and the nearest that it has; '' if it has it."""
-        try:
-            known = names_of(self.recorded())
-        except FestivalError:
-            known = {}
-        if name in known:
-            return ""
-        return f"no {what} '{name}' in the table; {suggestion(name, known)}".rstrip("; ")
 
 
 def _grouped(

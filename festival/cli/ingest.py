@@ -18,6 +18,7 @@ from festival.ingest.sidecar import SIDECAR
 from festival.kit import S3, Kit, event_of, ingest_blocks_directly, ingest_object
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
+from festival.table.one_core import one_core
 
 
 @click.command()
@@ -51,13 +52,15 @@ def ingest(
     if file.startswith(S3):
         if mapping != DEFAULT_MAPPING or sheet:
             raise click.UsageError(f"the mapping of an object is beside it, as {file}{SIDECAR}")
-        report = from_s3(kit, file, table, mailer, again=again)
+        with one_core():
+            report = from_s3(kit, file, table, mailer, again=again)
     elif again:
         raise click.UsageError(
             "--again is for s3://BUCKET/KEY: a file on this machine is not in the ledger"
         )
     else:
-        report = from_here(kit, file, table, blocks_of(file, mapping, sheet))
+        with one_core():
+            report = from_here(kit, file, table, blocks_of(file, mapping, sheet))
         if mailer is not None:
             mailer.send(report)
     printed.show(report, as_json=as_json, strict=strict)

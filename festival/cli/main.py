@@ -20,10 +20,14 @@ NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
 
 
 class CommandPlace(NamedTuple):
-    """Where a command is, and what it does in a few words (the first sentence of its help)."""
+    """Where a command is, and what it does in a few words (the first sentence of its help).
+
+    `name` is the command's name in its module, if it cannot be its own.
+    """
 
     module: str
     what: str
+    name: str = ""
 
 
 COMMANDS = {
@@ -37,6 +41,7 @@ COMMANDS = {
     ),
     "ingest": CommandPlace("ingest", "Put a lineup into the table."),
     "query": CommandPlace("query", "Ask the table."),
+    "list": CommandPlace("list", "Show what is in the table: dates, stages, performers.", "group"),
     "status": CommandPlace(
         "operate", "Show the stack, its queues, ingests, alarms and subscription."
     ),
@@ -75,7 +80,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"festival.cli.{COMMANDS[cmd_name].module}"), cmd_name)
+        place = COMMANDS[cmd_name]
+        command = getattr(import_module(f"festival.cli.{place.module}"), place.name or cmd_name)
         assert isinstance(command, click.Command)
         return command
 

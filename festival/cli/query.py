@@ -9,6 +9,7 @@ import click
 from festival.cli import answers
 from festival.kit import Kit
 from festival.query import patterns
+from festival.query.contents import unknown_name
 from festival.table.item import attributes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -33,7 +34,7 @@ def query() -> None:
 @question
 def performer(name: str, table: str | None, as_json: bool) -> None:
     """All performances of a performer."""
-    show(patterns.by_performer(name), table, as_json)
+    show(patterns.by_performer(name), table, as_json, "performer", name)
 
 
 @query.command()
@@ -58,7 +59,7 @@ def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bo
 def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_json: bool) -> None:
     """Who is on STAGE at a moment: DATE (YYYY-MM-DD) and TIME (HH:MM)."""
     pattern = patterns.stage_at_exactly if exact else patterns.on_stage_at
-    show(pattern(stage, date, time), table, as_json)
+    show(pattern(stage, date, time), table, as_json, "stage", stage)
 
 
 @query.command()
@@ -69,10 +70,20 @@ def popular(above: int, table: str | None, as_json: bool) -> None:
     show(patterns.more_popular_than(above), table, as_json)
 
 
-def show(pattern: patterns.AccessPattern, table: str | None, as_json: bool) -> None:
-    settings = Kit.from_environment()
-    pages = list(patterns.ask(settings.clients.dynamodb, settings.table_name(table), pattern))
+def show(
+    pattern: patterns.AccessPattern,
+    table: str | None,
+    as_json: bool,
+    what: str = "",
+    asked: str = "",
+) -> None:
+    """Print the answer. If it is empty and asks for a name, say which names are near."""
+    kit = Kit.from_environment()
+    name = kit.table_name(table)
+    pages = list(patterns.ask(kit.clients.dynamodb, name, pattern))
     found = pattern.select([found for page in pages for found in page.performances])
+    if what and not found and (note := unknown_name(what, asked, kit.recorded_contents(name))):
+        click.echo(note, err=True)
     if as_json:
         click.echo(json.dumps([attributes(one) for one in found], ensure_ascii=False, indent=1))
         return

@@ -18,6 +18,7 @@ from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.service import Ingestor
 from festival.ingest.settings import FunctionSettings
 from festival.ingest.sidecar import mapping_of
+from festival.table.one_core import one_core
 
 if TYPE_CHECKING:
     from festival.ingest.reconcile.on_upload import OnUpload
@@ -38,9 +39,11 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     for record in event["Records"]:
         message = Message.of_record(record)
         owner = f"{context.aws_request_id} {uuid.uuid4().hex[:8]}"
-        if not message_handler.work_on(
-            message, owner, lambda: context.get_remaining_time_in_millis() / 1000
-        ):
+        with one_core():
+            done = message_handler.work_on(
+                message, owner, lambda: context.get_remaining_time_in_millis() / 1000
+            )
+        if not done:
             failures.append({"itemIdentifier": message.id})
     return {"batchItemFailures": failures}
 

@@ -20,6 +20,7 @@ from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
 from festival.table.faults import failure, pause
 from festival.table.item import from_item, item_size
+from festival.table.schema import ATTRIBUTES
 
 _ITEMS = b'"Items":['
 _END_OF_ITEMS = b'"}}]'
@@ -103,13 +104,9 @@ def _unwrapped(body: bytes) -> tuple[list[dict[str, str]], int]:
 
 Columns = dict[str, list[Any]]
 
-_NUMBERS = ("StartMinutes", "EndMinutes")
-_OPTIONAL_TEXTS = ("PopularityBucket", "Source")
-COLUMNS = (
-    *("Performer", "Performance", "Stage", "Date", "StartTime", "EndTime"),
-    *("StartMinutes", "EndMinutes", "DateStart", "StartSort"),
-    *("Popularity", "PopularityBucket", "Source"),
-)
+COLUMNS = tuple(each.name for each in ATTRIBUTES)
+_NUMBERS = [each.name for each in ATTRIBUTES if not each.needs and each.type == "N"]
+_OPTIONAL_TEXTS = [each.name for each in ATTRIBUTES if each.needs and each.type == "S"]
 
 # What a DataFrame of performances is made of.
 ESSENTIAL = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")

@@ -6,7 +6,7 @@ performance once, however many files have it. Files that were ingested without t
 machine, are in no list.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,6 +15,10 @@ from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.reconcile.reconciler import versions_since
 from festival.ingest.reports_bucket import KeyLists, Part
+from festival.lineup.fields.text import clean
+from festival.query.columns import scan_columns
+from festival.query.names import suggestion
+from festival.table.connection import Connection
 from festival.threads import at_once
 
 AT_ONCE = 16
@@ -76,6 +80,31 @@ def contents_of(identities: Iterable[Identity]) -> Contents:
     )
 
 
+def scanned_contents(connection: Connection, table: str) -> Contents:
+    """The same by reading the whole table, for what no ingest recorded: a Scan."""
+    names = ("Performer", "Stage", "Date", "StartMinutes")
+    pages = scan_columns(connection, table, names=names)
+    return contents_of(row for page in pages for row in zip(*page.values(), strict=True))
+
+
+def unknown_name(what: str, name: str, read: Callable[[], Contents]) -> str:
+    """That the table has no such performer or stage, and which it has that are near; '' if it has.
+
+    `what` is `performer` or `stage`. If what is in the table is not known, no name is offered.
+    """
+    try:
+        contents = read()
+    except FestivalError:
+        return f"no {what} '{name}' in the table"
+    known = contents.performers if what == "performer" else contents.stages
+    asked = clean(name)
+    return (
+        ""
+        if asked in known
+        else f"no {what} '{asked}' in the table; {suggestion(name, known)}".rstrip("; ")
+    )
+
+
 class RecordedContents:
     """Reads the lists; what was read once is kept, so that asking again costs only what is new.
 
@@ -108,7 +137,9 @@ class RecordedContents:
         if len(versions) > 1:
             file = self._lists.file_of(next(iter(versions.values()))[0])
             reconciled = self._ledger.reconciliations.head(file).reconciled
-            counted = versions_since(reconciled, versions, ())
+            if reconciled:
+                # S3 counts in whole seconds; the ledger knows which of two was begun first.
+                counted = versions_since(reconciled, versions, self._ledger.history(file))
         return [part for version in counted for part in versions[version]]
 
     def _rows(self, part: Part) -> list[Identity]:

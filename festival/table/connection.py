@@ -187,10 +187,10 @@ class ClientWay:
     def close(self) -> None:
         """Nothing: the client is whose it was."""
 
-    def _refuse_if_late(self, **_: Any) -> None:
+    def _refuse_if_late(self, event_name: str, **_: Any) -> None:
         until = getattr(self._mine, "until", None)
         if until is not None and monotonic() >= until:
-            raise RetryableError(f"{self._url}: timed out")
+            raise RetryableError(f"{event_name.rpartition('.')[2]} at {self._url}: timed out")
 
 
 def _refusal(status: int, code: str, message: str) -> Response:

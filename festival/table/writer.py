@@ -15,28 +15,57 @@ from festival.lineup.model import Performance, Rejection
 from festival.table import batch
 from festival.table.connection import Connection, Response
 from festival.table.faults import pause
-from festival.table.item import put_request_encoder, rejection, too_large
+from festival.table.item import put_request_encoder, rejection
 from festival.table.schema import MAX_BATCH_ITEMS
+
+ANSWERS_TO_JUDGE_BY = 4  # for each request that may be on its way
+ANSWERS_OF_REST = 1000
 
 
 class Pace(NamedTuple):
-    """How many requests may be on their way at once: from 1 to `most`."""
+    """How many requests may be on their way at once: from 1 to `most`.
+
+    More are tried while that brings more answers a second, at first twice as many, once the table
+    has throttled one more. What brought nothing is taken back, and tried again later.
+    """
 
     most: int
-    allowed: float = 2.0
+    allowed: int = 2
     cut_at: float = float("-inf")
+    answers: int = 0  # since the moment `since`
+    since: float = float("-inf")
+    rate_before: float = 0.0  # answers a second before the last growth
+    growth: int = 0  # how many more that growth allowed; 0 while none is on trial
+    rest: int = 0  # answers before the next growth is tried
 
-    def after_success(self) -> "Pace":
-        """One more for each whole window of requests that succeeded."""
-        if self.allowed >= self.most:
-            return self
-        return self._replace(allowed=min(self.most, self.allowed + 1 / self.allowed))
+    def after_success(self, now: float) -> "Pace":
+        """Grow, or take a growth back, if enough answers have come to judge by."""
+        answers = self.answers + 1
+        if self.since == float("-inf"):
+            return self._replace(since=now)
+        if answers < ANSWERS_TO_JUDGE_BY * self.allowed:
+            return self._replace(answers=answers, rest=self.rest - 1)
+        rate = answers / max(now - self.since, 1e-9)
+        anew = self._replace(answers=0, since=now, growth=0)
+        if self.growth and rate < self.rate_before * self._least_gain:
+            return anew._replace(allowed=self.allowed - self.growth, rest=ANSWERS_OF_REST)
+        growth = min(self.most - self.allowed, self.allowed if self.cut_at == float("-inf") else 1)
+        if self.rest > 0 or not growth:
+            return anew._replace(rest=self.rest - 1)
+        return anew._replace(allowed=self.allowed + growth, growth=growth, rate_before=rate)
 
     def after_throttle(self, sent: float, now: float) -> "Pace":
         """Half, once for all the requests that were on their way together."""
         if sent < self.cut_at:
             return self
-        return self._replace(allowed=max(1.0, self.allowed / 2), cut_at=now)
+        return self._replace(
+            allowed=max(1, self.allowed // 2), cut_at=now, answers=0, since=now, growth=0
+        )
+
+    @property
+    def _least_gain(self) -> float:
+        """A growth has to bring a quarter of what it could: 1.25 where it doubled."""
+        return 1 + self.growth / (self.allowed - self.growth) / 4
 
 
 class Batch(NamedTuple):
@@ -163,7 +192,6 @@ class BulkWriter:
     ) -> None:
         self._connection = connection
         self._table = table
-        self._source = source
         self._encode = put_request_encoder(source=source)
         self.deadline = float("inf") if deadline is None else deadline
         self._patience = patience
@@ -176,7 +204,7 @@ class BulkWriter:
         self._changed = Condition()
         self._lanes = Lanes(lanes)
         self._most_waiting = lanes * MAX_BATCH_ITEMS * _BATCHES_WAITING_PER_LANE
-        self._pace = Pace(most=lanes)
+        self._pace = Pace(most=lanes, allowed=min(2, lanes))
         self._active = 0
         self._flushing = False
         self._stopped = ""
@@ -186,16 +214,8 @@ class BulkWriter:
 
     def put(self, performances: Sequence[Performance]) -> None:
         """Take rows to be written. Waits while too many are waiting already."""
-        storable = []
-        refused = []
-        for performance in performances:
-            if (why := too_large(performance, source=self._source)) is None:
-                storable.append(performance)
-            else:
-                refused.append(why)
         with self._changed:
-            self._rejections += refused
-            self._lanes.add(storable)
+            self._lanes.add(performances)
             self._start_threads()
             while self._lanes.waiting > self._most_waiting and self._active:
                 self._changed.wait()
@@ -251,7 +271,7 @@ class BulkWriter:
 
     def _start_threads(self) -> None:
         """One more thread for each load that may be sent now; call it with the lock."""
-        while self._active < int(self._pace.allowed) and (load := self._next_load()):
+        while self._active < self._pace.allowed and (load := self._next_load()):
             self._active += 1
             self._threads.submit(self._work, load)
 
@@ -262,21 +282,25 @@ class BulkWriter:
         """Store load after load, until there is none or fewer threads are wanted."""
         try:
             while load is not None:
-                given_up = self._store(load.rows)
-                with self._changed:
-                    self._given_up += given_up
-                    self._lanes.give_back(load)
-                    wanted = self._active <= int(self._pace.allowed)
-                    load = self._next_load() if wanted else None
-                    self._start_threads()
-                    self._changed.notify_all()
+                load = self._settle(load, self._store(load.rows))
         except BaseException as error:
-            self._crash = error
-            self._stop(f"{type(error).__name__}: {error}")
-        finally:
             with self._changed:
+                self._crash = error
                 self._active -= 1
-                self._changed.notify_all()
+                self._stop(f"{type(error).__name__}: {error}")
+
+    def _settle(self, load: Batch, given_up: Sequence[Performance]) -> Batch | None:
+        """End a load. Returns the next; None ends the thread, and is decided and counted at once:
+        else two threads might both make way for the other."""
+        with self._changed:
+            self._given_up += given_up
+            self._lanes.give_back(load)
+            following = self._next_load() if self._active <= self._pace.allowed else None
+            if following is None:
+                self._active -= 1
+            self._start_threads()
+            self._changed.notify_all()
+            return following
 
     def _store(self, rows: Sequence[Performance]) -> Sequence[Performance]:
         """Send rows until each is stored or refused; returns those that were given up."""
@@ -340,7 +364,7 @@ class BulkWriter:
                 self._throttles += 1
                 self._pace = self._pace.after_throttle(sent, self._clock())
             elif isinstance(verdict, batch.Stored):
-                self._pace = self._pace.after_success()
+                self._pace = self._pace.after_success(self._clock())
             if isinstance(verdict, batch.Stored):
                 self._last_success = self._clock()
 

@@ -120,6 +120,8 @@ class Season:
         self.aws.drain()
         self.record("festival reconcile", "reconcile", f"{self.uploads}skogur.csv")
         self.record("festival reconcile --yes", "reconcile", f"{self.uploads}skogur.csv", "--yes")
+        self.record("festival list", "list", "stages")
+        self.record("festival list --scan", "list", "dates", "--scan")
 
     def bury_and_redrive(self) -> None:
         """A letter about a file that the ledger knows."""

@@ -15,7 +15,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table.connection import Response
 from festival.table.item import from_item, to_item
-from festival.table.writer import BulkWriter
+from festival.table.writer import BulkWriter, Pace
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 2)
 
@@ -231,13 +231,6 @@ def test_an_older_row_is_stored_when_the_newer_one_of_its_key_is_refused():
     assert dynamo.rows() == [ELBOW._replace(line=0)]
 
 
-def test_a_row_over_a_limit_is_never_sent():
-    dynamo = FakeDynamo()
-    outcome = write(dynamo, [ELBOW._replace(performer="Z" * 2049)])
-    assert [rejected.field for rejected in outcome.rejections] == ["Performer"]
-    assert dynamo.calls == []
-
-
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
 def test_a_call_that_can_never_succeed_stops_the_writer_and_says_why(code):
     dynamo, rows = FakeDynamo([code] * 100), lineup(300)
@@ -312,12 +305,29 @@ def test_pauses_stay_short_while_a_part_of_each_batch_gets_through():
 
 
 def test_throttles_slow_the_writer_down_and_success_speeds_it_up():
+    class StandingStill(FakeClock):
+        """By which twice as many answers are always twice as fast."""
+
+        def __call__(self):
+            return self.now
+
     eager = FakeDynamo(delay=0.002)
-    write(eager, lineup(2000))
+    write(eager, lineup(5000), StandingStill())
     slowed = FakeDynamo(["throttled"] * 60, delay=0.002)
     write(slowed, lineup(300))
     assert eager.busiest > 4
     assert slowed.busiest <= 2
+
+
+def test_of_two_threads_that_are_one_too_many_only_one_makes_way():
+    """The one that ends is no longer counted when the other asks, or both would end."""
+    with BulkWriter(FakeDynamo(), "lineup", lanes=4) as writer:
+        writer._lanes.add(lineup(400, artists=4))
+        loads = [writer._next_load(), writer._next_load()]
+        writer._active, writer._pace = 2, Pace(most=4, allowed=1)
+        assert writer._settle(loads[0], ()) is None
+        assert writer._active == 1
+        assert writer._settle(loads[1], ()) is not None
 
 
 def test_put_waits_while_too_many_rows_are_waiting():

@@ -7,26 +7,50 @@ from festival.table.faults import FIRST_PAUSE, LONGEST_PAUSE, pause
 from festival.table.writer import Pace
 
 
-def test_concurrency_grows_by_one_for_each_window_that_succeeds():
-    pace = Pace(most=16, allowed=4.0)
-    for _ in range(5):
-        pace = pace.after_success()
-    assert 5.0 <= pace.allowed < 6.0
+def after(pace, answers, rate):
+    """A pace after so many answers of so many a second for each request that may be on its way."""
+    now = 100.0
+    for _ in range(answers):
+        now += 1 / rate(pace.allowed)
+        pace = pace.after_success(now)
+    return pace
+
+
+def test_concurrency_doubles_while_that_doubles_the_answers():
+    assert after(Pace(most=16), 200, lambda allowed: 100.0 * allowed).allowed == 16
+
+
+def test_concurrency_that_brings_nothing_is_taken_back_and_tried_again_much_later():
+    paces, now = [Pace(most=16)], 0.0
+    for _ in range(5000):
+        now += 0.01  # as fast as this processor is, however many requests are on their way
+        paces.append(paces[-1].after_success(now))
+    allowed = [pace.allowed for pace in paces]
+    assert set(allowed) == {2, 4}
+    assert allowed.count(4) < len(allowed) / 10
+
+
+def test_concurrency_grows_as_far_as_it_helps_and_no_further():
+    pace = after(Pace(most=16), 400, lambda allowed: 100.0 * min(allowed, 8))
+    assert pace.allowed == 8
 
 
 def test_concurrency_never_passes_the_most():
-    pace = Pace(most=3)
-    for _ in range(100):
-        pace = pace.after_success()
-    assert pace.allowed == 3
+    assert after(Pace(most=3), 1000, lambda allowed: 100.0 * allowed).allowed == 3
+
+
+def test_after_a_throttle_concurrency_grows_by_one():
+    pace = Pace(most=16, allowed=12).after_throttle(sent=1.0, now=99.0)
+    grown = after(pace, 4 * 6 + 1, lambda allowed: 100.0 * allowed)
+    assert (pace.allowed, grown.allowed) == (6, 7)
 
 
 def test_a_throttle_halves_the_concurrency():
-    assert Pace(most=16, allowed=12.0).after_throttle(sent=1.0, now=1.1).allowed == 6.0
+    assert Pace(most=16, allowed=12).after_throttle(sent=1.0, now=1.1).allowed == 6
 
 
 def test_requests_that_were_on_their_way_together_halve_it_once():
-    pace = Pace(most=16, allowed=16.0)
+    pace = Pace(most=16, allowed=16)
     for sent in (1.00, 1.01, 1.02, 1.03):
         pace = pace.after_throttle(sent, now=1.1)
     assert pace.allowed == 8.0
