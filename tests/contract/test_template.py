@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from festival.ingest.messages import pause_after
 from festival.ingest.settings import FunctionSettings
 from festival.stack.deploy import function_name
 from festival.stack.stack import DEFAULT_STACK, TEMPLATE, StackOutputs, read_template
@@ -184,7 +185,7 @@ def test_each_variable_of_the_function_is_what_its_name_says():
         "TOPIC_ARN": {"Ref": "IngestTopic"},
         "REPORTS_BUCKET_NAME": {"Ref": "ReportsBucket"},
         "QUEUE_URL": {"Ref": "IngestQueue"},
-        "MAX_RECEIVE_COUNT": "5",
+        "MAX_RECEIVE_COUNT": "20",
         "MAXIMUM_CONCURRENCY": {"Ref": "MaximumConcurrency"},
         "RECONCILE_ON_UPLOAD": {"Ref": "ReconcileOnUpload"},
         "RECONCILE_GUARD_PERCENT": {"Ref": "ReconcileGuardPercent"},
@@ -235,7 +236,9 @@ def test_messages_are_tried_five_times_and_kept_for_days():
     days = 24 * 60 * 60
     queue = properties("IngestQueue")
     assert queue["MessageRetentionPeriod"] == 4 * days
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 20
+    pauses = sum(pause_after(receives, 1.0) for receives in range(1, 20))
+    assert pauses + 20 * queue["VisibilityTimeout"] < queue["MessageRetentionPeriod"]
     assert properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * days
     variables = properties("IngestFunction")["Environment"]["Variables"]
     assert variables["MAX_RECEIVE_COUNT"] == str(queue["RedrivePolicy"]["maxReceiveCount"])
@@ -243,11 +246,11 @@ def test_messages_are_tried_five_times_and_kept_for_days():
 
 def test_the_bucket_waits_for_the_queue_policy_before_it_tells_the_queue():
     assert RESOURCES["UploadBucket"]["DependsOn"] == "IngestQueuePolicy"
-    (queue,) = properties("UploadBucket")["NotificationConfiguration"]["QueueConfigurations"]
-    assert queue == {
-        "Event": "s3:ObjectCreated:*",
-        "Queue": {"Fn::GetAtt": ["IngestQueue", "Arn"]},
-    }
+    queues = properties("UploadBucket")["NotificationConfiguration"]["QueueConfigurations"]
+    assert queues == [
+        {"Event": event, "Queue": {"Fn::GetAtt": ["IngestQueue", "Arn"]}}
+        for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+    ]
 
 
 def test_only_that_bucket_of_this_account_may_send_to_the_queue():
