@@ -1,25 +1,38 @@
 """`festival inspect`: how a file is understood, before anything depends on it."""
 
 import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
 from festival.cli.mapping import mapped
-from festival.cli.source import opened, refuse_same_file, written_whole
+from festival.cli.source import STANDARD, inspection_of, refuse_same_file, written_whole
 from festival.errors import LineupError
-from festival.inspection.inspect import inspect_lineup
-from festival.inspection.workbook import inspect_rows
+from festival.ingest.sidecar import SIDECAR
+from festival.inspection.evidence import merged
+from festival.inspection.result import Inspection, Question
 from festival.lineup.mapping import LineupMapping
 from festival.text import printable
+
+_ROUNDS = 5
+_WHOLE_NUMBERS = ("year", "default_length", "header_row")
+_LISTS = ("placeholders", "popularity_none", "fill_down", "sections")
 
 
 @click.command()
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-o", "--out", metavar="OUT", help="Save the proposed mapping there.")
+@click.option("--ask", is_flag=True, help=f"Ask here; save the answers as FILE{SIDECAR}, or OUT.")
 @mapped
 def inspect(
-    file: str, mapping: LineupMapping, sheet: str | None, as_json: bool, out: str | None
+    file: str,
+    mapping: LineupMapping,
+    sheet: str | None,
+    as_json: bool,
+    out: str | None,
+    ask: bool,
 ) -> None:
     """Show how a file is read, and what only you can decide.
 
@@ -28,21 +41,97 @@ def inspect(
     decided is given as options, as for festival check.
     """
     refuse_same_file(file, out)
-    try:
-        chunks, rows = opened(file, sheet)
-    except LineupError as error:
-        raise LineupError(f"{printable(file)}: {error}") from None
-    if rows is None:
-        found = inspect_lineup(chunks, mapping=mapping)
-    else:
-        found = inspect_rows(rows, mapping=mapping)
-    proposal = json.dumps(found.proposal.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    if ask and (file == STANDARD or as_json):
+        raise LineupError("--ask needs a file by name, and no --json: it asks at the terminal")
+    found = _inspected(file, mapping, sheet)
     if as_json:
         click.echo(json.dumps({"file": file} | found.to_dict(), ensure_ascii=False, indent=1))
     else:
         click.echo("\n".join(printable(line) for line in found.lines()))
-    if found.problem:
-        raise LineupError(f"{printable(file)}: {found.problem}")
+    _require_readable(file, found)
+    if ask:
+        out = out or file + SIDECAR
+        found = _asked(found, lambda decided: _inspected(file, decided, sheet))
+        click.echo(f"{printable(out)}: {found.kept:,} of {found.rows:,} rows are performances")
     if out is not None:
-        with written_whole(out) as target:
-            target.write(proposal.encode())
+        _save(found.proposal, out)
+
+
+def _inspected(file: str, mapping: LineupMapping, sheet: str | None) -> Inspection:
+    try:
+        return inspection_of(file, mapping, sheet)
+    except LineupError as error:
+        raise LineupError(f"{printable(file)}: {error}") from None
+
+
+def _require_readable(file: str, found: Inspection) -> None:
+    """Raises LineupError for a file that no answer to a question makes readable."""
+    reason = found.refusal or (found.problem if not found.kept else "")
+    if reason and not any(each.must for each in found.questions):
+        raise LineupError(f"{printable(file)}: {reason}")
+
+
+def _save(mapping: LineupMapping, out: str) -> None:
+    options = json.dumps(mapping.to_dict(), ensure_ascii=False, indent=2) + "\n"
+    with written_whole(out) as target:
+        target.write(options.encode())
+
+
+def _asked(found: Inspection, inspected: Callable[[LineupMapping], Inspection]) -> Inspection:
+    """Ask every question, then those that the answers opened; an empty answer leaves one open."""
+    left_open: set[str] = set()
+    for _ in range(_ROUNDS):
+        questions = [each for each in found.questions if each.seen not in left_open]
+        if not questions:
+            break
+        options = found.proposal.to_dict()
+        for question in questions:
+            left_open.add(question.seen)
+            options = _answered(question, options)
+        found = inspected(LineupMapping.from_dict(options))
+    return found
+
+
+def _answered(question: Question, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with a person's answer, asked for until it is one that can be kept."""
+    click.echo()
+    click.echo(printable(f"{question.seen}: {question.option} ({question.choices})"))
+    for number, answer in enumerate(question.answers, 1):
+        reading = f" → {answer.reading}" if answer.reading else ""
+        click.echo(printable(f"  {number}  {answer.label}{reading}"))
+    while text := click.prompt("  answer", default="", show_default=False).strip():
+        try:
+            decided = merged(options, _options_of(question, text))
+            LineupMapping.from_dict(decided)
+            return decided
+        except LineupError as error:
+            click.echo(printable(f"  {error}"))
+    return options
+
+
+def _options_of(question: Question, text: str) -> Mapping[str, Any]:
+    """What a typed answer says: the number of an answer, its label, or the option's own value."""
+    for number, answer in enumerate(question.answers, 1):
+        if text in (str(number), answer.label):
+            return answer.options
+    if question.option == "dates":
+        return {"dates": _pairs(text)}
+    if question.option in ("columns", "constants"):
+        return {question.option: _pairs(text)}
+    value: Any = text
+    if question.option in _LISTS:
+        value = [part.strip() for part in text.split(",")]
+    elif text.startswith(("[", "{")) or question.option in _WHOLE_NUMBERS:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+    return {question.option: value}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """`Day 1 = 2025-06-12, Day 2 = 2025-06-13` as pairs."""
+    pairs = [part.partition("=")[::2] for part in text.split(",")]
+    if not all(name.strip() and value.strip() for name, value in pairs):
+        raise LineupError(f"'{text}': expected WORD = VALUE, and a comma between two of them")
+    return {name.strip(): value.strip() for name, value in pairs}

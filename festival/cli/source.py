@@ -6,20 +6,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from festival.errors import FestivalError, LineupError
+from festival.inspection.reading import inspect_any, read_any
+from festival.inspection.result import Inspection
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Block
-from festival.lineup.read import read_lineup
 
 CHUNK_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 1024 * 1024
 STANDARD = "-"
-ZIP = b"PK\x03\x04"  # an .xlsx file is a zip archive
 
 
 def chunks_of(file: str) -> Iterator[bytes]:
@@ -45,36 +43,16 @@ def _chunks(opened: IO[bytes]) -> Iterator[bytes]:
 
 
 def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Iterator[Block]:
-    """The rows of a lineup file or an Excel workbook, told apart by their content.
+    """The rows of a lineup file, an Excel workbook or a calendar, told apart by their content.
 
     Raises LineupError while reading, as `read_lineup` does.
     """
-    chunks, rows = opened(file, sheet)
-    if rows is None:
-        yield from read_lineup(chunks, mapping=mapping)
-    else:
-        from festival.inspection.workbook import read_rows  # not loaded where there is no workbook
-
-        yield from read_rows(rows, mapping=mapping)
+    return read_any(chunks_of(file), mapping=mapping, sheet=sheet)
 
 
-def opened(
-    file: str, sheet: str | None
-) -> tuple[Iterator[bytes], Iterator[tuple[object, ...]] | None]:
-    """The bytes of a file, and the rows of its sheet where it is a workbook.
-
-    Raises LineupError where it cannot be opened.
-    """
-    chunks = chunks_of(file)
-    first = next(chunks, b"")
-    if first.startswith(ZIP):
-        from festival.inspection.workbook import rows_of_workbook  # needs the extra `analysis`
-
-        book = BytesIO(first + b"".join(chunks)) if file == STANDARD else Path(file)
-        return chunks, rows_of_workbook(book, sheet)
-    if sheet is not None:
-        raise LineupError(f"the file is no workbook and has no sheet '{sheet}'")
-    return chain([first], chunks), None
+def inspection_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Inspection:
+    """How the same is understood. Raises LineupError if it cannot be opened."""
+    return inspect_any(chunks_of(file), mapping=mapping, sheet=sheet)
 
 
 def refuse_same_file(file: str, out: str | None) -> None:

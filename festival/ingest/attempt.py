@@ -70,7 +70,7 @@ class Attempt:
         if stored is None or event.version not in ("", stored.version):
             return self._not_read(stored, version, record)
         is_current = self._is_current(version)
-        if record and is_current and record.is_done and record.status != Status.SUPERSEDED:
+        if record and is_current and record.is_settled:
             if record.removed_at:
                 self._ledger.note_removed(self._lease, version, removed=False)
             return TryResult(Action.DONE, event.file, version, record.report)
@@ -111,7 +111,7 @@ class Attempt:
         if stored is not None and event.version not in ("", stored.version):
             self._not_read(stored, version, record)
             return False
-        if record and is_current and record.is_done and record.status != Status.SUPERSEDED:
+        if record and is_current and record.is_settled:
             return record.status == Status.FAILED
         if record and is_current and record.awaits_notice:
             self._notify_again(record)

@@ -4,7 +4,6 @@ import json
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from festival.ingest.report import Counts, IngestReport
@@ -174,7 +173,12 @@ class Tally:
         self._read += block.read
         self.reject(block.rejections)
         for warning in block.warnings:
-            row = asdict(warning)
+            row = {
+                "line": warning.line,
+                "field": warning.field,
+                "value": warning.value,
+                "reason": warning.reason,
+            }
             self.warnings.append(row)
             _show(self._shown["warnings"], row, SHOWN_WARNINGS)
         kept = []

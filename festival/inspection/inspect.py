@@ -1,21 +1,24 @@
 """Look at a lineup file and explain how it is understood, before anything depends on it.
 
 What can be told from the file is proposed; what could be meant in two ways is asked, with the
-option that decides it, and never guessed.
+option that decides it. What the proposal then makes of the rows is counted by the reader itself,
+so that `festival check` with the same mapping says the same.
 """
 
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from festival.errors import LineupError
-from festival.inspection.evidence import OTHER, Evidence, Sample, date_form, weigh
-from festival.inspection.result import Inspection, Question, RefusedReason
-from festival.lineup.columns import match
+from festival.inspection.encodings import suspected
+from festival.inspection.evidence import Evidence, Sample, merged
+from festival.inspection.paths import PathReading, find_paths, flat, flat_rows_at, reading_of
+from festival.inspection.questions import weigh
+from festival.inspection.result import Answer, Inspection, Question, RefusedReason
 from festival.lineup.decode import (
-    AS_CP1252,
     DEFAULT_LIMITS,
     Feed,
     Limits,
@@ -24,67 +27,20 @@ from festival.lineup.decode import (
     open_source,
 )
 from festival.lineup.formats import csv_rows, json_document, json_stream
-from festival.lineup.formats.header import find_header
-from festival.lineup.formats.json_document import ANY
-from festival.lineup.formats.json_objects import ObjectRows, original
+from festival.lineup.formats.header import best_header, find_header
+from festival.lineup.formats.json_objects import ObjectRows
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Rows, RowWarning
-from festival.lineup.normalise import NormalisedRows, Normaliser
-from festival.lineup.read import sniff
-
-_DEEPEST = 8
-_DATE, _STAGE = "<Date>", "<Stage>"
-
-
-def find_path(document: Any) -> tuple[str, ...]:
-    """The mapping's `rows` for the first objects that look like rows; empty where none do."""
-    return _search(document, ()) or ()
-
-
-def _search(value: Any, path: tuple[str, ...]) -> tuple[str, ...] | None:
-    if len(path) > _DEEPEST:
-        return None
-    if isinstance(value, list):
-        elements = [element for element in value if isinstance(element, dict)]
-        if any(map(_is_row, elements)):
-            return path
-        below = (_search(element, path) for element in elements)
-        return next((each for each in below if each), None)
-    if not isinstance(value, dict):
-        return None
-    if path and path[-1] == ANY and _is_row(value):
-        return path
-    inner = {key: item for key, item in value.items() if isinstance(item, dict | list)}
-    if step := _field_of_keys(value, inner, path):
-        below = (_search(item, (*path, step)) for item in inner.values())
-    else:
-        below = (_search(item, (*path, key)) for key, item in inner.items())
-    return next((each for each in below if each), None)
-
-
-def _is_row(element: dict[str, Any]) -> bool:
-    """Whether an object has a performer and a time of its own."""
-    performer, _, _, start, *_ = match(tuple(element), DEFAULT_MAPPING).places
-    return performer is not None and start is not None
-
-
-def _field_of_keys(value: dict[str, Any], inner: dict[str, Any], path: tuple[str, ...]) -> str:
-    """The step for an object whose keys are no names of parts: dates, stages, or of no meaning."""
-    if not inner or len(inner) < len(value):
-        return ""
-    if _DATE not in path and all(date_form(key) != OTHER for key in inner):
-        return _DATE
-    if all(isinstance(item, dict) and _is_row(item) for item in inner.values()):
-        return ANY
-    alike = len({type(item) for item in inner.values()}) == 1
-    return _STAGE if len(inner) > 1 and alike and _STAGE not in path else ""
-
+from festival.lineup.model import Block, Rejection, Rows, RowWarning, WarningKind
+from festival.lineup.normalise import Normaliser
+from festival.lineup.read import read_lineup, sniff
 
 SAMPLE_ROWS = 10_000
-_NIGHT_ENDS = 6 * 60
 _REASONS = 8
+_HEAD_BYTES = 256 * 1024
+_HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
-_LONG = "is taken as after midnight"
+
+Reader = Callable[[LineupMapping], Iterable[Block]]
 
 
 @dataclass
@@ -98,8 +54,34 @@ class SampledFile:
     names: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     more: bool = False
-    path: tuple[str, ...] = ()
+    paths: list[PathReading] = field(default_factory=list)
     problem: str = ""
+    questions: list[Question] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class _Kept:
+    """Chunks that are read once and can be read again from the beginning."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._rest = iter(chunks)
+        self._kept: list[bytes] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from [*self._kept]
+        for chunk in self._rest:
+            self._kept.append(chunk)
+            yield chunk
+
+    def head(self) -> bytes:
+        """The first bytes of those kept, decompressed."""
+        head = b"".join(self._kept)[:_HEAD_BYTES]
+        if head.startswith(b"\x1f\x8b"):
+            try:
+                return zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
+            except zlib.error:
+                return b""
+        return head
 
 
 def inspect_lineup(
@@ -113,52 +95,218 @@ def inspect_lineup(
     `mapping` is what has been decided already; the proposal has that, and what is plain beside.
     A bad file raises nothing: the inspection's `problem` says why it cannot be read.
     """
-    look = SampledFile()
-    try:
-        _look_at(look, chunks, mapping, limits)
-    except LineupError as error:
-        look.problem = str(error)
-    return inspected(look, mapping)
+    kept = _Kept(chunks)
+    look = _looked_at(kept, mapping, limits)
+    if look.problem and look.shape == csv_rows.SHAPE and not mapping.header_row:
+        look = _below_titles(look, kept, mapping, limits)
+    if not mapping.encoding and (found := suspected(kept.head())):
+        look = _in_encoding(look, found, kept, mapping, limits)
+    return inspected(
+        look, mapping, lambda proposal: read_lineup(kept, mapping=proposal, limits=limits)
+    )
 
 
-def inspected(look: SampledFile, mapping: LineupMapping) -> Inspection:
-    """What the rows that were looked at say beyond a mapping."""
-    evidence = Evidence(Sample(look.names, look.rows), mapping, mapping.to_dict())
+def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspection:
+    """What the rows that were looked at say beyond a mapping; `read` reads the file with one."""
+    options = {**look.options, **mapping.to_dict()}
+    evidence = Evidence(Sample(look.names, look.rows), mapping, options)
+    evidence.questions += look.questions
+    if look.paths and not mapping.rows:
+        _propose_path(evidence, look.paths)
+    elif mapping.rows and look.paths and look.paths[0].missed:
+        _tell_missed(evidence, look.paths[0])
     if look.names:
         weigh(evidence)
-    if look.path and not mapping.rows:
-        _propose_path(evidence, look.path)
+    lineup = not look.problem or not _is_no_lineup(evidence)
+    if not lineup:
+        evidence = Evidence(Sample((), ()), mapping, mapping.to_dict())
     proposal = LineupMapping.from_dict(evidence.options)
-    outcome = _tried(look.rows, proposal)
-    _ask_about_nights(evidence, outcome)
+    outcome = _read(read, proposal) if lineup and look.shape else _TriedRows()
+    _ask_about_length(evidence, outcome)
+    _ask_what_refuses(evidence, outcome)
     return Inspection(
         encoding=look.encoding,
         compression=look.compression,
         shape=look.shape,
         delimiter=look.delimiter,
-        rows=len(look.rows),
+        rows=outcome.rows or len(look.rows),
         more=look.more,
         columns=tuple(evidence.columns),
         forms=tuple(evidence.forms),
-        questions=tuple(evidence.questions),
+        questions=tuple(evidence.in_order()),
         proposal=proposal,
-        kept=len(outcome.performances),
-        refused=tuple(_reasons(outcome)),
+        kept=outcome.kept,
+        refused=tuple(_reasons(outcome.rejections)),
         problem=look.problem,
+        missed=look.paths[0].missed if look.paths else 0,
+        refusal=outcome.problem,
     )
 
 
-def _propose_path(evidence: Evidence, path: tuple[str, ...]) -> None:
-    evidence.options["rows"] = list(path)
-    if any(step.startswith("<") for step in path):
-        steps = " → ".join(path)
-        evidence.ask(f"the document's keys are taken as {steps}", "rows", "the path to the rows")
+@dataclass
+class _TriedRows:
+    """What the reader makes of the first rows under a mapping."""
+
+    rows: int = 0
+    kept: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[RowWarning] = field(default_factory=list)
+    problem: str = ""
+
+
+def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
+    outcome = _TriedRows()
+    try:
+        for block in read(mapping):
+            room = SAMPLE_ROWS - outcome.rows
+            lines = [each.line for each in block.performances]
+            lines = sorted(lines + [each.line for each in block.rejections])
+            last = lines[room - 1] if room < len(lines) else lines[-1] if lines else 0
+            outcome.rows += min(room, len(lines))
+            outcome.kept += sum(each.line <= last for each in block.performances)
+            outcome.rejections += [each for each in block.rejections if each.line <= last]
+            outcome.warnings += [each for each in block.warnings if each.line <= last]
+            if outcome.rows >= SAMPLE_ROWS:
+                break
+    except LineupError as error:
+        outcome.problem = str(error)
+    return outcome
+
+
+def _is_no_lineup(evidence: Evidence) -> bool:
+    """Whether nothing in a file that cannot be read looks like a time, a date or a performer."""
+    fields = set(evidence.by_field) - {"Popularity"}
+    return not fields & {"Start", "End", "Date", "Time"} or fields <= {"Date"}
+
+
+def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
+    best = paths[0]
+    if best.path:
+        evidence.options["rows"] = list(best.path)
+    named = [step for step in best.path if step.startswith("<")]
+    if len(paths) > 1:
+        answers = [
+            Answer(f"{each.steps}, {each.rows:,} rows", {"rows": [*each.path]}, each.example)
+            for each in paths
+        ]
+        evidence.ask(
+            f"the document's keys are taken as {best.steps}",
+            "rows",
+            "the path to the rows",
+            answers=answers,
+        )
+    elif named:
+        evidence.ask(
+            f"the document's keys are taken as {best.steps}: {best.rows:,} rows",
+            "rows",
+            "the path to the rows",
+        )
+    if best.missed:
+        _tell_missed(evidence, best)
+
+
+def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
+    evidence.questions.append(
+        Question(
+            f"{reading.rows:,} rows are at {reading.steps}; {reading.missed:,} that look like rows "
+            f"are not read: {reading.missed_at}",
+            "rows",
+            "one path for each file, or * for a level of keys",
+            False,
+        )
+    )
+
+
+def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
+    long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
+    if long and not any(each.option == "clock" for each in evidence.questions):
+        seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
+        evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
+
+
+def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
+    """Every option that a refused row waits for is asked about, whatever the sample showed."""
+    asked = {each.option for each in evidence.questions}
+    for each in outcome.rejections:
+        if each.option and each.option not in asked:
+            asked.add(each.option)
+            count = sum(other.option == each.option for other in outcome.rejections)
+            seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
+            evidence.ask(seen, each.option, "see the README's options of a mapping", must=True)
+
+
+def _in_encoding(
+    look: SampledFile,
+    found: Sequence[tuple[str, str]],
+    kept: _Kept,
+    mapping: LineupMapping,
+    limits: Limits,
+) -> SampledFile:
+    """The file as the likeliest encoding reads it, so that all else can be asked meanwhile."""
+    answers = [Answer(codec, {"encoding": codec}, f"'{text}'") for codec, text in found]
+    likely = merged(mapping.to_dict(), {**look.options, **answers[0].options})
+    better = _looked_at(kept, LineupMapping.from_dict(likely), limits)
+    question = Question(
+        "bytes that are not UTF-8, and odd as Windows-1252",
+        "encoding",
+        " or ".join(codec for codec, _ in found),
+        True,
+        tuple(answers),
+        answers[0].options,
+    )
+    return replace(
+        better,
+        encoding=look.encoding if look.shape else "not UTF-8",
+        questions=[question, *look.questions],
+        options=look.options,
+    )
+
+
+def _below_titles(
+    look: SampledFile, kept: _Kept, mapping: LineupMapping, limits: Limits
+) -> SampledFile:
+    """The file again from a later line on, if that fits as a header and the first does not."""
+    line = _header_line(kept.head(), mapping)
+    if line < 2:
+        return look
+    options = {"header_row": line}
+    below = _looked_at(kept, LineupMapping.from_dict({**mapping.to_dict(), **options}), limits)
+    below.options = options
+    below.problem = look.problem
+    seen = f"the header is taken from line {line}; what is above it is not read"
+    below.questions.append(Question(seen, "header_row", "the header's line", False))
+    return below
+
+
+def _header_line(head: bytes, mapping: LineupMapping) -> int:
+    """The line, from 1, of the first lines that fits best as a header; 0 if none fits better."""
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")[:_HEADER_LINES]
+    first = next((at for at, line in enumerate(lines) if line.strip(' ,;|\t"')), 0)
+    missing = {
+        at: len(best_header(lines, at, mapping)[0].columns.missing)
+        for at, line in enumerate(lines)
+        if line.strip(' ,;|\t"')
+    }
+    if not missing:
+        return 0
+    best = min(missing, key=lambda at: (missing[at], at))
+    return best + 1 if missing[best] < missing[first] and missing[best] <= 3 else 0
+
+
+def _looked_at(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) -> SampledFile:
+    look = SampledFile()
+    try:
+        _look_at(look, chunks, mapping, limits)
+    except LineupError as error:
+        look.problem = str(error)
+    return look
 
 
 def _look_at(
     look: SampledFile, chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits
 ) -> None:
-    origin, feed = open_source(chunks, None, limits)
+    origin, feed = open_source(chunks, None, limits, mapping.encoding)
     look.compression = origin.compression
     look.shape = sniff(feed, mapping, limits)
     look.encoding = "UTF-8 with a byte order mark" if feed.marked else origin.encoding.upper()
@@ -179,19 +327,23 @@ def _look_at(
 
 
 def _go_into_objects(look: SampledFile) -> None:
-    """Take the objects of a JSON file as rows; where those are inside them, those."""
-    if look.shape != json_document.SHAPE and (path := find_path(look.rows)):
-        look.shape, look.path = json_document.SHAPE, path
-        inside = json_document.rows_at(look.rows, path)
-        look.rows = [row for row in islice(inside, SAMPLE_ROWS) if isinstance(row, dict)]
-    look.rows = [_flat(row) for row in look.rows]
+    """Take the objects of a JSON file as rows; if those are inside them, those."""
+    if look.shape != json_document.SHAPE:
+        found = find_paths(look.rows)
+        if found and found[0].path:
+            look.shape, look.paths = json_document.SHAPE, found
+            inside = flat_rows_at(look.rows, found[0].path)
+            look.rows = [*islice(inside, SAMPLE_ROWS)]
+        elif found and found[0].missed:
+            look.paths = found
+    look.rows = [flat(row) for row in look.rows]
     look.names = list(dict.fromkeys(name for row in look.rows for name in row))
 
 
 def _csv_rows(
     look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
-    reader = LineReader(origin, feed, limits)
+    reader = LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
     found = find_header(reader, mapping)
     look.delimiter = found.header.delimiter
     look.names = list(found.header.names)
@@ -231,60 +383,23 @@ def _document_rows(
     document, assumed = json_document.read_document(origin, feed, limits)
     if assumed:
         look.encoding = _LAST_RESORT
-    look.path = mapping.rows or find_path(document)
-    if not look.path:
+    look.paths = [reading_of(document, mapping.rows)] if mapping.rows else find_paths(document)
+    if not look.paths:
         raise LineupError(
             "the file is one JSON document, and nothing in it looks like rows; expected objects "
             "with a performer and a time, or a mapping whose rows say where they are"
         )
-    for row in json_document.rows_at(document, look.path):
-        if isinstance(row, dict):
-            yield row
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what is in its objects by path, as in `stage.name`."""
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{name}": item for name, item in value.items()}
-        else:
-            flat[key] = value
-    return flat
+    yield from flat_rows_at(document, look.paths[0].path)
 
 
 def _note_encoding(look: SampledFile, warnings: Sequence[RowWarning]) -> None:
-    if any(each.reason == AS_CP1252 for each in warnings):
+    if any(each.kind is WarningKind.ENCODING for each in warnings):
         look.encoding = _LAST_RESORT
 
 
-def _tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
-    """What becomes of the rows under a mapping."""
-    objects = ObjectRows(replace(mapping, rows=()), tell_ignored=False)
-    for index, row in enumerate(rows, 1):
-        objects.add(index, row)
-    given = objects.give(None)
-    outcome = Normaliser(mapping).normalise(given.lines, given.rows, given.cells, original)
-    outcome.rejections.extend(given.rejections)
-    return outcome
-
-
-def _ask_about_nights(evidence: Evidence, outcome: NormalisedRows) -> None:
-    nights = [each for each in outcome.performances if each.start % MINUTES_PER_DAY < _NIGHT_ENDS]
-    if nights:
-        evidence.ask(
-            f"starts before 06:00, such as {nights[0].performer}'s: {len(nights):,}",
-            "day_starts_at",
-            "06:00, with date_is festival_day if Date is the evening's, else calendar_day",
-        )
-    long = [each for each in outcome.warnings if each.reason.startswith(_LONG)]
-    if long:
-        seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
-        evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
-
-
-def _reasons(outcome: NormalisedRows) -> Iterator[RefusedReason]:
-    counts = Counter((each.field, each.reason) for each in outcome.rejections)
-    examples = {(each.field, each.reason): each.value for each in reversed(outcome.rejections)}
+def _reasons(rejections: Sequence[Rejection]) -> Iterator[RefusedReason]:
+    counts = Counter((each.field, each.reason) for each in rejections)
+    firsts = {(each.field, each.reason): each for each in reversed(rejections)}
     for (name, reason), count in counts.most_common(_REASONS):
-        yield RefusedReason(name, reason, count, examples[name, reason])
+        first = firsts[name, reason]
+        yield RefusedReason(name, reason, count, first.value, first.line)

@@ -1,7 +1,8 @@
 """What `inspect` found in a lineup file: plain facts, open questions, a mapping to begin with."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from festival.lineup.mapping import LineupMapping
@@ -28,17 +29,40 @@ class FormCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a question: the options that say it, and how a real row then reads."""
+
+    label: str
+    options: Mapping[str, Any]
+    reading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What the file leaves open: what was seen, and which option of the mapping decides it.
 
-    Where it `must` be decided, rows are refused until it is; else a decision changes what the
-    values mean.
+    If it `must` be decided, rows are refused until it is; else a decision changes what the values
+    mean. `answers` are those that can be named; `assumed` are options with which the rows can be
+    read meanwhile, to show what the other questions change.
     """
 
     seen: str
     option: str
     choices: str
     must: bool
+    answers: tuple[Answer, ...] = ()
+    assumed: Mapping[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The question in one line, with the readings of a real row."""
+        readings = "; ".join(f"{each.label} → {each.reading}" for each in self._shown())
+        word = "decide" if self.must else "check"
+        return f"{word:<7} {self.seen}: {self.option} ({self.choices})" + (
+            f": {readings}" if readings else ""
+        )
+
+    def _shown(self) -> Iterable[Answer]:
+        return [each for each in self.answers if each.reading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +73,17 @@ class RefusedReason:
     reason: str
     count: int
     example: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """A file as it was understood.
 
-    `rows` were looked at (the first of them, where there are `more`); `kept` of these are
-    performances under the `proposal`, the rest are `refused`. `problem` is why the file cannot be
-    read at all.
+    `rows` were looked at (the first of them, if there are `more`); `kept` of these are performances
+    under the `proposal`, the rest are `refused`, both as `festival check` counts them. `missed`
+    rows of a JSON document are not where the proposal looks. `problem` is why the file cannot be
+    read as it is; `refusal` is why it cannot be read under the proposal.
     """
 
     encoding: str
@@ -73,6 +99,8 @@ class Inspection:
     kept: int
     refused: tuple[RefusedReason, ...]
     problem: str = ""
+    missed: int = 0
+    refusal: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The inspection as plain values, the proposal as options."""
@@ -87,7 +115,7 @@ class Inspection:
         divided = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(self.delimiter)
         by = f", divided by {divided}" if divided else ""
         seen = f"{self.rows:,} rows" + (", and more that were not looked at" if self.more else "")
-        head = [f"{self.shape}{by}; {self.encoding}{packed}; {seen}"]
+        head = [f"{self.shape}{by}; {self.encoding}{packed}; {seen}"] if self.shape else []
         return [*head, f"as it is, {self.problem}"] if self.problem else head
 
     def _columns(self) -> list[str]:
@@ -104,16 +132,17 @@ class Inspection:
         ]
 
     def _open(self) -> list[str]:
-        return [
-            f"{'decide' if each.must else 'check':<7} {each.seen}: {each.option} ({each.choices})"
-            for each in self.questions
-        ]
+        return [each.line() for each in self.questions]
 
     def _result(self) -> list[str]:
+        if not self.rows and not self.refused:
+            return []
         refused = [
             f"refused {each.count:>7,}   {each.field or 'row'} '{each.example}' {each.reason}"
             for each in self.refused
         ]
+        if self.refusal and self.refusal != self.problem:
+            refused.append(f"refused with this mapping, {self.refusal}")
         options = json.dumps(self.proposal.to_dict(), ensure_ascii=False, indent=2)
         kept = f"with this mapping {self.kept:,} of {self.rows:,} rows are performances:"
         return [*refused, kept, *options.splitlines()]

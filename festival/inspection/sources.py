@@ -3,25 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from festival.errors import FestivalError, LineupError
 from festival.ingest.s3_object import current_object, object_chunks
 from festival.ingest.sidecar import SIDECAR, applied_mapping
-from festival.inspection.inspect import inspect_lineup
+from festival.inspection.inspect import SampledFile, inspected
+from festival.inspection.reading import inspect_any, read_any
 from festival.inspection.result import Inspection
-from festival.inspection.workbook import inspect_rows, read_rows, rows_of_workbook
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
-from festival.lineup.read import read_lineup
 
 S3 = "s3://"
 CHUNK_BYTES = 256 * 1024
-LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx")
-# What a zip archive, and so a workbook, begins with.
-ZIP = b"PK\x03\x04"
+LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx", ".ics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +34,14 @@ class LineupSource:
 
     def inspect(self) -> Inspection:
         """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
-        book = self._workbook()
-        if book is not None:
-            return inspect_rows(rows_of_workbook(book, self.sheet), mapping=self.mapping)
-        return inspect_lineup(self.open(), mapping=self.mapping)
+        try:
+            return inspect_any(self.open(), mapping=self.mapping, sheet=self.sheet)
+        except LineupError as error:
+            return inspected(SampledFile(problem=str(error)), self.mapping, lambda mapping: ())
 
     def blocks(self) -> Iterator[Block]:
         """Its rows. Raises LineupError as `read_lineup` does."""
-        book = self._workbook()
-        if book is not None:
-            return read_rows(rows_of_workbook(book, self.sheet), mapping=self.mapping)
-        return read_lineup(self.open(), mapping=self.mapping)
-
-    def _workbook(self) -> BytesIO | None:
-        """The bytes where they are a workbook's, and None where they are to be streamed."""
-        try:
-            chunks = iter(self.open())
-            head = next(chunks, b"")
-            return BytesIO(head + b"".join(chunks)) if head.startswith(ZIP) else None
-        except LineupError:
-            return None
+        return read_any(self.open(), mapping=self.mapping, sheet=self.sheet)
 
 
 def existing(source: str) -> str:

@@ -1,14 +1,11 @@
-"""The rows of a spreadsheet, as a library gives them, to blocks of performances.
-
-The library itself (openpyxl) belongs to the analysis room: here arrive plain Python values.
-"""
+"""The rows of a spreadsheet, as openpyxl gives them, to blocks of performances."""
 
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime, time, timedelta
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,8 +42,8 @@ def rows_of_workbook(book: Path | IO[bytes], sheet: str | None = None) -> Iterat
         raise
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, SyntaxError) as error:
         raise LineupError(
-            f"the file is a zip archive and no Excel workbook that can be read ({error}); "
-            "expected .xlsx, or the sheet saved as CSV"
+            f"the file is a zip archive and not an Excel workbook that can be read ({error}); "
+            "expected .xlsx; save an OpenDocument sheet (.ods) or Numbers file as that, or as CSV"
         ) from None
 
 
@@ -79,6 +76,7 @@ def _has_a_row(sheet: Any) -> bool:
 
 
 SHAPE = "workbook"
+_TITLES = 100
 _DATE = FIELDS.index("Date")
 # A workbook stores a bare time of day as a moment of the day on which its calendar begins.
 _CALENDAR_BEGINS = (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1904, 1, 1))
@@ -99,7 +97,16 @@ def read_rows(
     cannot go on from a block. Raises LineupError for a sheet without a header, needed columns or
     any row.
     """
-    numbered = enumerate(rows, 1)
+    return read_numbered(enumerate(rows, 1), mapping=mapping, limits=limits)
+
+
+def read_numbered(
+    numbered: Iterator[tuple[int, SheetRow]],
+    *,
+    mapping: LineupMapping,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Iterator[Block]:
+    """Read rows that come with their lines, as `read_rows` does."""
     header = _header(numbered, mapping)
     if reason := misfit(", ".join(header.names), header):
         raise LineupError(reason)
@@ -122,13 +129,34 @@ def inspect_rows(
     rows: Iterable[SheetRow], *, mapping: LineupMapping = DEFAULT_MAPPING
 ) -> Inspection:
     """A sheet's rows, the header among them, as `inspect_lineup` looks at a file."""
-    look = SampledFile(shape=SHAPE, encoding="cells")
-    numbered = enumerate(rows, 1)
+    sheet = list(islice(rows, SAMPLE_ROWS + _TITLES))
+    return inspect_numbered(
+        enumerate(sheet, 1),
+        SampledFile(shape=SHAPE, encoding="cells"),
+        mapping,
+        lambda proposal: read_rows(sheet, mapping=proposal),
+    )
+
+
+def inspect_numbered(
+    numbered: Iterator[tuple[int, SheetRow]],
+    look: SampledFile,
+    mapping: LineupMapping,
+    read: Callable[[LineupMapping], Iterable[Block]],
+) -> Inspection:
+    """Look at rows that come with their lines; `read` reads them with a mapping."""
     try:
-        header = _header(numbered, mapping)
+        if not look.problem:
+            _sample(look, numbered, mapping)
     except LineupError as error:
         look.problem = str(error)
-        return inspected(look, mapping)
+    return inspected(look, mapping, read)
+
+
+def _sample(
+    look: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
+) -> None:
+    header = _header(numbered, mapping)
     look.names = list(header.names)
     look.problem = misfit(", ".join(header.names), header)
     date_place = header.columns.places[_DATE]
@@ -140,7 +168,6 @@ def inspect_rows(
             look.more = True
             break
         look.rows.append(dict(zip(header.names, cells, strict=False)))
-    return inspected(look, mapping)
 
 
 class _Sheet:

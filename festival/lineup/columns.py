@@ -1,48 +1,65 @@
-"""Which column is which field: names are matched, and where two match it is said, not guessed."""
+"""Which column is which field: by its name; if two columns match, that is said, not guessed."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from festival.lineup.fields.text import fold, preview
-from festival.lineup.fields.times import as_range
+from festival.lineup.fields.times import as_range, with_end_parts
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import FIELDS, TIME
+from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
 REQUIRED = FIELDS[:5]
 
 ALIASES = {
     "Performer": "performers, performer name, artist, artists, artist(s), artist name, act, acts, "
     "act name, band, bands, band name, title, name, event/artist, artist/event, artist/band, "
-    "band/artist, groupe, artiste, artista, artiest, kunstner, künstler, interpret",
+    "band/artist, kuenstler, groupe, artiste, artista, artiest, kunstner, künstler, interpret",
     "Stage": "stage name, venue, venue name, location, scene, scène, bühne, escenario, palco, "
-    "podium, lieu, plats",
+    "podium, lieu, plats, buehne",
     "Date": "day, weekday, festival day, performance date, event date, show date, datum, dato, "
     "jour, tag, fecha, dag",
     "Start": "start time, starts, starts at, start datetime, start date time, time start, from, "
-    "begin, begins, begin time, début, heure début, heure de début, beginn, startzeit, anfang, "
-    "inicio, hora inicio, inizio, ora inizio, aanvang, begintijd, starttid, fra",
+    "dtstart, begin, begins, begin time, début, heure début, heure de début, beginn, startzeit, "
+    "anfang, inicio, hora inicio, inizio, ora inizio, aanvang, begintijd, starttid, fra",
     "End": "end time, ends, ends at, end datetime, end date time, time end, finish, finishes, "
-    "finish time, to, until, till, stop, stop time, fin, heure fin, heure de fin, ende, endzeit, "
-    "hora fin, fine, ora fine, einde, eindtijd, slut, slutt, sluttid, til, bis",
+    "dtend, finish time, to, until, till, stop, stop time, fin, heure fin, heure de fin, ende, "
+    "endzeit, hora fin, fine, ora fine, einde, eindtijd, slut, slutt, sluttid, til, bis",
     "Popularity": "",
     TIME: "times, set time, set times, time slot, horaire, horaires, uhrzeit",
+    END_DATE: "date end, finish date, date de fin, date fin, fecha fin, data fine, enddatum",
+    DURATION: "length, runtime, run time, set length, dauer, durée, duración, durata, duur",
 }
-_FOLDED_ALIASES = {
-    field: {fold(alias) for alias in aliases.split(",")} - {""}
-    for field, aliases in ALIASES.items()
-}
+_START_DATE = frozenset(("startdate", "datestart"))
+
+
+def _folded(aliases: str) -> frozenset[str]:
+    """Aliases as they are compared, with their accents and without: capitals often lose them."""
+    names = {fold(alias) for alias in aliases.split(",")} - {""}
+    return frozenset(names | {unaccented(name) for name in names})
+
+
+def unaccented(text: str) -> str:
+    """A text without the accents on its letters."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+_FOLDED_ALIASES = {field: _folded(aliases) for field, aliases in ALIASES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """For each of the six fields the index of its column, or None; the other columns are ignored.
 
-    `constants` are the values of fields that are in no column. With `is_range` one column is both
-    Start and End. `missing` fields have no column, `unclear` says which matches are in doubt.
+    `end_parts` are the columns of the end's date and of the length. `constants` are the values of
+    fields that are in no column. With `is_range` one column is both Start and End. `missing` fields
+    have no column, `unclear` says which matches are ambiguous.
     """
 
     places: tuple[int | None, ...]
+    end_parts: tuple[int | None, ...] = ()
     constants: tuple[tuple[int, str], ...] = ()
     is_range: bool = False
     ignored: tuple[str, ...] = ()
@@ -52,19 +69,28 @@ class Columns:
     @property
     def is_plain(self) -> bool:
         """Whether the cells are just those of the columns."""
-        return not self.constants and not self.is_range
+        return not self.constants and not self.is_range and not self.end_parts
 
-    def completed(self, cells: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Six cells with the constants, and with a range as its start and its end."""
-        constants = dict(self.constants)
-        cells = tuple(constants.get(field, cell) for field, cell in enumerate(cells))
-        return as_range(cells) if self.is_range else cells
+    @property
+    def picked(self) -> tuple[int | None, ...]:
+        """The columns whose cells `completed` takes."""
+        return self.places + self.end_parts
+
+    def completed(self, picked: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Six cells: with the constants, a range as its start and end, an end with its parts."""
+        cells, end_parts = picked[: len(FIELDS)], picked[len(FIELDS) :]
+        if self.constants:
+            constants = dict(self.constants)
+            cells = tuple(constants.get(field, cell) for field, cell in enumerate(cells))
+        if self.is_range:
+            cells = as_range(cells)
+        return with_end_parts(cells, *end_parts) if end_parts else cells
 
 
 def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
     """Find each field's column: as the mapping says, else by the field's name, else by an alias.
 
-    One `Time` column stands for Start and End where neither has a column of its own.
+    One `Time` column stands for Start and End if neither has a column of its own.
     """
     search = _Search(names, mapping)
     places = {field: search.place(field) for field in FIELDS}
@@ -77,22 +103,27 @@ def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
             "Date and Start are one column, whose date is the calendar_day; expected the mapping's "
             "date_is to say so"
         )
+    if places["Date"] is None and places["Start"] is not None and not time:
+        places["Date"] = search.start_date()
+    end_parts = search.end_parts(None if time is not None else places["End"])
     constants = dict(mapping.constants)
-    needed = [field for field in REQUIRED if field != "End" or not mapping.default_length]
+    told = {*constants, *mapping.sections}
+    if mapping.default_length or end_parts[-1:] not in ((), (None,)):
+        told.add("End")
+    used = {*places.values(), *end_parts}
     return Columns(
         places=tuple(places.values()),
+        end_parts=end_parts,
         constants=tuple((FIELDS.index(field), text) for field, text in mapping.constants),
         is_range=time is not None,
-        ignored=tuple(
-            name for at, name in enumerate(names) if at not in places.values() and fold(name)
-        ),
-        missing=tuple(f for f in needed if places[f] is None and f not in constants),
+        ignored=tuple(name for at, name in enumerate(names) if at not in used and fold(name)),
+        missing=tuple(f for f in REQUIRED if places[f] is None and f not in told),
         unclear=tuple(search.unclear),
     )
 
 
 class _Search:
-    """Looks for columns by name, and notes what is in doubt."""
+    """Looks for columns by name, and notes what is unclear."""
 
     def __init__(self, names: Sequence[str], mapping: LineupMapping) -> None:
         self.unclear: list[str] = []
@@ -100,6 +131,7 @@ class _Search:
         self._folded = [fold(name) for name in names]
         self._said = dict(mapping.columns)
         self._constants = dict(mapping.constants)
+        self._sections = mapping.sections
         # The Start may be the Date's column: date-times are both.
         taken = {fold(name) for field, name in self._said.items() if name and field != "Date"}
         self._free = [name if name not in taken else "" for name in self._folded]
@@ -108,12 +140,26 @@ class _Search:
         """Whether the mapping names a column for the field."""
         return bool(self._said.get(field))
 
+    def start_date(self) -> int | None:
+        """The column of the start's date, where no other column is the Date."""
+        said = "Date" in self._said or "Date" in self._constants
+        return None if said else self._only("Date", self._free, _START_DATE)
+
+    def end_parts(self, end: int | None) -> tuple[int | None, ...]:
+        """The columns of the end's date and of the length; empty where there is neither.
+
+        A length that only its name tells counts where no column is the End.
+        """
+        date = None if end is None and not self.says(END_DATE) else self.place(END_DATE)
+        length = self.place(DURATION) if end is None or self.says(DURATION) else None
+        return () if date is None and length is None else (date, length)
+
     def place(self, field: str) -> int | None:
         """The index of the field's column, or None; `<Field>` are keys of a nested document."""
         if field in self._said:
             name = self._said[field]
             return self._by_mapping(field, name) if name else None
-        if field in self._constants:
+        if field in self._constants or field in self._sections:
             return None
         if (key := f"<{field}>") in self._names:
             return self._names.index(key)
@@ -124,16 +170,17 @@ class _Search:
         place = self._only(field, self._folded, {fold(name)})
         if place is None:
             self.unclear.append(
-                f"the mapping says that '{preview(name)}' is the {field}; there is no such column"
+                f"the mapping's columns say that '{preview(name)}' is the {field}; "
+                "expected a column of that name"
             )
         return place
 
-    def _only(self, field: str, folded: Sequence[str], wanted: set[str]) -> int | None:
+    def _only(self, field: str, folded: Sequence[str], wanted: Collection[str]) -> int | None:
         found = [at for at, name in enumerate(folded) if name in wanted]
         if len(found) > 1:
             both = " and ".join(f"'{preview(self._names[at])}'" for at in found)
             self.unclear.append(
-                f"the columns {both} are each the {field}; expected one: rename the other, or say "
-                f"which with the mapping's columns"
+                f"the columns {both} could each be the {field}; expected one: say which with the "
+                "mapping's columns"
             )
         return found[0] if found else None

@@ -1,10 +1,11 @@
-"""Plain bytes to decoded physical lines, block by block, with every line's place known.
+"""Bytes to decoded physical lines, block by block, with every line's place known.
 
-A line ends at LF, CR or CR LF and nowhere else: U+2028 and its like are text.
+A line ends at LF, CR or CR LF and nowhere else: U+2028 and similar characters are text.
 """
 
 import codecs
 import contextlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,12 +21,12 @@ GIB = 1024 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader refuses to take as one record, one document or one decompressed file.
+    """How much a reader takes as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
-    a JSON document that is only understood whole, `decompressed_bytes` what a `.gz` may grow to.
+    a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to.
     `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
-    stay in a processor's cache, which makes reading a third faster than 128 KiB do.
+    stay in a processor's cache, which makes reading a third faster than with 128 KiB.
     """
 
     record_bytes: int = MIB
@@ -39,8 +40,13 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+_REFUSED = "festival.refused"
+_REFUSED_BYTE = b"\xff"
+codecs.register_error(_REFUSED, lambda error: ("\udcff", error.end))  # type: ignore[attr-defined]
+
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 16
+_UTF8 = ("utf-8", "utf-8-sig")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _FOREIGN = {
     b"\x89PNG": "a PNG picture",
@@ -48,9 +54,9 @@ _FOREIGN = {
     b"GIF8": "a GIF picture",
     b"RIFF": "a WebP picture, a sound or a film",
     b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive or an Excel workbook",
+    b"PK\x03\x04": "a zip archive, an Excel workbook or an OpenDocument sheet",
     b"PK\x05\x06": "an empty zip archive",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
+    b"\xd0\xcf\x11\xe0": "an old Office document, such as .xls: save it as .xlsx or CSV",
     b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
     b"BZh": "a bzip2 file",
     b"\xfd7zXZ": "an xz file",
@@ -73,7 +79,7 @@ class Origin:
     base: int = 0
 
     def position(self, taken: int, line: int, shape: str) -> Position:
-        """The Position behind `taken` plain bytes read since `base`."""
+        """The Position after `taken` plain bytes read since `base`."""
         place = self.base + taken
         direct = not self.compression and self.encoding == "utf-8"
         return Position(
@@ -87,10 +93,10 @@ class Origin:
 
 
 class Feed:
-    """Plain bytes, gathered piece by piece: `data` is what is here and not taken yet.
+    """Plain bytes, gathered piece by piece: `data` has arrived and is not taken yet.
 
-    A source that breaks (a gzip stream cut short) ends the feed; what came before stays readable,
-    and `failure` is for the reader to raise when it has given that away.
+    A source that breaks (a gzip stream cut short) ends the feed. What came before stays readable;
+    the reader raises `failure` after it has handed that on.
     """
 
     def __init__(self, pieces: Iterator[bytes], piece_bytes: int) -> None:
@@ -104,7 +110,7 @@ class Feed:
         self._piece_bytes = piece_bytes
 
     def fill(self) -> None:
-        """Gather exactly one piece more, or all that is left: no matter how the bytes arrive."""
+        """Gather exactly one more piece, or all that is left, however the bytes arrive."""
         parts, size = [self._rest], len(self._rest)
         try:
             while size < self._piece_bytes:
@@ -126,27 +132,28 @@ class Feed:
 
 
 def open_source(
-    chunks: Iterable[bytes], start: Position | None, limits: Limits
+    chunks: Iterable[bytes], start: Position | None, limits: Limits, encoding: str = ""
 ) -> tuple[Origin, Feed]:
-    """The plain bytes of a file, from its beginning or on from `start`.
+    """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
 
-    With a start, `chunks` begin at byte `start.offset` of the object. Raises LineupError for what
-    is plainly something else: a picture, an archive, an Excel workbook.
+    `encoding` is the one that a mapping says; a byte order mark goes before it. With a start,
+    `chunks` begin at byte `start.offset` of the object. Raises LineupError for what is plainly
+    something else: a picture, an archive, an Excel workbook.
     """
     pieces = _small(chunks, limits.block_bytes)
     if start is None:
-        origin, pieces = _detect(pieces, limits)
+        origin, pieces = _detect(pieces, limits, encoding)
     else:
         origin = Origin(start.compression, start.encoding, start.offset or start.skip)
         if origin.compression:
             pieces = _gunzipped(pieces, limits)
         if origin.encoding != "utf-8":
-            pieces = _utf8_from_utf16(pieces)
+            pieces = _utf8_from(pieces, origin.encoding)
         pieces = _skipping(pieces, start.skip)
     return origin, Feed(pieces, limits.block_bytes)
 
 
-def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[bytes]]:
+def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin, Iterator[bytes]]:
     origin = Origin()
     head, pieces = _peeked(pieces)
     if head.startswith(_GZIP):
@@ -156,7 +163,9 @@ def _detect(pieces: Iterator[bytes], limits: Limits) -> tuple[Origin, Iterator[b
         if head.startswith(magic):
             raise LineupError(f"the file is {what}; {EXPECTED}")
     if encoding := _UTF16.get(head[:2]):
-        return replace(origin, encoding=encoding), _utf8_from_utf16(pieces)
+        return replace(origin, encoding=encoding), _utf8_from(pieces, encoding)
+    if said and said not in _UTF8 and not head.startswith(codecs.BOM_UTF8):
+        return replace(origin, encoding=said), _utf8_from(pieces, said)
     return origin, pieces
 
 
@@ -183,7 +192,7 @@ def _skipping(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 
 def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
-    """One or more gzip members after one another (RFC 1952), zero padding between or behind."""
+    """The text of gzip members (RFC 1952), with zero padding between or after them."""
     engine, total = _gzip_member(), 0
     for piece in pieces:
         rest = piece
@@ -215,7 +224,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 break
     if not engine.eof:
         raise LineupError(
-            f"the gzip file ends early, behind {total:,} bytes of text; expected it whole"
+            f"the gzip file ends early, after {total:,} bytes of text; expected it whole"
         )
 
 
@@ -235,26 +244,45 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
     return b"".join(plain)
 
 
-def _utf8_from_utf16(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The UTF-8 of UTF-16 with a byte order mark; half a character becomes a byte that is none."""
-    decoder = codecs.getincrementaldecoder("utf-16")("surrogatepass")
+def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The UTF-8 of text in another encoding; what cannot be decoded becomes an invalid byte."""
+    head, pieces = _peeked(pieces)
+    utf16 = head[:2] in _UTF16 and encoding.startswith("utf-16")
+    decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
+        "surrogatepass" if utf16 else _REFUSED
+    )
+    errors = "surrogatepass" if utf16 else "surrogateescape"
     for piece in pieces:
-        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+        yield decoder.decode(piece).encode("utf-8", errors)
     try:
-        decoder.decode(b"", True)
+        yield decoder.decode(b"", True).encode("utf-8", errors)
     except UnicodeDecodeError:
-        yield b"\xff"
+        yield _REFUSED_BYTE
 
 
 _FIRST_BYTES = 800
-AS_CP1252 = "is not UTF-8; read as Windows-1252, the last resort"
+AS_CP1252 = (
+    "is not UTF-8; read as Windows-1252, the last resort: the mapping's encoding says another"
+)
+NOT_CP1252 = (
+    "is neither UTF-8 nor, by its letters, Windows-1252; expected UTF-8, or the mapping's "
+    "encoding, such as cp1250, mac_roman or shift_jis"
+)
+# What Windows-1252 text hardly ever has, and text in another encoding that is read as it often:
+# signs inside words, capitals with an accent after small letters or inside a word, three letters
+# with accents in a row, and two of the rarest signs together.
+_UNLIKELY = re.compile(
+    "(?<=[^\\W\\d_])[¡-§©«-±²³µ¶¹»-¿†‡ˆ‰‹›€˜‚ƒ„ªº](?=[^\\W\\d_])|[£¹³](?=[^\\W\\d_])"
+    "|[a-zß-öø-ÿ][À-ÖØ-ÞŸŠŒŽ]|[A-Z][ŠŽŸŒ][a-z]|Ÿ[a-z]"
+    "|[À-ÖØ-öø-ÿŒœŠšŽžŸƒ]{3}|[‚ƒ„†‡ˆ‰‹›˜€][^\\x00-\\x7f]"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Some whole consecutive lines, decoded; `first` is the number of the first.
 
-    `refused` tells by index which lines are no text and why, `assumed` which were read as CP1252.
+    `refused` tells by index which lines are not text and why, `assumed` which were read as CP1252.
     `final` says that no further line can follow these within the limits.
     """
 
@@ -272,7 +300,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line over the limit of bytes, passed over; `head` is how it begins."""
+    """A line longer than the limit, passed over; `head` is how it begins."""
 
     number: int
     head: str
@@ -280,7 +308,7 @@ class LongLine:
 
 
 class LineReader:
-    """Gives blocks of lines, and goes on from whichever line its user has understood."""
+    """Gives blocks of lines, and goes on after the last line that its user has taken."""
 
     def __init__(
         self, origin: Origin, feed: Feed, limits: Limits, line: int = 1, multibyte: bool = False
@@ -293,7 +321,7 @@ class LineReader:
 
     @property
     def failure(self) -> LineupError | None:
-        """What broke the source, to be raised once every whole line has been given away."""
+        """What broke the source, to be raised after every whole line has been handed on."""
         return self._feed.failure
 
     def position(self, shape: str) -> Position:
@@ -302,7 +330,7 @@ class LineReader:
         return replace(place, seen_multibyte=self.multibyte)
 
     def next(self, beyond: int = 0) -> Lines | LongLine | None:
-        """The next lines, without taking them; more than `beyond` bytes of them where there are.
+        """The next lines, without taking them; more than `beyond` bytes of them if there are more.
 
         None at the end of the file. A line over the limit is taken, and returned as a LongLine.
         """
@@ -322,7 +350,7 @@ class LineReader:
         return self._decoded(feed.data[:cut], final=last)
 
     def take(self, lines: Lines, count: int) -> None:
-        """Take the first `count` of the lines: reading goes on behind them."""
+        """Take the first `count` of the lines: reading goes on after them."""
         whole = count == len(lines.text)
         raw = lines.raw if whole else b"".join(lines.raw.splitlines(keepends=True)[:count])
         self.multibyte = self.multibyte or _has_multibyte(lines, raw, count)
@@ -413,15 +441,16 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
     if encoding != "utf-8":
         return readable, f"is not {encoding.upper()}; expected whole characters"
     if multibyte:
-        return readable, "is not UTF-8, which the file is until here; expected one encoding"
+        return readable, "is not UTF-8, as the file is up to here; expected one encoding"
     try:
-        return raw.decode("cp1252"), ""
+        decoded = raw.decode("cp1252")
     except UnicodeDecodeError:
-        return readable, "is neither UTF-8 nor Windows-1252; expected UTF-8"
+        return readable, NOT_CP1252
+    return (readable, NOT_CP1252) if _UNLIKELY.search(decoded) else (decoded, "")
 
 
 def too_long(limits: Limits) -> str:
-    """Why a record over the limit is refused."""
+    """Why a record longer than the limit is refused."""
     return f"is longer than the {limits.record_bytes:,} bytes a row may have"
 
 
@@ -436,7 +465,7 @@ def _has_multibyte(lines: Lines, raw: bytes, count: int) -> bool:
 
 
 def _after_first_line(data: bytes) -> int:
-    """The index behind the first line end, 0 where there is none (or half of one at the end)."""
+    """The index after the first line end; 0 if there is none, or only half of one at the end."""
     feed, carriage = data.find(b"\n"), data.find(b"\r")
     if carriage < 0 or 0 <= feed < carriage:
         return feed + 1
@@ -446,7 +475,7 @@ def _after_first_line(data: bytes) -> int:
 
 
 def _after_last_line(data: bytes) -> int:
-    """The index behind the last line end, 0 where there is none (or half of one at the end)."""
+    """The index after the last line end; 0 if there is none, or only half of one at the end."""
     if cut := data.rfind(b"\n") + 1:
         return cut
     return data.rfind(b"\r", 0, len(data) - 1) + 1

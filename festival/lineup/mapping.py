@@ -1,10 +1,10 @@
-"""What a person says about a file whose columns or values are not the kit's own.
+"""What a person says about a file whose columns or values differ from the kit's own.
 
-A mapping is small and explicit: what changes a value is decided in it and never guessed. It is a
-JSON object; `festival inspect` proposes one. Its options, each of which may be left out:
+A mapping is small and explicit: it decides what changes a value, and nothing is guessed. It is a
+JSON object; `festival inspect` proposes one. Each of its options may be left out:
 
     columns          {"Performer": "act", "Time": "set times", "Popularity": null}: which column is
-                     which field, where names and aliases do not tell it; null: no column is. "Time"
+                     which field, if names and aliases do not tell; null: no column is. "Time"
                      is one column with start and end, "End date" the day of the End, "Duration"
                      the length. Date and Start may be one column, of date-times. A dot goes into a
                      JSON object, a number in brackets into a list: "artists[0].name"
@@ -33,11 +33,11 @@ JSON object; `festival inspect` proposes one. Its options, each of which may be 
     date_is          then also: "festival_day", if Date says that day, or "calendar_day"; the latter
                      by itself says that dates are as written
     default_length   60: the minutes of a performance that has no end
-    placeholders     ["TBA"]: a performer or stage that is none yet; as an end, no end
-    popularity_is    "rank": 1 is the biggest and becomes 100, 100 and all behind it become 1
-    popularity_none  [1000]: what says that there is no popularity
+    placeholders     ["TBA"]: text that means "not announced yet"; as an end, that there is none
+    popularity_is    "rank": 1 is the biggest and becomes 100; 100 and all after it become 1
+    popularity_none  [1000]: values that mean "no popularity"
 
-Given any option, dates may also be written `Thursday June 13 2024`, `4. juli` or `2024/06/13`.
+With a year or first_date, dates may leave their year out: `4. juli`.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Lookup(NamedTuple):
 
 @dataclass(frozen=True)
 class LineupMapping:
-    """How a file's columns and values are meant: the options above, checked and made plain.
+    """How a file's columns and values are meant: the options above, checked.
 
     `day_starts_at` is in minutes since midnight. Make one with `from_dict` or `from_json`;
     `LineupMapping()` is the kit's own contract.
@@ -110,9 +110,9 @@ class LineupMapping:
         try:
             options = json.loads(text)
         except ValueError as error:
-            raise LineupError(f"the mapping is no JSON ({error}); expected an object") from None
+            raise LineupError(f"the mapping is not JSON ({error}); expected an object") from None
         if not isinstance(options, dict):
-            raise LineupError("the mapping is no JSON object; expected options such as columns")
+            raise LineupError("the mapping is not a JSON object; expected options such as columns")
         return cls.from_dict(options)
 
     def to_dict(self) -> dict[str, Any]:

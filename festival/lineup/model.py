@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date as calendar_date
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -89,6 +90,42 @@ def wall_clock(minutes: int) -> str:
     return clock(minutes % MINUTES_PER_DAY)
 
 
+class WarningKind(StrEnum):
+    """What was changed or assumed."""
+
+    ENCODING = "encoding"
+    QUOTE = "quote"
+    COLUMNS = "columns"
+    HEADER = "header"
+    REPEATED_KEY = "repeated key"
+    PASSED_OVER = "passed over"
+    DATE = "date"
+    OTHER_DATE = "other date"
+    CLOCK = "clock"
+    NIGHT = "night"
+    UTC = "utc"
+    CLOCK_CHANGE = "clock change"
+    LONG = "long"
+    LENGTH = "length"
+    NO_END = "no end"
+    POPULARITY = "popularity"
+
+
+class RejectionKind(StrEnum):
+    """Why a row was refused: as a whole, for one value, or for want of a decision."""
+
+    ROW = "row"
+    VALUE = "value"
+    UNSETTLED = "unsettled"
+
+
+class Doubt(NamedTuple):
+    """What is doubtful about a value that is kept."""
+
+    kind: WarningKind
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class RowWarning:
     """Something in a row that was kept, but changed or assumed. Line 0 is the whole file."""
@@ -97,6 +134,7 @@ class RowWarning:
     field: str
     value: str
     reason: str
+    kind: WarningKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +142,7 @@ class Rejection:
     """A row that was refused: where, which field, its value, why.
 
     `original` is the row as it stood: its cells by column name, or the line's text where it could
-    not be divided into cells.
+    not be divided into cells. `option` is the mapping's option that would settle it, if one would.
     """
 
     line: int
@@ -114,6 +152,8 @@ class Rejection:
     original: Mapping[str, Any] | str | None = dataclasses.field(
         default=None, compare=False, repr=False
     )
+    kind: RejectionKind = dataclasses.field(default=RejectionKind.ROW, compare=False)
+    option: str = dataclasses.field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +163,8 @@ class Position:
     `offset` is the byte of the stored object from which the caller has to read again (0 where the
     object is compressed or not UTF-8); `skip` is how many bytes of decoded text to pass over then.
     `line` is the number of the next physical line (CSV, JSON Lines) or the index of the next
-    element (JSON array), from 1. The rest is what the head of the file taught the reader.
+    element (JSON array), from 1. `above` is what the rows so far say about those below them. The
+    rest is what the head of the file taught the reader.
     """
 
     offset: int
@@ -135,21 +176,23 @@ class Position:
     compression: str = ""
     header: tuple[str, ...] = ()
     seen_multibyte: bool = False
+    above: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Position":
-        return cls(**{**fields, "header": tuple(fields["header"])})
+        above = tuple(fields.get("above", ()))
+        return cls(**{**fields, "header": tuple(fields["header"]), "above": above})
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some consecutive rows of a file, and the position behind them.
+    """Some consecutive rows of a file, and the position after them.
 
-    `read` counts every row, the rejected ones included. `end` is None where reading cannot go on
-    from here (a document that is only understood whole).
+    `read` counts every row, the rejected ones included. `end` is None if reading cannot go on
+    from here (a document that can only be read whole).
     """
 
     performances: list[Performance]
@@ -164,7 +207,7 @@ class Rows:
     """Consecutive rows: their lines, themselves (cells, or an object), their six cells.
 
     `rejections` are those that could not be divided into cells at all, `warnings` what was assumed
-    while reading. `end` is the place behind them.
+    while reading. `end` is the place after them.
     """
 
     lines: Sequence[int]

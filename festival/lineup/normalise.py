@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from operator import getitem
 from typing import Any, TypeVar
 
 from festival.lineup.fields.text import Memo, RuleError
+from festival.lineup.fields.times import Moment
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, AcceptedRow, RowRules
+from festival.lineup.rules import LONG_MINUTES, AcceptedRow, Day, RowRules
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
@@ -28,15 +30,16 @@ class Normaliser:
     """Turns rows into performances by the rules.
 
     Nearly every row consists of cells met before and of a plain name: those take the short way.
-    Whatever the short way is not sure of, it leaves to `settle`, which alone knows the rules.
+    Whatever the short way cannot decide it leaves to `settle`, which alone knows the rules.
     """
 
     def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
         rules = self._rules = rules_of(mapping)
         self._names = Memo(_or(None, rules.name))
-        self._dates = Memo(_or(None, rules.day))
+        self._dates = Memo(_or(None, self._plain_day))
         self._starts = Memo(_or(-_FAR, self._plain_start))
         self._ends = Memo(_or(_FAR, self._plain_end))
+        self._memos = (self._names, self._names, self._dates, self._starts, self._ends)
         self._scores = Memo(_or(_UNCLEAR, rules.score))
         # Names that any rule beyond tidying concerns are left to the rules.
         self._tidy_only = not mapping.placeholders
@@ -50,7 +53,7 @@ class Normaliser:
     ) -> NormalisedRows:
         """The outcome of rows, given as their line, themselves and their six cells.
 
-        `original` tells how a refused row stood in the file, or None where it was no row at all.
+        `original` tells how a refused row stood in the file, or None if it was not a row at all.
         """
         outcome = NormalisedRows()
         keep, new = outcome.performances.append, tuple.__new__
@@ -69,16 +72,25 @@ class Normaliser:
                 stage, day, score = names[stage], dates[day], scores[score]
                 start, end = starts[start], ends[end]
             except (AttributeError, TypeError):
-                # JSON has names that are no text, and cells that no dict can remember.
+                # JSON has names that are not text, and cells that no dict can remember.
                 self._carefully(line, row, six, original, outcome)
                 continue
-            if end < start:
-                end += MINUTES_PER_DAY
-            if performer and stage and day and end - start <= LONG_MINUTES and score != _UNCLEAR:
+            try:
+                if end < start:
+                    end += MINUTES_PER_DAY
+                short = end - start <= LONG_MINUTES
+            except TypeError:
+                # A Moment with more than its minutes.
+                short = False
+            if short and performer and stage and day and score != _UNCLEAR:
                 keep(new(Performance, (performer, stage, day, start, end, score, line)))
             else:
                 self._carefully(line, row, six, original, outcome)
         return outcome
+
+    def open_questions(self) -> list[RowWarning]:
+        """What the rows so far leave open, each with the mapping's option that settles it."""
+        return list(self._rules.open_questions())
 
     def accepts(self, cells: tuple[Any, ...]) -> bool:
         """Whether six cells are a performance."""
@@ -94,20 +106,37 @@ class Normaliser:
     ) -> None:
         if not cells[0] and original(row) is None:
             return
-        settled = self._rules.settle(line, cells)
+        settled = self._rules.settle(line, cells, self._known(cells))
         if isinstance(settled, AcceptedRow):
             outcome.performances.append(settled.performance)
             outcome.warnings.extend(settled.warnings)
         elif (stood := original(row)) is not None:
             outcome.rejections.append(replace(settled, original=stood))
 
-    def _plain_start(self, cell: Any) -> int:
-        found = self._rules.start(cell)
-        return -_FAR if found.date or self._rules.is_before_day(found) else found.minutes
+    def _known(self, cells: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What is remembered of the first five cells; None for what the rules have to tell."""
+        try:
+            performer, stage, day, start, end = map(getitem, self._memos, cells)
+        except TypeError:
+            # JSON has cells that no dict can remember.
+            return (None,) * len(self._memos)
+        moments = [each if isinstance(each, Moment) else None for each in (start, end)]
+        return (performer, stage, day and Day(day), *moments)
 
-    def _plain_end(self, cell: Any) -> int:
+    def _plain_day(self, cell: Any) -> str | None:
+        found = self._rules.day(cell)
+        return None if found.doubt else found.text
+
+    def _plain_start(self, cell: Any) -> int | Moment:
+        # The short way knows minutes only: a Moment in its arithmetic is a TypeError.
+        found = self._rules.start(cell)
+        return found.minutes if self._rules.is_plain_start(found) else found
+
+    def _plain_end(self, cell: Any) -> int | Moment:
         found = self._rules.end(cell)
-        return _FAR if found is None or found.date else found.minutes
+        if found is None:
+            return _FAR
+        return found.minutes if self._rules.is_plain_end(found) else found
 
 
 def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -124,7 +153,7 @@ def rules_of(mapping: LineupMapping) -> RowRules:
     """The rules as a mapping has them; the kit's own for the default."""
     if mapping == DEFAULT_MAPPING:
         return RowRules()
-    # Calendars and time zones are for mappings: the function starts faster without them.
+    # Time zones and the rest are for mappings: the function starts faster without them.
     from festival.lineup.mapped.rules import MappedRules
 
     return MappedRules(mapping)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from festival.errors import LineupError
@@ -17,7 +17,7 @@ from festival.lineup.decode import (
     open_source,
 )
 from festival.lineup.formats import csv_rows, json_document, json_stream
-from festival.lineup.formats.header import Header, read_header
+from festival.lineup.formats.header import Header, above_of, read_header
 from festival.lineup.formats.json_objects import ObjectRows, original
 from festival.lineup.formats.json_text import TooDeepError, whole_value
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
@@ -32,9 +32,10 @@ _LINES_TRIED = 20
 def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """The shape of the text at the beginning of a feed; takes its byte order mark away.
 
-    What begins with `[` is a JSON array. What begins with `{` is JSON Lines where one of the first
-    lines is an object of its own and looks like a row, else one JSON document. Where a mapping says
-    where the rows are, both are a document.
+    What begins with `[` is a JSON array. What begins with `{` is JSON Lines if its first line is an
+    object by itself (or, where that line is damaged, if all the next ones are), else one JSON
+    document; so is a file of one line that holds other objects and no field. Where a mapping says
+    where the rows are, all of these are a document.
     """
     feed.fill()
     if feed.data.startswith(_MARK):
@@ -56,20 +57,28 @@ def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
 def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool:
     while not feed.ended and len(feed.data) < limits.record_bytes:
         feed.fill()
-    lines = feed.data[: limits.record_bytes].lstrip(_WHITE).splitlines()[:_LINES_TRIED]
-    return any(_is_row(line, mapping) for line in lines)
+    text = feed.data[: limits.record_bytes].lstrip(_WHITE)
+    lines = [line for line in text.splitlines()[:_LINES_TRIED] if line.strip(_WHITE)]
+    if len(lines) > 1 and len(text) == limits.record_bytes:
+        lines.pop()  # which may go on
+    values = [_object(line) for line in lines]
+    if len(values) == 1:
+        return values[0] is not None and not _wraps(values[0], mapping)
+    return values[0] is not None or None not in values[1:]
 
 
-def _is_row(line: bytes, mapping: LineupMapping) -> bool:
-    """Whether a line is an object that is no wrapper: one that holds others and no field."""
+def _object(line: bytes) -> dict[str, Any] | None:
     try:
         value = whole_value(line.decode("utf-8", "replace"))
     except (json.JSONDecodeError, TooDeepError):
-        return False
-    if not isinstance(value, dict):
-        return False
-    wraps = any(isinstance(item, dict | list) for item in value.values())
-    return not wraps or any(place is not None for place in match(tuple(value), mapping).places)
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _wraps(value: dict[str, Any], mapping: LineupMapping) -> bool:
+    """Whether an object holds others and no field of its own."""
+    holds = any(isinstance(item, dict | list) for item in value.values())
+    return holds and all(place is None for place in match(tuple(value), mapping).places)
 
 
 _LEAST_ROWS = 1_000
@@ -87,23 +96,46 @@ def read_lineup(
     `chunks` are the bytes of the file, cut anywhere; UTF-8 with or without BOM, UTF-16 with BOM,
     either of them gzipped, CP1252 as the last resort. Blocks hold some thousand rows each, so that
     a file of any size is never in memory. With `start`, the `end` of an earlier block, `chunks`
-    begin at byte `start.offset` and exactly the rows behind that block are read.
+    begin at byte `start.offset` and exactly the rows after that block are read.
 
-    Raises LineupError, once every row before it has been yielded, for what is no lineup: an empty
-    file, a picture, a CSV without a header or needed columns, a file that breaks midway, a file
-    that has no row.
+    Raises LineupError, after every row before it has been yielded, for what is not a lineup: an
+    empty file, a picture, a CSV without a header or a needed column, a file that breaks midway, a
+    file without a row.
+
+    >>> [block] = read_lineup([b"Artist,Stage,Date,Start,End\\nAbba,Main,2025-06-13,8pm,9:30pm\\n"])
+    >>> block.performances[0].performer, block.performances[0].sort_key
+    ('Abba', '2025-06-13#20:00#Main')
     """
     normaliser = Normaliser(mapping)
     opened = open_rows(chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits)
     judged = (_judged(normaliser, rows, opened.original) for rows in opened.rows)
     read = start is not None
-    for block in _gathered(judged, min(limits.block_rows, _LEAST_ROWS)):
-        # Whoever goes on from a block may take it that the file has a row.
+    for block in _gathered(
+        _with_questions(judged, normaliser), min(limits.block_rows, _LEAST_ROWS)
+    ):
+        # Whoever reads on from a block knows that the file has a row.
         read = read or block.read > 0
         if read:
             yield block
     if not read:
         raise LineupError(f"the file has no row; {EXPECTED}, and at least one performance")
+
+
+def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator[Block]:
+    """The blocks, the last of them with what the file as a whole leaves open."""
+    last: Block | None = None
+    broken: LineupError | None = None
+    try:
+        for block in blocks:
+            if last:
+                yield last
+            last = block
+    except LineupError as error:
+        broken = error
+    if last:
+        yield replace(last, warnings=[*normaliser.open_questions(), *last.warnings])
+    if broken:
+        raise broken
 
 
 def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:
@@ -139,9 +171,9 @@ def _joined(first: Block, second: Block) -> Block:
 
 @dataclass(frozen=True, slots=True)
 class OpenedLineup:
-    """A file whose rows can be read: how it is written, and the rows, not yet judged.
+    """A file whose rows can be read: how it is written, and its rows, which no rule has seen yet.
 
-    `original` tells how a row stood in the file; None for a blank row, which is none.
+    `original` tells how a row stood in the file; None for a blank row, which does not count.
     """
 
     origin: Origin
@@ -159,12 +191,12 @@ def open_rows(
     start: Position | None,
     limits: Limits,
 ) -> OpenedLineup:
-    """Find out how a file is written and open its rows. Raises LineupError for what is no lineup.
+    """Find out how a file is written and open its rows. Raises LineupError if it is no lineup.
 
-    `is_row` says of six cells whether they are a performance: a quoted cell over several lines is
-    not believed where it would swallow one.
+    `is_row` tells whether six cells are a performance: a quoted cell over several lines is not
+    believed if it would swallow one.
     """
-    origin, feed = open_source(chunks, start, limits)
+    origin, feed = open_source(chunks, start, limits, mapping.encoding)
     shape = start.shape if start else sniff(feed, mapping, limits)
     if shape == csv_rows.SHAPE:
         return _open_csv(origin, feed, is_row, mapping, start, limits)
@@ -173,9 +205,9 @@ def open_rows(
         array = json_stream.ArrayRows(origin, feed, objects, limits, start)
         return OpenedLineup(origin, shape, iter(array), original)
     if shape == json_stream.LINES:
-        lines = json_stream.line_rows(_line_reader(origin, feed, start, limits), objects)
+        lines = json_stream.line_rows(_line_reader(origin, feed, start, limits, mapping), objects)
         return OpenedLineup(origin, shape, lines, original)
-    document = json_document.document_rows(origin, feed, objects, mapping.rows, limits)
+    document = json_document.document_rows(origin, feed, objects, mapping, limits)
     return OpenedLineup(origin, shape, document, original)
 
 
@@ -187,19 +219,23 @@ def _open_csv(
     start: Position | None,
     limits: Limits,
 ) -> OpenedLineup:
-    reader = _line_reader(origin, feed, start, limits)
+    reader = _line_reader(origin, feed, start, limits, mapping)
     warnings: list[RowWarning] = []
     if start:
-        header = Header(start.header, start.delimiter, match(start.header, mapping))
+        columns = match(start.header, mapping)
+        header = Header(start.header, start.delimiter, columns, above_of(mapping, start))
     else:
         header, warnings = read_header(reader, mapping)
     rows = iter(csv_rows.CsvRows(reader, header, is_row, limits))
     return OpenedLineup(origin, csv_rows.SHAPE, _warned(rows, warnings), header.original, header)
 
 
-def _line_reader(origin: Origin, feed: Feed, start: Position | None, limits: Limits) -> LineReader:
+def _line_reader(
+    origin: Origin, feed: Feed, start: Position | None, limits: Limits, mapping: LineupMapping
+) -> LineReader:
     if start is None:
-        return LineReader(origin, feed, limits)
+        # A file that a mapping says to be UTF-8 is not read as anything else.
+        return LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
     return LineReader(origin, feed, limits, start.line, start.seen_multibyte)
 
 

@@ -1,17 +1,38 @@
 """The rules of a row: its six cells to a Performance, or the first rule they break."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from festival.lineup.fields.popularity import iso_date, popularity
-from festival.lineup.fields.text import RangeEnd, RangeStart, RuleError, name, preview
-from festival.lineup.fields.times import Moment, moment, parts
-from festival.lineup.model import FIELDS, MINUTES_PER_DAY, Performance, Rejection, RowWarning
+from festival.lineup.fields.popularity import ISO_DATE, iso_date, popularity
+from festival.lineup.fields.text import (
+    EndParts,
+    RangeEnd,
+    RangeStart,
+    RuleError,
+    name,
+    preview,
+    text_of,
+)
+from festival.lineup.fields.times import AM_PM, BARE_FORMS, HALF_DAY, LENGTH, Moment, moment, parts
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
+from festival.lineup.model import (
+    FIELDS,
+    MINUTES_PER_DAY,
+    Doubt,
+    Performance,
+    Rejection,
+    RejectionKind,
+    RowWarning,
+    WarningKind,
+    clock,
+)
 
 LONG_MINUTES = 12 * 60
-_REMEMBERED = 8_192
+NIGHT_ENDS = 6 * 60
+_FROM_ABOVE = "or the mapping's fill_down, if it is the row above's"
+_NOTHING_KNOWN = (None,) * 5
 
 
 class AcceptedRow(NamedTuple):
@@ -19,6 +40,13 @@ class AcceptedRow(NamedTuple):
 
     performance: Performance
     warnings: list[RowWarning]
+
+
+class Day(NamedTuple):
+    """A date as `YYYY-MM-DD`, and what is doubtful about it."""
+
+    text: str
+    doubt: Doubt | None = None
 
 
 class Times(NamedTuple):
@@ -29,102 +57,296 @@ class Times(NamedTuple):
     end: int
 
 
+@dataclass(slots=True)
+class SeenTimes:
+    """What the times of a file have been like so far, with an example of each kind.
+
+    `half_day` could be on a 12-hour clock; `full_day` says that the file has a clock of 24 hours,
+    `am_pm` that it has am or pm. `night` is a start before 06:00 and `utc` a time that ends in Z.
+    """
+
+    half_day: str = ""
+    full_day: bool = False
+    am_pm: bool = False
+    night: str = ""
+    utc: str = ""
+
+    def note(self, cell: Any, found: Moment, *, is_start: bool) -> None:
+        """Remember what a time says about its file."""
+        if found.offset == 0 and not self.utc:
+            self.utc = preview(cell)
+        if found.form == AM_PM:
+            self.am_pm = True
+        elif found.date:
+            self.full_day = True
+        elif found.form in BARE_FORMS:
+            if found.minutes // 60 in range(1, 13):
+                self.half_day = self.half_day or preview(cell)
+            else:
+                self.full_day = True
+        if is_start and not found.date and found.minutes < NIGHT_ENDS and not self.night:
+            self.night = preview(cell)
+
+
 class RowRules:
     """The kit's own rules. The methods named after a field take one cell and raise RuleError."""
 
-    def __init__(self) -> None:
+    def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
+        self.mapping = mapping
+        self.seen = SeenTimes()
         self._in_order: tuple[Callable[[Any], Any], ...] = (
-            self.name,
-            self.name,
-            _remembering(self.day),
-            _remembering(self.start),
-            _remembering(self.end),
+            *(self.name, self.stage),
+            *(self.day, self.start, self.end),
         )
 
     def settle(
-        self, line: int, cells: Sequence[Any], original: Any = None
+        self, line: int, cells: Sequence[Any], known: Sequence[Any] = _NOTHING_KNOWN
     ) -> AcceptedRow | Rejection:
-        """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule."""
+        """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule.
+
+        `known` is for each of the first five what its rule makes of it, or None.
+        """
         kept: list[Any] = []
         try:
-            for rule, cell in zip(self._in_order, cells, strict=False):
-                kept.append(rule(cell))
+            for rule, cell, value in zip(self._in_order, cells, known, strict=False):
+                kept.append(rule(cell) if value is None else value)
             performer, stage, day, start, end = kept
-            times = self.times(day, start, end)
+            times = self.times(day.text, start, end)
         except RuleError as broken:
             at = min(len(kept), len(self._in_order) - 1)
-            return Rejection(line, FIELDS[at], preview(cells[at]), str(broken), original)
-        notes = list(self.assumed(times, start, end))
+            kind = RejectionKind.UNSETTLED if broken.option else RejectionKind.VALUE
+            value, reason = preview(cells[at]), str(broken)
+            return Rejection(line, FIELDS[at], value, reason, None, kind, broken.option)
+        notes = list(self.assumed(times, day, start, end))
         score = None
         try:
             score = self.score(cells[-1])
         except RuleError as broken:
-            notes.append((FIELDS[-1], str(broken)))
+            notes.append((FIELDS[-1], Doubt(WarningKind.POPULARITY, str(broken))))
         return AcceptedRow(
             Performance(performer, stage, times.day, times.start, times.end, score, line),
-            [RowWarning(line, f, preview(cells[FIELDS.index(f)]), reason) for f, reason in notes],
+            [_warning(line, field, cells[FIELDS.index(field)], doubt) for field, doubt in notes],
         )
 
     def name(self, cell: Any) -> str:
         """A performer or a stage."""
         return name(cell)
 
-    def day(self, cell: Any) -> str:
-        """The Date as `YYYY-MM-DD`."""
-        return iso_date(cell)
+    def stage(self, cell: Any) -> str:
+        """A stage, which the row above may tell."""
+        if _is_blank_text(cell):
+            raise RuleError(f"is blank; expected text, {_FROM_ABOVE}", "fill_down")
+        return self.name(cell)
+
+    def day(self, cell: Any) -> Day:
+        """The Date, in any form that can be meant in one way only."""
+        text = text_of(cell)
+        if _is_blank_text(cell):
+            raise RuleError(f"is blank; expected YYYY-MM-DD, {_FROM_ABOVE}", "fill_down")
+        if not text or ISO_DATE.fullmatch(text):
+            return Day(iso_date(text))
+        # Calendars in words are for few files: the function starts faster without them.
+        from festival.lineup.mapped.moments import day_in
+
+        return day_in(text, self.mapping)
 
     def start(self, cell: Any) -> Moment:
         """The Start, also that of a cell with both."""
-        return moment(parts(cell.cell)[0] if isinstance(cell, RangeStart) else cell)
+        if isinstance(cell, RangeStart):
+            cell = parts(cell.cell, self._part)[0]
+        found = self.moment(cell)
+        self.seen.note(cell, found, is_start=True)
+        return found
 
     def end(self, cell: Any) -> Moment | None:
         """The End, also that of a cell with both; None where there may be none."""
-        end = parts(cell.cell)[1] if isinstance(cell, RangeEnd) else cell
-        return moment(end, last=MINUTES_PER_DAY)
+        if isinstance(cell, EndParts):
+            return self._end_of(cell)
+        if isinstance(cell, RangeEnd):
+            cell = parts(cell.cell, self._part)[1]
+        if self.is_no_end(cell):
+            return None
+        try:
+            found = self.moment(cell, MINUTES_PER_DAY)
+        except RuleError as broken:
+            raise _no_end(cell, broken) from None
+        self.seen.note(cell, found, is_start=False)
+        return found
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, 1 to 100 or None."""
         return popularity(cell)
 
-    def is_before_day(self, start: Moment) -> bool:
-        """Whether a start belongs to the festival day before."""
+    def is_plain_start(self, start: Moment) -> bool:
+        """Whether a start is its minutes and no more."""
+        return not (start.date or start.doubt)
+
+    def is_plain_end(self, end: Moment | None) -> bool:
+        """Whether an end is its minutes and no more."""
+        return end is not None and not (end.date or end.doubt) and end.length is None
+
+    def is_no_end(self, cell: Any) -> bool:
+        """Whether a cell says that there is no end, and there may be none."""
         return False
+
+    def moment(self, cell: Any, last: int = MINUTES_PER_DAY - 1) -> Moment:
+        """The time in a cell, `last` being the latest minute allowed."""
+        try:
+            return moment(cell, last=last, integer_is=self.mapping.integer_is)
+        except RuleError:
+            if isinstance(cell, list | dict | bool) or not text_of(cell):
+                raise
+            from festival.lineup.mapped.moments import rare_moment
+
+            if found := rare_moment(cell, self.mapping, last):
+                return found
+            raise
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
         """The three together. Raises RuleError where the end cannot be the start's."""
-        return Times(day, start.minutes, end_minutes(start, end) if end else start.minutes)
+        return Times(day, start.minutes, self.finish(day, start, end))
 
-    def assumed(self, times: Times, start: Moment, end: Moment | None) -> Iterator[tuple[str, str]]:
-        """What was assumed to have the times, as field and reason."""
-        misfit = f"has a date that does not fit {times.day}, the row's Date; Date is kept"
+    def finish(self, day: str, start: Moment, end: Moment | None) -> int:
+        """The end in minutes since midnight of the start's day. Raises RuleError."""
+        if end is None:
+            return start.minutes
+        if end.date and not start.date:
+            start = start._replace(date=day)
+        return end_minutes(start, end)
+
+    def assumed(
+        self, times: Times, day: Day, start: Moment, end: Moment | None
+    ) -> Iterator[tuple[str, Doubt]]:
+        """What was assumed to have the times, and what is doubtful, by field."""
+        misfit = Doubt(
+            WarningKind.OTHER_DATE, f"has a date other than {times.day}, the row's Date; kept Date"
+        )
+        doubts = (("Date", day.doubt), ("Start", start.doubt), ("End", end and end.doubt))
+        yield from ((field, doubt) for field, doubt in doubts if doubt)
         if start.date and start.date != later(times.day, times.start):
             yield "Start", misfit
         if end is None:
             return
-        ends_on = later(end.date, end.minutes) if end.date and not start.date else ""
-        if ends_on and ends_on != later(times.day, times.end):
-            yield "End", misfit
         length = times.end - times.start
+        if end.date and not start.date and end.date != later(times.day, times.end):
+            yield "End", misfit
+        if end.length not in (None, length):
+            said = f"makes {_length(length)}, and the Duration is {_length(end.length or 0)}"
+            yield "End", Doubt(WarningKind.LENGTH, f"{said}; kept End")
+        if start.offset is not None and end.offset not in (None, start.offset):
+            said = f"the clocks change during it; it is {_length(length)} long"
+            yield "End", Doubt(WarningKind.CLOCK_CHANGE, said)
         if length > LONG_MINUTES and not (start.date and end.date):
-            hours, minutes = divmod(length, 60)
-            yield "End", f"is taken as after midnight, which makes {hours} h {minutes:02d} min"
+            said = f"is taken as after midnight, which makes {_length(length)}"
+            yield "End", Doubt(WarningKind.LONG, said)
+
+    def open_questions(self) -> Iterator[RowWarning]:
+        """What the file as a whole leaves open, and which option of a mapping would settle it."""
+        seen, said = self.seen, self.mapping
+        if seen.half_day and not seen.full_day and not said.clock:
+            others = "others have it" if seen.am_pm else "none is after 12:59"
+            reason = (
+                f"has no am or pm, and {others}; read as on a 24-hour clock: set the mapping's "
+                "clock to 24h or 12h"
+            )
+            yield RowWarning(0, "Start", seen.half_day, reason, WarningKind.CLOCK)
+        if seen.night and not said.date_is and (seen.full_day or seen.am_pm or said.clock):
+            reason = (
+                "starts before 06:00, read as the morning of Date; set the mapping's date_is to "
+                "calendar_day if so, or to festival_day with day_starts_at: 06:00 if Date is the "
+                "day of the evening before"
+            )
+            yield RowWarning(0, "Start", seen.night, reason, WarningKind.NIGHT)
+        if seen.utc and not said.time_zone:
+            reason = (
+                "times in UTC, read as they are; set the mapping's time_zone, such as "
+                "Europe/Paris, for the time at the festival"
+            )
+            yield RowWarning(0, "Start", seen.utc, reason, WarningKind.UTC)
+
+    def _part(self, text: str) -> Moment:
+        return self.moment(text, MINUTES_PER_DAY)
+
+    def _end_of(self, cell: EndParts) -> Moment | None:
+        from festival.lineup.mapped.moments import minutes_long
+
+        length = None if _is_blank(cell.length) else minutes_long(cell.length)
+        blank = parts(cell.end.cell, self._part)[1] if isinstance(cell.end, RangeEnd) else cell.end
+        if length is not None and (_is_blank(blank) or self.is_no_end(blank)):
+            return Moment(0, LENGTH, length=length)
+        found = self.end(cell.end)
+        if found is None or _is_blank(cell.date):
+            return found and found._replace(length=length)
+        day = self.day(cell.date)
+        if found.date and found.date != day.text:
+            raise RuleError(f"has a date other than {day.text}, its End date; expected the same")
+        return found._replace(date=day.text, length=length, doubt=found.doubt or day.doubt)
+
+
+def _is_blank_text(cell: Any) -> bool:
+    """Whether a CSV's cell is blank; a key that a JSON object lacks is not one."""
+    return isinstance(cell, str) and not text_of(cell)
+
+
+def _no_end(cell: Any, broken: RuleError) -> RuleError:
+    """Why a cell is not an end, with the option that would settle it, if one would."""
+    if broken.option or isinstance(cell, list | dict | bool):
+        return broken
+    text = text_of(cell)
+    if not text:
+        return RuleError(
+            "is not given; expected a time, or the mapping's default_length", "default_length"
+        )
+    if any(letter.isdigit() for letter in text):
+        return broken
+    said = "is not a time; expected one, or the mapping's placeholders and default_length if it"
+    return RuleError(f"{said} says that there is no end", "placeholders")
+
+
+def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:
+    return RowWarning(line, field, preview(cell), doubt.reason, doubt.kind)
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not text_of(cell))
+
+
+def _length(minutes: int) -> str:
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
 
 
 def end_minutes(start: Moment, end: Moment) -> int:
     """The end in minutes since midnight of the start's day.
 
-    Where both carry a date the days between them count; else an end before the start is after
-    midnight. Raises RuleError for an end before a dated start, or more than 24 hours behind it.
+    Where both carry a date the days between them count, and where both are instants the time that
+    has really passed; else an end before the start is after midnight. Raises RuleError for an end
+    before a dated start, or more than 24 hours after it.
     """
+    if end.form == LENGTH:
+        return start.minutes + (end.length or 0)
     if not (start.date and end.date):
         return end.minutes + MINUTES_PER_DAY * (end.minutes < start.minutes)
     days = date.fromisoformat(end.date) - date.fromisoformat(start.date)
     finish = end.minutes + MINUTES_PER_DAY * days.days
+    if start.offset is not None and end.offset is not None:
+        finish += start.offset - end.offset
     if finish < start.minutes:
-        raise RuleError("is before the start; expected an end on or behind it")
+        raise RuleError(f"is before the start, {_at(start)}; expected an end at or after it")
     if finish - start.minutes > MINUTES_PER_DAY:
-        raise RuleError("is more than 24 hours after the start; expected 24 hours at most")
+        raise RuleError(
+            f"is more than 24 hours after the start, {_at(start)}; expected 24 hours at most"
+        )
     return finish
+
+
+def half_day_end(start: int, end: Moment) -> int:
+    """An end on a 12-hour clock: the first such time after the start."""
+    return start + (end.minutes - start) % HALF_DAY
+
+
+def _at(moment: Moment) -> str:
+    return f"{moment.date} {clock(moment.minutes)}"
 
 
 def later(day: str, minutes: int) -> str:
@@ -135,19 +357,3 @@ def later(day: str, minutes: int) -> str:
         return (date.fromisoformat(day) + timedelta(minutes=minutes)).isoformat()
     except OverflowError:
         return day
-
-
-def _remembering(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The rule with a bounded memory for what it accepts; JSON lists and objects go by it.
-
-    Broken rules are not remembered: what is long or odd takes no memory.
-    """
-    remembered = lru_cache(_REMEMBERED)(rule)
-
-    def apply(cell: Any) -> Any:
-        try:
-            return remembered(cell)
-        except TypeError:
-            return rule(cell)
-
-    return apply

@@ -23,7 +23,7 @@ ROOMS = {
     "table": {"boto3", "botocore", "urllib3"},  # urllib3 is what botocore itself sends with
     "ingest": {"boto3", "botocore"},
     "query": {"boto3", "botocore"},
-    "inspection": {"openpyxl"},
+    "inspection": {"openpyxl", "icalendar"},
     "analysis": {"boto3", "botocore", "pandas", "matplotlib", "numpy"},
     "stack": {"boto3", "botocore", "yaml"},
     "kit": {"boto3", "botocore"},

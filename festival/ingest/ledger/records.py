@@ -88,6 +88,11 @@ class VersionRecord:
         )
 
     @property
+    def is_settled(self) -> bool:
+        """Its rows and its e-mail are done with: while it is the file's current one, for good."""
+        return self.is_done and self.status != Status.SUPERSEDED
+
+    @property
     def awaits_notice(self) -> bool:
         """Its rows are settled, and its e-mail is not known to have been sent."""
         return not self.is_done and self.status in (Status.WRITTEN, Status.FAILED)

@@ -1,4 +1,4 @@
-"""The rules of the other fields, each a pure function of one cell."""
+"""Dates as the kit writes them, and popularities: each rule a pure function of one cell."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from festival.lineup.fields.text import RuleError, text_of
 from festival.lineup.fields.times import calendar_day
 
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BEST = 100
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 
@@ -16,8 +16,8 @@ def iso_date(value: Any) -> str:
     text = text_of(value)
     if not text:
         raise RuleError("is blank; expected YYYY-MM-DD")
-    if not _ISO_DATE.fullmatch(text):
-        raise RuleError("is no date; expected YYYY-MM-DD")
+    if not ISO_DATE.fullmatch(text):
+        raise RuleError("is not a date; expected YYYY-MM-DD")
     return calendar_day(text)
 
 
@@ -28,20 +28,23 @@ def popularity(value: Any) -> int | None:
     """
     score = _whole(text_of(value))
     if score is not None and not 1 <= score <= _BEST:
-        raise RuleError("is no whole number from 1 to 100; kept without it")
+        raise RuleError(
+            "is not a whole number from 1 to 100; kept without it, unless popularity_is: rank",
+            "popularity_is",
+        )
     return score
 
 
 def rank(value: Any) -> int | None:
-    """The popularity of a rank, 1 being the biggest: 101 less the rank, and 1 at the least.
+    """The popularity of a rank, 1 being the biggest: 101 minus the rank, and at least 1.
 
-    None for a blank. Raises RuleError for what is no whole number from 1 on.
+    None for a blank. Raises RuleError for anything but a whole number from 1 on.
     """
     place = _whole(text_of(value))
     if place is None:
         return None
     if place < 1:
-        raise RuleError("is no rank, a whole number from 1 on; kept without it")
+        raise RuleError("is not a rank, a whole number from 1 on; kept without it")
     return max(1, _BEST + 1 - place)
 
 
@@ -50,5 +53,5 @@ def _whole(text: str) -> int | None:
         return None
     found = _WHOLE.fullmatch(text)
     if not found:
-        raise RuleError("is no whole number; kept without it")
+        raise RuleError("is not a whole number; kept without it")
     return int(found[1])

@@ -1,4 +1,4 @@
-"""The values of cells: text from a CSV, anything from JSON; cleaned, and shown in messages."""
+"""The values of cells, which are text in a CSV and anything in JSON: cleaning, and showing them."""
 
 import json
 import re
@@ -18,7 +18,14 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class RuleError(Exception):
-    """A value that breaks its field's rule; the message is the reason, without the value."""
+    """A value that breaks its field's rule; the message is the reason, without the value.
+
+    `option` is the mapping's option that would settle it, where one would.
+    """
+
+    def __init__(self, reason: str, option: str = "") -> None:
+        super().__init__(reason)
+        self.option = option
 
 
 class Number(NamedTuple):
@@ -39,10 +46,18 @@ class RangeEnd(NamedTuple):
     cell: Any
 
 
+class EndParts(NamedTuple):
+    """What tells an end: its time, and the cells with its date and with the length."""
+
+    end: Any
+    date: Any
+    length: Any
+
+
 class Memo(dict[Any, Any]):
     """A bounded memory of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
 
-    Long texts are worked out anew each time: a hostile file must not fill the memory with them.
+    Long texts are not remembered: a hostile file must not fill the memory with them.
     """
 
     def __init__(self, rule: Callable[[Any], Any], bound: int = 4_096) -> None:
@@ -124,6 +139,8 @@ def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
 
 def preview(value: Any) -> str:
     """A value for a message: on one line, printable, at most 200 characters."""
+    if isinstance(value, EndParts):
+        value = value.end or value.length
     if isinstance(value, RangeStart | RangeEnd):
         value = value.cell
     if value is None:

@@ -1,42 +1,55 @@
-"""Times of day: one cell to minutes since midnight, and the date where the cell carries one."""
+"""Times of day: one cell to minutes since midnight, and the date where the cell carries one.
+
+The common forms are here; the rarer ones are in `mapped.moments`, which is loaded for them.
+"""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
-from festival.lineup.fields.text import Number, RangeEnd, RangeStart, RuleError, text_of
-from festival.lineup.model import FIELDS, MINUTES_PER_DAY, clock
+from festival.lineup.fields.text import EndParts, Number, RangeEnd, RangeStart, RuleError, text_of
+from festival.lineup.model import FIELDS, MINUTES_PER_DAY, Doubt, clock
 
 EXPECTED = "expected a time such as 20:00, 8:30pm, 19h30 or 2230"
 LAST_MINUTE = MINUTES_PER_DAY - 1
+HALF_DAY = 12 * 60
+AM_PM = "8:00pm"
+LENGTH = "length"
+BARE_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
+"""Forms without am, pm or a date: a 12-hour clock can look like them."""
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})"
     r"(?:([:.h])([0-9]{2})(?:[:.]([0-9]{2})(?:\.[0-9]+)?)?|(h))?"
-    r"(?: ?([ap])\.? ?m\.?)?",
+    r"(?: ?([ap])(?:\.? ?m)?\.?)?",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"([0-9]{1,2})([0-9]{2})")
-_NUMBER = re.compile(r"[0-9]{1,4}")
+_INTEGER = re.compile(r"([0-9]{1,4})(?:\.0+)?")
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]+)?)?"
     r" ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(r" ?[-‐‑‒–—―−~/] ?| (?:to|until|till|bis|tot|til|à|al?) ", re.IGNORECASE)
+_BARE = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
 _START, _END = FIELDS.index("Start"), FIELDS.index("End")
 
 
 class Moment(NamedTuple):
     """A time of day: minutes since midnight and the form it was written in.
 
-    `date` and `offset` (minutes east of UTC) are there where the cell carried them.
+    `date` and `offset` (minutes east of UTC) are there if the cell carried them. An end may be
+    a `length` in minutes, by itself (its form is LENGTH then) or beside the time.
     """
 
     minutes: int
     form: str
     date: str | None = None
     offset: int | None = None
+    length: int | None = None
+    doubt: Doubt | None = None
 
 
 def as_range(cells: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -45,45 +58,58 @@ def as_range(cells: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*cells[:_START], *parts, *cells[_END + 1 :])
 
 
-def moment(value: Any, *, last: int = LAST_MINUTE) -> Moment:
+def with_end_parts(cells: tuple[Any, ...], end_date: Any, duration: Any) -> tuple[Any, ...]:
+    """Six cells whose End is also told by a cell with its date, or one with the length."""
+    return (*cells[:_END], EndParts(cells[_END], end_date, duration), *cells[_END + 1 :])
+
+
+def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Moment:
     """The time of day in a cell. `last` is the latest minute allowed: 1439 or, for an end, 1440.
 
     Without am or pm an hour is a 24-hour hour; text of digits alone is HMM or HHMM; a JSON integer
-    is hours × 100 + minutes; an ISO 8601 date-time gives its wall-clock time. Seconds are dropped.
-    Raises RuleError.
+    is hours × 100 + minutes, unless `integer_is` says that it is an hour; one from 1 to 24 may be
+    both, and has to be settled. An ISO 8601 date-time gives its wall-clock time. Seconds are
+    dropped. Raises RuleError.
+
+    >>> moment("8:30 PM").minutes == moment("20:30").minutes == moment("2030").minutes == 1230
+    True
     """
     if isinstance(value, Number):
-        return _from_number(value.text, last)
+        return _from_number(value.text, last, integer_is)
     text = text_of(value)
     if not text:
         raise RuleError(f"is blank; {EXPECTED}")
     if found := _CLOCK.fullmatch(text):
+        if integer_is and text.isdigit():
+            return _from_number(text, last, integer_is)
         return _from_clock(found, last)
     if found := _DIGITS.fullmatch(text):
         return Moment(_minutes(found[1], found[2], last), "HHMM")
     if found := _DATE_TIME.fullmatch(text):
         return _from_date_time(found, last)
-    raise RuleError(f"is no time; {EXPECTED}")
+    raise RuleError(f"is not a time; {EXPECTED}")
 
 
-def parts(value: Any) -> tuple[str, str]:
+def _read(text: str) -> Moment:
+    return moment(text, last=MINUTES_PER_DAY)
+
+
+def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
     """The two times of a cell such as `8:30 PM – 12:15 AM`; the second may be missing.
 
-    Raises RuleError where it is not clear which they are, or where only one of the two has am or
-    pm: the other could then be meant either way.
+    Where one of the two has am or pm, the other has the half of the day that makes less than 12
+    hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` tells the time of a text. Raises
+    RuleError if it is not clear which times they are.
     """
     text = text_of(value)
     splits = [(text[: at.start()], text[at.end() :]) for at in _BETWEEN.finditer(text)]
-    timed = [(first, second) for first, second in splits if _is_time(first) and _is_time(second)]
+    timed = [both for first, second in splits if (both := _both(first, second, read))]
     if len(timed) == 1:
-        halves = {moment(each, last=MINUTES_PER_DAY).form == "8:00pm" for each in timed[0]}
-        if len(halves) > 1:
-            raise RuleError("has am or pm at one of its times; expected it at both or at neither")
         return timed[0]
-    if _is_time(text):
+    if _is_time(text, read):
         return text, ""
-    if len(timed) > 1 or not (open_ended := [each for each in splits if _is_time(each[0])]):
-        raise RuleError("is no range of times; expected one such as 20:00 - 21:30")
+    if len(timed) > 1 or not (open_ended := [each for each in splits if _is_time(each[0], read)]):
+        raise RuleError("is not a range of times; expected one such as 20:00 - 21:30")
     return open_ended[0]
 
 
@@ -92,37 +118,95 @@ def calendar_day(text: str) -> str:
     try:
         date.fromisoformat(text)
     except ValueError:
-        raise RuleError("is no day of the calendar; expected YYYY-MM-DD") from None
+        raise RuleError("is not a day of the calendar; expected YYYY-MM-DD") from None
     return text
 
 
-def _is_time(text: str) -> bool:
+def _is_time(text: str, read: Callable[[str], Moment]) -> bool:
     try:
-        moment(text, last=MINUTES_PER_DAY)
+        read(text)
     except RuleError:
         return False
     return True
 
 
+def _both(first: str, second: str, read: Callable[[str], Moment]) -> tuple[str, str] | None:
+    """Two texts as times that each stand by themselves, or None where they are not two times."""
+    halves = [_half_of(each, read) for each in (first, second)]
+    if halves[0] == halves[1] == AM_PM:
+        return first, second
+    if AM_PM in halves:
+        at = halves.index(AM_PM)
+        other = (second, first)[at]
+        if not (bare := _BARE.fullmatch(other.strip())) or not 1 <= int(bare[1]) <= 12:
+            return None
+        known = read((first, second)[at]).minutes
+        for half in ("am", "pm"):
+            minutes = moment(f"{int(bare[1])}:{bare[2] or '00'}{half}").minutes
+            length = (known - minutes if at else minutes - known) % MINUTES_PER_DAY
+            if not length % HALF_DAY:
+                raise RuleError("may be 12 hours long or not at all; expected am or pm at both")
+            if length < HALF_DAY:
+                told = f"{other.strip()}{half}"
+                return (told, second) if at else (first, told)
+    # A bare hour is one on a 24-hour clock if the other time is, or if it is past 12.
+    clear = any(halves) or any(e.strip().isdigit() and int(e) > 12 for e in (first, second))
+    texts = [
+        each if half else _full_hour(each)
+        for each, half in zip((first, second), halves, strict=True)
+    ]
+    return (texts[0], texts[1]) if clear and all(texts) else None
+
+
+def _half_of(text: str, read: Callable[[str], Moment]) -> str:
+    try:
+        return read(text).form
+    except RuleError:
+        return ""
+
+
+def _full_hour(text: str) -> str:
+    hour = text.strip()
+    return f"{hour}:00" if hour.isdigit() and len(hour) <= 2 and int(hour) <= 24 else ""
+
+
 def _from_clock(found: re.Match[str], last: int) -> Moment:
     hour, separator, minute, second, bare_h, half = found.groups()
     if not (minute or bare_h or half):
-        raise RuleError(f"is no time on its own; {EXPECTED}")
+        raise RuleError(
+            "is not a time by itself; expected 20:00 or 8pm, or the mapping's integer_is: hour",
+            "integer_is",
+        )
     if second and int(second) > 59:
         raise RuleError("has more than 59 seconds; expected a time of day")
     if not half:
+        if hour == "0" and separator == "." and not second:
+            raise RuleError(
+                f"may be 00:{minute} or a spreadsheet's part of a day; expected a time with a "
+                "colon, such as 0:30"
+            )
         form = "19h30" if bare_h or separator in ("h", "H") else "20:00"
         return Moment(_minutes(hour, minute or "0", last), form)
     if not 1 <= int(hour) <= 12:
-        raise RuleError("is no 12-hour time; expected an hour from 1 to 12 before am or pm")
+        raise RuleError("is not a 12-hour time; expected an hour from 1 to 12 before am or pm")
     noon = 12 if half in "pP" else 0
-    return Moment(_minutes(str(int(hour) % 12 + noon), minute or "0", last), "8:00pm")
+    return Moment(_minutes(str(int(hour) % 12 + noon), minute or "0", last), AM_PM)
 
 
-def _from_number(text: str, last: int) -> Moment:
-    if not _NUMBER.fullmatch(text):
-        raise RuleError("is no time; expected an integer such as 2230 for 22:30")
-    hour, minute = divmod(int(text), 100)
+def _from_number(text: str, last: int, integer_is: str) -> Moment:
+    found = _INTEGER.fullmatch(text)
+    if not found:
+        raise RuleError("is not a time; expected an integer such as 2230 for 22:30")
+    number = int(found[1])
+    if integer_is == "hour":
+        return Moment(_minutes(str(number), "0", last), "integer")
+    if 1 <= number <= 24 and not integer_is:
+        raise RuleError(
+            f"may be {number:02d}:00 or 00:{number:02d}; expected the mapping's integer_is, hour "
+            "or hhmm, to say which",
+            "integer_is",
+        )
+    hour, minute = divmod(number, 100)
     return Moment(_minutes(str(hour), str(minute), last), "integer")
 
 
@@ -149,5 +233,5 @@ def _minutes(hour: str, minute: str, last: int) -> int:
     total = int(hour) * 60 + int(minute)
     if int(minute) > 59 or total > last:
         latest = "23:59" if last == LAST_MINUTE else clock(last)
-        raise RuleError(f"is no time of day; expected 00:00 to {latest}")
+        raise RuleError(f"is not a time of day; expected 00:00 to {latest}")
     return total

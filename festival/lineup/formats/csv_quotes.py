@@ -1,4 +1,4 @@
-"""Rows that the plain way cannot divide into cells: quotes over lines, unclosed, or misplaced."""
+"""Rows that are hard to divide into cells: quotes over several lines, unclosed or misplaced."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ class Flaw(Enum):
     """What is odd about a record with quotes."""
 
     NONE = ""
-    TEXT_BEHIND_QUOTE = "has text behind a closing quote"
+    TEXT_AFTER_QUOTE = "has text after a closing quote"
     UNCLOSED = "has an unclosed quote; expected a closing quote and one cell for each column"
-    UNDECIDED = "goes on in lines that are not here yet"
+    UNDECIDED = "goes on in lines that have not arrived yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,9 @@ _UNDECIDED = Record([], 1, Flaw.UNDECIDED)
 
 @dataclass(frozen=True, slots=True)
 class QuoteResolver:
-    """Decides what a line with quotes is that is no plain row.
+    """Decides what a line with odd quotes is.
 
-    `width` is the header's number of cells; `is_row` says of some cells whether they are a
-    performance.
+    `width` is the header's number of cells; `is_row` tells whether some cells are a performance.
     """
 
     delimiter: str
@@ -47,9 +46,9 @@ class QuoteResolver:
     def untangle(self, lines: Sequence[str], begin: int, stop: int, *, final: bool) -> Record:
         """The record that begins at `lines[begin]` and ends before `lines[stop]`.
 
-        A record over several lines is believed only where it is strict, has exactly `width` cells
-        and swallows no line that is a row by itself; otherwise its first line has an unclosed
-        quote. Without `final` a record may turn out to go on behind `stop`: it is undecided.
+        A record over several lines is believed only if it is strict, has exactly `width` cells and
+        swallows no line that is a row by itself; otherwise its first line has an unclosed quote.
+        Without `final` a record that may go on after `stop` is undecided.
         """
         alone = divide(lines, begin, begin + 1, self.delimiter)
         if alone.flaw is not Flaw.UNDECIDED:
@@ -74,7 +73,7 @@ class QuoteResolver:
         """Whether lines inside a quoted record are rows of their own.
 
         The first and the last line share their record's cells, so that one of them may look like a
-        row (`Band",Main,20:00,…` behind a line break in a name); both cannot.
+        row (`Band",Main,20:00,…` after a line break in a name); both cannot.
         """
         inner = any(map(self._is_row_alone, lines[1:-1]))
         return inner or (self._is_row_alone(lines[0]) and self._is_row_alone(lines[-1]))
@@ -87,9 +86,9 @@ class QuoteResolver:
 def divide(
     lines: Sequence[str], begin: int, stop: int, delimiter: str, strict_width: int | None = None
 ) -> Record:
-    """The cells of the record that begins at `lines[begin]`; undecided where it reaches `stop`.
+    """The cells of the record that begins at `lines[begin]`; undecided if it reaches `stop`.
 
-    Text behind a closing quote is kept, as `csv.reader` does, and told as the record's flaw. With
+    Text after a closing quote is kept, as `csv.reader` does, and named as the record's flaw. With
     a `strict_width` such text and more cells than that end the search: the quote is unclosed. So no
     line of a hostile file is scanned more often than the header has cells.
     """
@@ -106,7 +105,7 @@ def divide(
         end = line.find(delimiter, at)
         text = line[at:] if end < 0 else line[at:end]
         if was_quoted and text:
-            flaw = Flaw.TEXT_BEHIND_QUOTE
+            flaw = Flaw.TEXT_AFTER_QUOTE
             if strict_width is not None:
                 break
         cells.append(quoted + text)
@@ -117,7 +116,7 @@ def divide(
 
 
 def _quoted(lines: Sequence[str], index: int, at: int, stop: int) -> tuple[str, int, int] | None:
-    """The text of a quoted cell and the place behind its closing quote; None where it has none."""
+    """The text of a quoted cell and the place after its closing quote; None if it has none."""
     parts: list[str] = []
     while index < stop:
         line = lines[index]

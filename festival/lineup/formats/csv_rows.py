@@ -2,21 +2,22 @@
 
 import csv
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
+from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, QuoteResolver, Record
 from festival.lineup.formats.header import Header, unguard
-from festival.lineup.model import Position, Rejection, Rows, RowWarning
+from festival.lineup.model import Position, Rejection, Rows, RowWarning, WarningKind
 
 SHAPE = "csv"
 
 
 class CsvRows:
-    """The rows behind a header, block by block."""
+    """The rows after a header, block by block."""
 
     def __init__(
         self,
@@ -27,6 +28,7 @@ class CsvRows:
     ) -> None:
         self._reader = reader
         self._header = header
+        self._above = header.above
         self._width = len(header.names)
         self._pick = header.picker()
         self._untangler = QuoteResolver(
@@ -42,23 +44,27 @@ class CsvRows:
                 continue
             block = self._plain(lines) or self._singly(lines)
             if not block.height:
-                # A quoted record that these lines only begin.
+                # A quoted record, of which these lines are only the beginning.
                 beyond = len(lines.raw)
                 continue
             beyond = 0
             self._reader.take(lines, block.height)
             if self._header.is_corrections:
                 block.unguard()
-            yield block.rows(self._pick, self._position())
+            cells = block.cells(self._pick, self._above)
+            yield block.rows(cells, self._position())
         if self._reader.failure:
             raise self._reader.failure
 
     def _position(self) -> Position:
         place = self._reader.position(SHAPE)
-        return replace(place, delimiter=self._header.delimiter, header=self._header.names)
+        said = self._above.said if self._above else ()
+        return replace(
+            place, delimiter=self._header.delimiter, header=self._header.names, above=said
+        )
 
     def _plain(self, lines: Lines) -> "_PendingRows | None":
-        """All the lines at once, where every line is one row."""
+        """All the lines at once, if every line is one row."""
         if lines.refused or lines.assumed:
             return None
         rows = self._divided(lines)
@@ -101,12 +107,13 @@ class CsvRows:
             if record.flaw is Flaw.UNDECIDED:
                 break
             for at in lines.assumed.intersection(range(index, index + record.lines)):
-                block.warn(lines.first + at, lines.text[at], AS_CP1252)
+                block.warn(lines.first + at, lines.text[at], AS_CP1252, WarningKind.ENCODING)
             if record.flaw is Flaw.UNCLOSED:
                 block.refuse(number, text, Flaw.UNCLOSED.value)
             else:
-                if record.flaw is Flaw.TEXT_BEHIND_QUOTE:
-                    block.warn(number, text, f"{record.flaw.value}; read as if there were none")
+                if record.flaw is Flaw.TEXT_AFTER_QUOTE:
+                    reason = f"{record.flaw.value}; read without the quotes"
+                    block.warn(number, text, reason, WarningKind.QUOTE)
                 whole = "\n".join(lines.text[index : index + record.lines])
                 numbers.append(number)
                 rows.append(self._fitted(block, record.cells, number, whole))
@@ -125,15 +132,20 @@ class CsvRows:
             return self._untangler.untangle(lines.text, index, stop, final=final)
 
     def _fitted(self, block: "_PendingRows", cells: Cells, line: int, text: str) -> Cells:
-        """The cells as wide as the header: missing ones are blank, more than that are refused."""
+        """The cells as wide as the header: missing ones are blank, more than that are refused.
+
+        Blank cells beyond the header say nothing: many tools end every row with a comma.
+        """
         missing = self._width - len(cells)
-        if missing < 0 and clean("".join(cells)):
+        if missing < 0 and not clean("".join(cells[self._width :])):
+            return cells[: self._width]
+        if missing < 0:
             block.refuse(
                 line,
                 text,
                 f"has {len(cells)} cells; expected the header's {self._width} at most",
             )
-        # A refused row leaves a blank one behind, which is none.
+        # A refused row leaves a blank one in its place, which does not count.
         return cells + [""] * missing if missing >= 0 else [""] * self._width
 
 
@@ -150,13 +162,26 @@ class _PendingRows:
     def refuse(self, line: int, text: str, reason: str) -> None:
         self._rejections.append(Rejection(line, "", preview(text), reason, text))
 
-    def warn(self, line: int, text: str, reason: str) -> None:
-        self._warnings.append(RowWarning(line, "", preview(text), reason))
+    def warn(self, line: int, text: str, reason: str, kind: WarningKind) -> None:
+        self._warnings.append(RowWarning(line, "", preview(text), reason, kind))
 
     def unguard(self) -> None:
         """Take away the apostrophes that the kit put before what a spreadsheet would run."""
         self._rows[:] = [[unguard(cell) for cell in cells] for cells in self._rows]
 
-    def rows(self, pick: Callable[[Cells], tuple[Any, ...]], end: Position) -> Rows:
-        cells = map(pick, self._rows)
+    def cells(
+        self, pick: Callable[[Cells], tuple[Any, ...]], above: RowsAbove | None
+    ) -> Iterable[tuple[Any, ...]]:
+        """The six cells of each row; a title becomes a blank row, which is not a row."""
+        if above is None:
+            return map(pick, self._rows)
+        cells = []
+        for at, row in enumerate(self._rows):
+            if above.takes(row):
+                self._rows[at] = [""] * len(row)
+            blank = not any(self._rows[at])
+            cells.append(pick(self._rows[at]) if blank else above.filled(pick(row)))
+        return cells
+
+    def rows(self, cells: Iterable[tuple[Any, ...]], end: Position) -> Rows:
         return Rows(self.lines, self._rows, cells, end, self._rejections, self._warnings)

@@ -1,17 +1,19 @@
-"""A CSV's header row: the delimiter is the one that makes it fit, never the one met most."""
+"""A CSV's header row, and with it the delimiter: the one that makes the header fit."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.errors import LineupError
 from festival.lineup.columns import REQUIRED, Columns, match
 from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
+from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import RowWarning
+from festival.lineup.model import Position, RowWarning, WarningKind
 
 ADDED_COLUMNS = ("rejected_from", "line", "reason")
 RAW_COLUMN = "unreadable_row"
@@ -19,7 +21,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def guard(cell: str) -> str:
-    """The cell with an apostrophe in front where a spreadsheet would run it as a formula."""
+    """The cell with an apostrophe in front if a spreadsheet would run it as a formula."""
     return "'" + cell if cell.startswith(FORMULA_STARTS) else cell
 
 
@@ -34,6 +36,8 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 
 
 DELIMITERS = (",", ";", "\t", "|")
+_TITLES = 20
+_SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 _PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
 
 
@@ -44,11 +48,12 @@ class Header:
     names: tuple[str, ...]
     delimiter: str
     columns: Columns
+    above: RowsAbove | None = None
 
     def picker(self) -> Callable[[Cells], tuple[Any, ...]]:
         """A function from a row as wide as the header to its six cells."""
         columns, blank = self.columns, len(self.names)
-        six = itemgetter(*(blank if place is None else place for place in columns.places))
+        six = itemgetter(*(blank if place is None else place for place in columns.picked))
         if columns.is_plain:
             return six if None not in columns.places else lambda cells: six([*cells, ""])
         return lambda cells: columns.completed(six([*cells, ""]))
@@ -56,7 +61,7 @@ class Header:
     def original(self, cells: Cells) -> Mapping[str, str] | None:
         """A refused row by column name; None for a row of nothing but blanks.
 
-        Spreadsheets pad their exports with such rows: they are no more rows than blank lines are.
+        Spreadsheets pad their exports with such rows; like blank lines they do not count.
         """
         return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
 
@@ -73,7 +78,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class FoundHeader:
-    """The likeliest header of a file, what was assumed to have it, and why it will not do."""
+    """The likeliest header of a file, what was assumed about it, and why it will not do."""
 
     header: Header
     warnings: list[RowWarning]
@@ -81,10 +86,10 @@ class FoundHeader:
 
 
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
-    """Take the header off the lines: the first line that is not blank.
+    """Take the header off the lines: the first line that is not blank, or one after titles.
 
-    Raises LineupError where there is none, where needed columns are missing, or where two columns
-    are one field; the message names what was found.
+    Raises LineupError if there is none, if needed columns are missing, or if two columns could be
+    one field; the message names what was found.
     """
     found = find_header(reader, mapping)
     if found.misfit:
@@ -95,29 +100,107 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
 def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """Take the header off the lines, even one that misses columns.
 
-    Raises LineupError where there is no line of text.
+    Raises LineupError for a file without a line of text.
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
-        raise LineupError(f"the first line {lines.refused[index]}; {EXPECTED}")
-    header, height = best_header(lines.text, index, mapping)
+        reason = lines.refused[index]
+        raise LineupError(f"the first line {reason}; {EXPECTED}")
+    place = _header_place(lines, index, mapping)
+    header, height = place.header, place.height
     warnings = [
-        RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252)
-        for at in range(index, index + height)
+        RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
+        for at in range(place.at, place.at + height)
         if at in lines.assumed
     ]
+    if place.at > index and not (mapping.header_row or mapping.sections):
+        line = lines.first + place.at
+        said = "taken for the header, and the lines before it for titles"
+        shown = preview(lines.text[place.at])
+        warnings.append(RowWarning(line, "", shown, said, WarningKind.HEADER))
+    if mapping.sections or mapping.fill_down:
+        header = replace(header, above=RowsAbove(mapping, header.names, ()))
+        for text in lines.text[index : place.at]:
+            if header.above:
+                header.above.takes(text.split(header.delimiter))
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
-    reader.take(lines, index + height)
-    return FoundHeader(header, warnings, misfit(lines.text[index], header))
+    reader.take(lines, place.at + height)
+    reason = place.misfit or misfit(lines.text[place.at], header)
+    if reason and len(header.columns.missing) >= len(REQUIRED) - 1:
+        reason = _another_kind(lines.text[index:]) or reason
+    return FoundHeader(header, warnings, reason)
+
+
+def _another_kind(lines: Sequence[str]) -> str:
+    """What a file is whose first line is nothing like a header, if its text tells."""
+    from festival.lineup.formats.foreign import described
+
+    kind = described("\n".join(lines[:_TITLES]))
+    return f"the file is {kind}" if kind else ""
+
+
+class _HeaderPlace(NamedTuple):
+    """Where a header is: the index of its first line, and how many lines it takes."""
+
+    at: int
+    header: Header
+    height: int
+    misfit: str = ""
+
+
+def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPlace:
+    """The header: where the mapping says, or the first line, or a later one that fits whole."""
+    text = lines.text
+    separators: Sequence[str] = DELIMITERS
+    if mapping.header_row:
+        index = mapping.header_row - lines.first
+        if not 0 <= index < len(text):
+            raise LineupError(
+                f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
+                f"first {len(text)}"
+            )
+        return _HeaderPlace(index, *best_header(text, index, mapping))
+    if (said := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
+        separators, first = (said[1],), first + 1
+    found = _HeaderPlace(first, *best_header(text, first, mapping, separators))
+    if _fits(found.header):
+        return found
+    likely = found
+    for index in range(first + 1, min(first + _TITLES, len(text))):
+        if not text[index].strip(_PADDING):
+            continue
+        later = _HeaderPlace(index, *best_header(text, index, mapping, separators))
+        if _fits(later.header):
+            return later
+        if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
+            likely = later
+    if likely is found:
+        return found
+    line = lines.first + likely.at
+    why = misfit(text[likely.at], likely.header)
+    return found._replace(
+        misfit=f"the header seems to be in line {line}, for which the mapping's header_row is "
+        f"{line}; and {why}"
+    )
+
+
+def _fits(header: Header) -> bool:
+    return not header.columns.missing and not header.columns.unclear
+
+
+def above_of(mapping: LineupMapping, place: Position) -> RowsAbove | None:
+    """What the rows before a place say about those after it."""
+    if not (mapping.sections or mapping.fill_down):
+        return None
+    return RowsAbove(mapping, place.header, place.above)
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
-    """The warning, once a file, that it has columns nobody asked for."""
-    return RowWarning(
-        0, "", preview(", ".join(map(clean, names))), "columns that are no field; ignored"
-    )
+    """The warning, once a file, that some of its columns are ignored."""
+    shown = preview(", ".join(map(clean, names)))
+    return RowWarning(0, "", shown, "columns that are not a field; ignored", WarningKind.COLUMNS)
 
 
 def _first_text(reader: LineReader) -> tuple[Lines, int]:
@@ -131,14 +214,16 @@ def _first_text(reader: LineReader) -> tuple[Lines, int]:
     raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
 
 
-def best_header(text: list[str], index: int, mapping: LineupMapping) -> tuple[Header, int]:
+def best_header(
+    text: list[str], index: int, mapping: LineupMapping, delimiters: Sequence[str] = DELIMITERS
+) -> tuple[Header, int]:
     """The header at a line, and how many lines it takes, under the delimiter that fits it best.
 
     That is the first one under which no needed column is missing, else the one under which the
-    fewest are and that gives the most.
+    fewest are missing, and of those the one that gives the most columns.
     """
     found: list[tuple[Header, int]] = []
-    for delimiter in DELIMITERS:
+    for delimiter in delimiters:
         record = _header_record(text, index, delimiter)
         columns = match(record.cells, mapping)
         found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
@@ -158,12 +243,15 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
 
 
 def misfit(line: str, header: Header) -> str:
-    """Why a header will not do, beside its first line; empty where it will."""
+    """Why a header will not do, with its first line; empty if it will."""
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:
-            return f"the file is binary data (its first line has a NUL byte); {EXPECTED}"
-        return f"the first line is no header: '{preview(line)}'; {EXPECTED}"
+            return (
+                f"the file is binary data (its first line has a NUL byte); {EXPECTED}, or the "
+                "mapping's encoding, such as utf-16-le"
+            )
+        return f"the first line is not a header: '{preview(line)}'; {EXPECTED}"
     if unclear:
         return unclear[0]
     if not missing:
@@ -171,5 +259,13 @@ def misfit(line: str, header: Header) -> str:
     names = preview(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
-        f"{', '.join(REQUIRED)}, or a mapping that says which columns they are"
+        f"{', '.join(REQUIRED)}, or a mapping whose {_ways(missing)}"
     )
+
+
+def _ways(missing: Sequence[str]) -> str:
+    """What a mapping can say of missing columns."""
+    ways = "columns say which they are"
+    if {"Stage", "Date"}.issuperset(missing):
+        return f"{ways}, or whose constants or sections give the {' and '.join(missing)}"
+    return f"{ways}, or a default_length" if [*missing] == ["End"] else ways

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from festival.errors import LineupError
+from festival.lineup.columns import REQUIRED
 from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origin, last_resort
-from festival.lineup.fields.text import clean, preview
-from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows
+from festival.lineup.fields.text import clean, fold, preview
+from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
-from festival.lineup.model import Rows
+from festival.lineup.mapping import LineupMapping, Lookup
+from festival.lineup.model import Rows, WarningKind
 
 SHAPE = "document"
 ANY = "*"
@@ -17,35 +20,90 @@ _ASK = "`festival inspect` proposes a mapping whose rows say where they are"
 
 
 def document_rows(
-    origin: Origin, feed: Feed, objects: ObjectRows, path: Sequence[str], limits: Limits
+    origin: Origin, feed: Feed, objects: ObjectRows, mapping: LineupMapping, limits: Limits
 ) -> Iterator[Rows]:
     """The rows of one JSON document, found by a mapping's `rows`; lines are their index, from 1.
 
-    A document is only understood whole, so that it may not be larger than `document_bytes`, and
+    Without a mapping a document's rows are its one list of objects that have the kit's own fields.
+    A document can only be read whole, so that it may not be larger than `document_bytes`, and
     reading cannot go on from its blocks. Raises LineupError.
     """
     document, assumed = read_document(origin, feed, limits)
     if assumed:
-        objects.warn(0, "", assumed)
+        objects.warn(0, "", assumed, WarningKind.ENCODING)
+    path = mapping.rows or only_list(document)
     if not path:
         raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}")
-    for index, row in enumerate(rows_at(document, path), 1):
-        objects.add(index, row)
+    tables = [(each, _table(document, each)) for each in mapping.lookups]
+    found = PathRows(document, path)
+    for index, element in enumerate(found, 1):
+        row, unknown = _looked_up(element, tables)
+        if unknown:
+            objects.refuse(index, row, unknown)
+        else:
+            objects.add(index, row)
         if len(objects) >= limits.block_rows:
             yield objects.give(None)
+    if found.passed_over:
+        steps = " → ".join(path)
+        reason = f"elements passed over, which have nothing at {steps}: {found.passed_over:,}"
+        objects.warn(0, found.example, reason, WarningKind.PASSED_OVER)
     yield objects.give(None)
+
+
+def only_list(document: Any) -> tuple[str, ...]:
+    """The path to the one list of objects in a document, if those have the kit's own fields."""
+    lists = list(islice(_lists(document, ()), 2))
+    if len(lists) != 1:
+        return ()
+    path, elements = lists[0]
+    names = {fold(key) for key in elements[0]}
+    return path if {fold(field) for field in REQUIRED} <= names else ()
+
+
+def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[Any]]]:
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _lists(item, (*path, clean(key)))
+
+
+def _table(document: Any, lookup: Lookup) -> dict[str, Any]:
+    """The objects of a lookup by their key, or what each of them has as its value."""
+    table: dict[str, Any] = {}
+    for each in PathRows(document, lookup.rows):
+        if isinstance(each, dict) and (key := _id(at_path(each, lookup.key))):
+            table[key] = at_path(each, lookup.value) if lookup.value else each
+    return table
+
+
+def _looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
+    """A row with what its ids stand for, and why it is refused if one stands for nothing."""
+    for lookup, table in tables:
+        key = _id(at_path(row, lookup.column))
+        if key and key not in table:
+            where = " → ".join(lookup.rows)
+            return row, f"has the {lookup.column} '{preview(key)}', which is not in {where}"
+        if key:
+            row = {**row, lookup.column: table[key]}
+    return row, ""
+
+
+def _id(value: Any) -> str:
+    return "" if isinstance(value, dict | list) or value is None else preview(value)
 
 
 def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]:
     """The whole of a JSON document, and what was assumed about its encoding, if anything was.
 
-    Raises LineupError where it is too large or no JSON.
+    Raises LineupError if it is too large or not JSON.
     """
     while not feed.ended:
         if len(feed.data) > limits.document_bytes:
             raise LineupError(
                 f"the file is a JSON document of more than {limits.document_bytes / MIB:g} MiB; "
-                "expected no more in one document: an array or JSON Lines may have any size"
+                "expected less: an array or JSON Lines may have any size"
             )
         feed.fill()
     if feed.failure:
@@ -63,40 +121,96 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     except TooDeepError:
         raise LineupError(f"the JSON document {TOO_DEEP}") from None
     except json.JSONDecodeError as error:
+        if (lines := _line_values(text)) is not None:
+            return lines, assumed
         raise LineupError(
             f"the JSON document breaks in line {error.lineno}, character {error.colno}: "
             f"{error.msg}; {EXPECTED}"
         ) from None
 
 
-def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
+def _line_values(text: str) -> list[Any] | None:
+    """The objects of JSON Lines, which a path may go into; None for anything else."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    try:
+        values = [whole_value(line) for line in lines] if len(lines) > 1 else []
+    except (json.JSONDecodeError, TooDeepError):
+        return None
+    return values if values and all(isinstance(each, dict) for each in values) else None
+
+
+class PathRows:
     """The rows that a path leads to, in the document's order.
 
     A step is a key to go into, `<Field>` for an object whose keys are that field's values, or `*`
     for one whose keys say nothing. Lists on the way are gone through. What the objects on the way
     say beside belongs to each row below them, under its own key and under `step.key`
-    ("days.date"); the row's own keys go first. Raises LineupError where a step leads nowhere.
+    ("days.date"); the row's own keys go first, and so does its own `stage` before the key of a
+    `<Stage>`. What has no such step is passed over and counted. Iterating raises LineupError where
+    the path leads nowhere at all.
     """
-    return _below(document, path, 0, {})
+
+    def __init__(self, document: Any, path: Sequence[str]) -> None:
+        self.passed_over = 0
+        self.example: Any = ""
+        self._document = document
+        self._path = path
+        self._lost = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        rows = 0
+        for row in self._below(self._document, 0, {}):
+            rows += 1
+            yield row
+        if not rows and self._lost:
+            raise LineupError(self._lost)
+
+    def _below(self, value: Any, at: int, above: dict[str, Any]) -> Iterator[Any]:
+        path = self._path
+        if isinstance(value, list):
+            for element in value:
+                yield from self._below(element, at, above)
+        elif at == len(path):
+            yield _with_above(value, above) if isinstance(value, dict) else value
+        elif not isinstance(value, dict):
+            self._pass_over(value, at, f"meets {preview(value)}")
+        elif path[at] == ANY or path[at].startswith("<"):
+            # What is beside the lists under such keys ("updated": "2025-05-01") is not a row.
+            inside = {key: item for key, item in value.items() if isinstance(item, dict | list)}
+            for key, item in inside.items():
+                named = {} if path[at] == ANY else {path[at]: key}
+                yield from self._below(item, at + 1, {**above, **named})
+        else:
+            step = next((key for key in value if clean(key) == path[at]), None)
+            if step is None:
+                self._pass_over(value, at, f"finds only {_keys(value)}")
+            else:
+                beside = {**above, **_beside(value, path, at)}
+                yield from self._below(value[step], at + 1, beside)
+
+    def _pass_over(self, value: Any, at: int, what: str) -> None:
+        self.passed_over += 1
+        if not self._lost:
+            steps = " → ".join(self._path[: at + 1])
+            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; expected {_ASK}"
+            self.example = value
 
 
-def _below(value: Any, path: Sequence[str], at: int, above: dict[str, Any]) -> Iterator[Any]:
-    if isinstance(value, list):
-        for element in value:
-            yield from _below(element, path, at, above)
-    elif at == len(path):
-        yield {**above, **value} if isinstance(value, dict) else value
-    elif not isinstance(value, dict):
-        raise LineupError(_lost(path, at, f"meets {preview(value)}"))
-    elif path[at] == ANY or path[at].startswith("<"):
-        for key, item in value.items():
-            named = {} if path[at] == ANY else {path[at]: key}
-            yield from _below(item, path, at + 1, {**above, **named})
-    else:
-        step = next((key for key in value if clean(key) == path[at]), None)
-        if step is None:
-            raise LineupError(_lost(path, at, f"finds only {_keys(value)}"))
-        yield from _below(value[step], path, at + 1, {**above, **_beside(value, path, at)})
+def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
+    """The rows that a path leads to. Raises LineupError where it leads nowhere.
+
+    >>> [*rows_at({"Main": [{"act": "Abba"}]}, ["<Stage>"])]
+    [{'<Stage>': 'Main', 'act': 'Abba'}]
+    """
+    yield from PathRows(document, path)
+
+
+def _with_above(row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """A row with what the objects above it say, except for what it says itself."""
+    own = {f"<{key}>" for key, item in row.items() if item not in (None, "")}
+    own = {fold(key) for key in own}
+    kept = {key: item for key, item in above.items() if key[:1] != "<" or fold(key) not in own}
+    return {**kept, **row}
 
 
 def _beside(value: dict[str, Any], path: Sequence[str], at: int) -> dict[str, Any]:
@@ -106,11 +220,6 @@ def _beside(value: dict[str, Any], path: Sequence[str], at: int) -> dict[str, An
     if not came_by or came_by == ANY or came_by.startswith("<"):
         return plain
     return {**plain, **{f"{came_by}.{key}": item for key, item in plain.items()}}
-
-
-def _lost(path: Sequence[str], at: int, what: str) -> str:
-    steps = " → ".join(path[: at + 1])
-    return f"the mapping's rows lead nowhere: {steps} {what}; expected {_ASK}"
 
 
 def _described(document: Any) -> str:

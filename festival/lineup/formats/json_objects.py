@@ -1,5 +1,6 @@
 """JSON objects to six cells: an object's keys are its header."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +10,18 @@ from festival.lineup.fields.text import plain, preview
 from festival.lineup.formats.header import ignored
 from festival.lineup.formats.json_text import Repeated
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import FIELDS, Position, Rejection, Rows, RowWarning
+from festival.lineup.model import FIELDS, Position, Rejection, Rows, RowWarning, WarningKind
 
-EXPECTED_OBJECT = 'is no object; expected one such as {"Performer": "Abba", …}'
-TOO_DEEP = "is nested too deep to be read; expected a flat object"
+EXPECTED_OBJECT = 'is not an object; expected one such as {"Performer": "Abba", …}'
+TOO_DEEP = "is nested too deeply to be read; expected a flat object"
 _MISSING = object()
 _LAYOUTS = 32
+_STEP = re.compile(r"([^.\[\]]+(?![^\[]*\]))|\[([0-9]{1,4})\]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What an object's keys say: which of them each field is, or why that is not clear."""
+    """Which of an object's keys each field is, or why that is unclear."""
 
     columns: Columns
     keys: tuple[Any, ...]
@@ -32,14 +34,15 @@ class ObjectRows:
         self._mapping = mapping
         self._layouts: dict[tuple[str, ...], _Layout] = {}
         self._tell_ignored = tell_ignored
-        self._paths = tuple(name for _, name in mapping.columns if name and "." in name)
+        names = [name for _, name in mapping.columns if name]
+        self._paths = tuple(name for name in names if "." in name or "[" in name)
         self._begin()
 
     def __len__(self) -> int:
         return len(self._lines) + len(self._rejections)
 
     def add(self, line: int, value: Any) -> None:
-        """Take an element in: an object, or something that is refused for being none."""
+        """Take an element in; anything but an object is refused."""
         if not isinstance(value, dict):
             self.refuse(line, value, EXPECTED_OBJECT)
             return
@@ -66,8 +69,8 @@ class ObjectRows:
     def refuse(self, line: int, value: Any, reason: str) -> None:
         self._rejections.append(Rejection(line, "", preview(value), reason, original(value)))
 
-    def warn(self, line: int, value: Any, reason: str) -> None:
-        self._warnings.append(RowWarning(line, "", preview(value), reason))
+    def warn(self, line: int, value: Any, reason: str, kind: WarningKind) -> None:
+        self._warnings.append(RowWarning(line, "", preview(value), reason, kind))
 
     def give(self, end: Position | None) -> Rows:
         """What has been gathered; the next block begins empty."""
@@ -92,7 +95,7 @@ class ObjectRows:
     def _lay_out(self, value: dict[str, Any]) -> _Layout:
         names = tuple(value)
         columns = match(names, self._mapping)
-        keys = tuple(_MISSING if at is None else names[at] for at in columns.places)
+        keys = tuple(_MISSING if at is None else names[at] for at in columns.picked)
         layout = _Layout(columns, keys)
         if len(self._layouts) >= _LAYOUTS:
             self._layouts.clear()
@@ -100,21 +103,33 @@ class ObjectRows:
         return layout
 
     def _warn_repeated(self, line: int, value: Repeated, layout: _Layout) -> None:
-        for field_name, key in zip(FIELDS, layout.keys, strict=True):
+        for field_name, key in zip(FIELDS, layout.keys, strict=False):
             if key in value.keys_twice:
                 reason = f"is the last of several '{preview(key)}' in one object"
-                self._warnings.append(RowWarning(line, field_name, preview(value[key]), reason))
+                shown = preview(value[key])
+                self._warnings.append(
+                    RowWarning(line, field_name, shown, reason, WarningKind.REPEATED_KEY)
+                )
 
 
 def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """The object with what lies at paths such as `stage.name` as keys of its own."""
-    found = {path: _at_path(value, path.split(".")) for path in paths if path not in value}
+    found = {path: at_path(value, path) for path in paths if path not in value}
     return {**value, **{path: item for path, item in found.items() if item is not None}}
 
 
-def _at_path(value: Any, steps: Sequence[str]) -> Any:
-    for step in steps:
-        value = value.get(step) if isinstance(value, dict) else None
+def at_path(value: Any, path: str) -> Any:
+    """What lies at a path such as `stage.name` or `artists[0].name`; None where nothing does.
+
+    >>> at_path({"artists": [{"name": "Abba"}]}, "artists[0].name")
+    'Abba'
+    """
+    for key, index in _STEP.findall(path):
+        if key:
+            value = value.get(key) if isinstance(value, dict) else None
+        elif index:
+            within = isinstance(value, list) and int(index) < len(value)
+            value = value[int(index)] if within else None
     return value
 
 

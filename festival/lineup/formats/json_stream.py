@@ -28,7 +28,7 @@ from festival.lineup.formats.json_text import (
     value_at,
     whole_value,
 )
-from festival.lineup.model import Position, Rows
+from festival.lineup.model import Position, Rows, WarningKind
 
 ARRAY = "json"
 _HEAD_CHARACTERS = 800
@@ -62,10 +62,10 @@ class ArrayRows:
         self._multibyte = start.seen_multibyte if start else False
         self._opened = start is not None
         self._first = start is None
-        # The text from byte `_taken` on: reading is at `_at`, the last element ended at `_behind`.
+        # The text from byte `_taken` on: reading is at `_at`, the last element ended at `_done_to`.
         self._text = ""
         self._taken = feed.taken
-        self._at = self._behind = 0
+        self._at = self._done_to = 0
         self._ended = False
         self._damaged = False
 
@@ -92,7 +92,7 @@ class ArrayRows:
             except _UnreadableError as unreadable:
                 # The rows before it first: it is passed over without keeping its text.
                 if len(self._objects):
-                    self._at = self._behind
+                    self._at = self._done_to
                     return True
                 self._pass_over(str(unreadable))
         return True
@@ -107,16 +107,16 @@ class ArrayRows:
         if mark == "]":
             self._at += 1
             if self._next_mark() or self._feed.failure:
-                raise self._broken("there is more behind the array's end", self._at)
+                raise self._broken("unexpected text after the end of the array", self._at)
             return False
         if self._first and mark:
             return True
         if mark != ",":
-            raise self._broken("expected a comma or ] behind an element", self._at)
-        self._behind = self._at
+            raise self._broken("expected a comma or ] after an element", self._at)
+        self._done_to = self._at
         self._at += 1
         if self._next_mark() in ("]", ""):
-            raise self._broken("expected an element behind the comma", self._at)
+            raise self._broken("expected an element after the comma", self._at)
         return True
 
     def _take_element(self) -> int:
@@ -167,7 +167,7 @@ class ArrayRows:
         if reason:
             self._objects.refuse(self._index, decoded, reason)
         else:
-            self._objects.warn(self._index, decoded, AS_CP1252)
+            self._objects.warn(self._index, decoded, AS_CP1252, WarningKind.ENCODING)
             self._objects.add(self._index, value_at(decoded, 0)[0])
 
     def _pass_over(self, reason: str) -> None:
@@ -177,29 +177,29 @@ class ArrayRows:
         while (end := extent.end(self._text, self._at)) < 0:
             if self._ended:
                 raise self._broken("", len(self._text))
-            self._at = self._behind = len(self._text)
+            self._at = self._done_to = len(self._text)
             self._more()
         self._objects.refuse(self._index, head, reason)
         self._done(end)
 
     def _done(self, end: int) -> None:
-        self._at = self._behind = end
+        self._at = self._done_to = end
         self._index += 1
         self._first = False
 
     def _next_mark(self) -> str:
-        """The next character that is no white space; nothing at the end of the file."""
+        """The next character that is not white space; empty at the end of the file."""
         while True:
             if space := WHITE_SPACE.match(self._text, self._at):
                 self._at = space.end()
             if self._at < len(self._text) or self._ended:
                 return self._text[self._at : self._at + 1]
-            if self._at - self._behind > self._limits.record_bytes:
+            if self._at - self._done_to > self._limits.record_bytes:
                 raise self._broken("too much white space", self._at)
             self._more()
 
     def _more(self) -> None:
-        """Let go of the text behind which reading can go on, and read more."""
+        """Let go of the text that is done with, and read more."""
         self._let_go()
         if not self._feed.data:
             self._feed.fill()
@@ -210,14 +210,14 @@ class ArrayRows:
         self._text += piece
 
     def _let_go(self) -> None:
-        gone, self._text = self._text[: self._behind], self._text[self._behind :]
+        gone, self._text = self._text[: self._done_to], self._text[self._done_to :]
         if not self._damaged:
             self._multibyte = self._multibyte or not gone.isascii()
         elif not _NOT_UTF8.search(self._text):
             self._damaged = False
         self._taken += len(gone.encode("utf-8", "surrogateescape"))
-        self._at -= self._behind
-        self._behind = 0
+        self._at -= self._done_to
+        self._done_to = 0
 
     def _position(self) -> Position:
         self._let_go()
@@ -233,7 +233,7 @@ class ArrayRows:
         if at < len(self._text):
             found = f"at '{preview(self._text[at])}': {why}"
         return LineupError(
-            f"the JSON array breaks at byte {byte:,}, in or behind element {self._index}, {found}"
+            f"the JSON array breaks at byte {byte:,}, in or after element {self._index}, {found}"
         )
 
 
@@ -241,9 +241,9 @@ LINES = "jsonl"
 
 
 def line_rows(reader: LineReader, objects: ObjectRows) -> Iterator[Rows]:
-    """The rows of JSON Lines; a line that is no JSON object is refused.
+    """The rows of JSON Lines; a line that is not a JSON object is refused.
 
-    Raises what broke the source, once all whole lines are given.
+    Raises what broke the source, after all whole lines have been given.
     """
     while (lines := reader.next()) is not None:
         if isinstance(lines, LongLine):
@@ -263,13 +263,13 @@ def _take_line(objects: ObjectRows, lines: Lines, index: int, text: str) -> None
         objects.refuse(number, text, lines.refused[index])
     elif text.strip(" \t"):
         if index in lines.assumed:
-            objects.warn(number, text, AS_CP1252)
+            objects.warn(number, text, AS_CP1252, WarningKind.ENCODING)
         try:
             value = whole_value(text)
         except TooDeepError:
             objects.refuse(number, text, TOO_DEEP)
         except json.JSONDecodeError as error:
-            reason = f"is no JSON ({error.msg} at character {error.pos + 1}); expected one object"
+            reason = f"is not JSON ({error.msg} at character {error.pos + 1}); expected one object"
             objects.refuse(number, text, reason)
         else:
             objects.add(number, value)

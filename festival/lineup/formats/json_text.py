@@ -1,4 +1,4 @@
-"""JSON values out of text, without what Python's decoder adds, loses or trips over."""
+"""JSON values from text, without what Python's decoder adds, loses or stumbles over."""
 
 import json
 import re
@@ -25,7 +25,7 @@ class TooDeepError(Exception):
 
 
 def value_at(text: str, begin: int) -> tuple[Any, int]:
-    """The JSON value at `begin` and the index behind it.
+    """The JSON value at `begin` and the index after it.
 
     Numbers stay as written (Number). NaN is null: pandas writes it for a cell that is missing.
     Raises json.JSONDecodeError, and TooDeepError.
@@ -55,9 +55,9 @@ class Extent:
         self._scalar = False
 
     def end(self, text: str, at: int = 0) -> int:
-        """The index behind the value that begins, or goes on, at `at`.
+        """The index after the value that begins, or goes on, at `at`.
 
-        -1 where it goes on behind the text; the next call is then with the next piece.
+        -1 if it goes on after the text; the next call is then given the next piece.
         """
         while at < len(text):
             if self._escaped:

@@ -2,13 +2,15 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from itertools import product
 from typing import NamedTuple
 
 from festival.lineup.fields.text import RuleError, fold
 from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import Doubt, WarningKind
+from festival.lineup.rules import Day
 
 _MONTHS = (
     "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",
@@ -24,7 +26,7 @@ _MONTHS = (
     "november novembre noviembre novembro listopad listopada listopadu",
     "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
 )
-# Names whose beginnings are another month's name: they are only known whole.
+# Names that begin like another month's name: they are only known whole.
 _WHOLE_MONTHS = (
     "tammikuu tammikuuta",
     "helmikuu helmikuuta",
@@ -101,6 +103,8 @@ WEEKDAY_AND_DAY = "weekday and day"
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
+_WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
+_FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))
 _TOKEN = re.compile(r"[^\W\d_]+|[0-9]+")
 _BETWEEN = re.compile(r"[\s,.'’ºª/–-]*")
 _FILLERS = frozenset(
@@ -108,11 +112,16 @@ _FILLERS = frozenset(
 ) | {"st", "nd", "rd", "th", "er"}
 _LONGEST_CHARACTERS, _LONGEST_WORDS = 60, 8
 _WEEK = 7
+_PRELUDE = 31
+_HALF_A_YEAR = 183
 _TWO_MONTHS = 62
 
 
 class WrittenDate(NamedTuple):
-    """One way to read a date: its form, and the parts it names. Monday is weekday 0."""
+    """One way to read a date: its form, and the parts it names. Monday is weekday 0.
+
+    `numbers` are day and month, in whichever order; `last` is a third number of two digits.
+    """
 
     form: str
     year: int | None = None
@@ -120,82 +129,138 @@ class WrittenDate(NamedTuple):
     day: int | None = None
     weekday: int | None = None
     numbers: tuple[int, int] | None = None
+    last: int | None = None
 
 
 def written(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text as a date; none where it is no date in a form known here."""
+    """Every way to read a text as a date; none if it is not in a form known here."""
     if found := _ISO.fullmatch(text):
         return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
     if found := _YEAR_FIRST.fullmatch(text):
         year, divided, month, day = found.groups()
         if divided or len(text) == len("20250201"):
             return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
+    if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
+        plain = [
+            each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES
+        ]
+        if plain:
+            return tuple(each._replace(weekday=day) for each in plain for day in sorted(days))
     if found := _NUMBERS.fullmatch(text):
         first, _, second, year = found.groups()
-        return (WrittenDate(NUMBERS, _century(year), numbers=(int(first), int(second))),)
+        last = int(year) if year and len(year) == 2 else None
+        numbers = (int(first), int(second))
+        return (WrittenDate(NUMBERS, _century(year), numbers=numbers, last=last),)
     return _in_words(text)
 
 
-def day_of(text: str, mapping: LineupMapping) -> str:
-    """The `YYYY-MM-DD` that a text is by the mapping. Raises RuleError where it is not clear."""
+def day_of(text: str, mapping: LineupMapping) -> Day:
+    """The day that a text is by the mapping. Raises RuleError if it is not clear.
+
+    >>> day_of("Friday 13 June", LineupMapping(year=2025)).text
+    '2025-06-13'
+    """
     if (label := fold(text)) in (days := dict(mapping.dates)):
-        return days[label]
+        return Day(days[label])
     readings = written(text)
     if not readings:
-        raise RuleError("is no date; expected YYYY-MM-DD, or a word of the mapping's dates")
-    days_found: set[date] = set()
+        raise RuleError(
+            "is not a date; expected YYYY-MM-DD, or the mapping's dates to say what it stands for",
+            "dates",
+        )
+    found: set[Day] = set()
     broken: RuleError | None = None
     for reading in readings:
         try:
-            days_found.add(_day(reading, mapping))
+            found.add(_day(reading, mapping))
         except RuleError as error:
             broken = broken or error
-    if len(days_found) > 1:
-        both = " or ".join(sorted(day.isoformat() for day in days_found))
-        raise RuleError(f"may be {both}; expected the mapping's dates to say which")
-    if not days_found:
-        raise broken or RuleError("is no date")
-    return days_found.pop().isoformat()
+    if len(found) > 1:
+        raise _either(day.text for day in found)
+    if not found:
+        raise broken or RuleError("is not a date; expected YYYY-MM-DD")
+    return found.pop()
 
 
-def _day(reading: WrittenDate, mapping: LineupMapping) -> date:
+def _either(days: Iterable[str]) -> RuleError:
+    both = " or ".join(sorted(days))
+    return RuleError(f"may be {both}; expected the mapping's dates to say which", "dates")
+
+
+def _day(reading: WrittenDate, mapping: LineupMapping) -> Day:
     first = date.fromisoformat(mapping.first_date) if mapping.first_date else None
     if reading.form in (WEEKDAY, WEEKDAY_AND_DAY):
         return _from_weekday(reading, first)
-    month, day = reading.month, reading.day
+    year, month, day = reading.year or mapping.year, reading.month or 0, reading.day or 0
     if reading.numbers:
-        if not mapping.date_order:
-            raise RuleError("may be day or month first; expected the mapping's date_order to tell")
-        day, month = reading.numbers[:: 1 if mapping.date_order == "day_first" else -1]
-    found = _in_year(reading.year or mapping.year, month or 0, day or 0, first)
-    if reading.weekday is not None and found.weekday() != reading.weekday:
-        raise RuleError(f"is no such day: {found.isoformat()} is a {found:%A}")
+        year, month, day = _ordered(reading, mapping.date_order, year)
+    found = _in_year(year, month, day, first)
+    weekday = date.fromisoformat(found.text)
+    if reading.weekday is not None and weekday.weekday() != reading.weekday:
+        said = f"{found.text} is a {weekday:%A}"
+        raise RuleError(f"has a weekday that does not fit, {said}; expected the right one")
     return found
 
 
-def _in_year(year: int, month: int, day: int, first: date | None) -> date:
+def _ordered(reading: WrittenDate, order: str, year: int) -> tuple[int, int, int]:
+    """Year, month and day of numbers in an order."""
+    first, second = reading.numbers or (0, 0)
+    if order == "year_first" and reading.last is not None:
+        return 2000 + first, second, reading.last
+    if order in ("day_first", "month_first"):
+        day, month = (first, second) if order == "day_first" else (second, first)
+        return year, month, day
+    ways = "day or month first" if reading.last is None else "day, month or year first"
+    raise RuleError(f"may be {ways}; expected the mapping's date_order to say which", "date_order")
+
+
+def _in_year(year: int, month: int, day: int, first: date | None) -> Day:
+    """A day of the year; without one, of the festival's: a little before its first day, or after.
+
+    One long before the first day is one of the next year, and is doubtful unless it comes soon.
+    """
     if not year and first is None:
-        raise RuleError("has no year; expected the mapping's year or first_date to tell")
+        raise RuleError("has no year; expected the mapping's year or first_date to tell", "year")
     try:
         if year or first is None:
-            return date(year, month, day)
+            return Day(date(year, month, day).isoformat())
         found = date(first.year, month, day)
-        return found if found >= first else date(first.year + 1, month, day)
+        if found < first and (first - found).days > _PRELUDE:
+            found = date(first.year + 1, month, day)
     except ValueError:
-        raise RuleError("is no day of the calendar; expected one") from None
+        raise RuleError("is not a day of the calendar; expected one") from None
+    far = not 0 <= (found - first).days <= _HALF_A_YEAR
+    return Day(found.isoformat(), _taken(found, first) if far else None)
 
 
-def _from_weekday(reading: WrittenDate, first: date | None) -> date:
+def _from_weekday(reading: WrittenDate, first: date | None) -> Day:
     if first is None:
-        raise RuleError("has no date; expected the mapping's first_date or dates to tell")
+        raise RuleError(
+            "has no date; expected the mapping's first_date or dates to tell", "first_date"
+        )
     if reading.day is None:
         wait = ((reading.weekday or 0) - first.weekday()) % _WEEK
-        return first + timedelta(days=wait)
-    ahead = (first + timedelta(days=days) for days in range(_TWO_MONTHS))
-    found = next((each for each in ahead if each.day == reading.day), None)
-    if found is None or found.weekday() != reading.weekday:
-        raise RuleError(f"is no such day in the weeks from {first.isoformat()}, the first_date")
-    return found
+        found = first + timedelta(days=wait)
+        if wait == _WEEK - 1:
+            raise _either((found.isoformat(), (first - timedelta(days=1)).isoformat()))
+        return Day(found.isoformat(), _taken(found, first) if wait == _WEEK - 2 else None)
+    near = sorted(range(-_PRELUDE, _TWO_MONTHS), key=lambda days: (days < 0, abs(days)))
+    days = [first + timedelta(days=each) for each in near]
+    fitting = (e for e in days if e.day == reading.day and e.weekday() == reading.weekday)
+    if (nearest := next(fitting, None)) is None:
+        raise RuleError(
+            f"has a weekday that does not fit in the weeks around {first.isoformat()}, the "
+            "first_date; expected the right one"
+        )
+    return Day(nearest.isoformat(), _taken(nearest, first) if nearest < first else None)
+
+
+def _taken(found: date, first: date) -> Doubt:
+    away = (found - first).days
+    side = "before" if away < 0 else "after"
+    days = "day" if abs(away) == 1 else "days"
+    said = f"is taken as {found.isoformat()}, {abs(away)} {days} {side} the first_date"
+    return Doubt(WarningKind.DATE, said)
 
 
 def _in_words(text: str) -> tuple[WrittenDate, ...]:

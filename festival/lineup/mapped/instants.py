@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from festival.lineup.fields.text import Number, RuleError, text_of
 from festival.lineup.fields.times import Moment
+from festival.lineup.model import Doubt, WarningKind, clock
 
 EPOCH = "epoch"
 _EPOCH = re.compile(r"([0-9]{9,10}|[0-9]{12,13})(?:\.[0-9]+)?")
@@ -25,10 +26,15 @@ def epoch(value: Any) -> datetime | None:
 
 
 def local(instant: datetime, zone: str, form: str) -> Moment:
-    """An instant as the clocks of a time zone show it."""
+    """An instant as the clocks of a time zone show it; one that they show twice is doubtful."""
     there = instant.astimezone(ZoneInfo(zone))
     minutes = there.hour * 60 + there.minute
-    return Moment(minutes, form, there.date().isoformat())
+    offset = there.utcoffset() or timedelta()
+    found = Moment(minutes, form, there.date().isoformat(), offset // timedelta(minutes=1))
+    if not there.fold:
+        return found
+    said = f"is the second {clock(minutes)} of a night in which the clocks go back"
+    return found._replace(doubt=Doubt(WarningKind.CLOCK_CHANGE, said))
 
 
 def in_zone(moment: Moment, zone: str) -> Moment:

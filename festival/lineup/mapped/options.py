@@ -27,7 +27,7 @@ class _WrongError(Exception):
 
 
 def checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as a Mapping holds them. Raises LineupError for the first that is wrong."""
+    """The options as a LineupMapping holds them. Raises LineupError for the first wrong one."""
     plain: dict[str, Any] = {}
     for name, value in options.items():
         check = _CHECKS.get(name)
@@ -49,7 +49,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(name: str) -> str:
     near = get_close_matches(name, _CHECKS, 1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_CHECKS)}"
-    return f"the mapping has an option '{preview(name)}', which there is not; {hint}"
+    return f"unknown mapping option '{preview(name)}'; {hint}"
 
 
 def _columns(value: Any) -> tuple[tuple[str, str | None], ...]:

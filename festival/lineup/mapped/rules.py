@@ -4,112 +4,126 @@ from collections.abc import Iterator
 from typing import Any
 
 from festival.lineup.fields.popularity import popularity, rank
-from festival.lineup.fields.text import (
-    RangeEnd,
-    RangeStart,
-    RuleError,
-    fold,
-    name,
-    preview,
-    text_of,
-)
-from festival.lineup.fields.times import LAST_MINUTE, Moment, moment, parts
-from festival.lineup.mapped.dates import day_of
-from festival.lineup.mapped.instants import EPOCH, epoch, in_zone, local
+from festival.lineup.fields.text import RuleError, fold, name, preview, text_of
+from festival.lineup.fields.times import BARE_FORMS, HALF_DAY, LAST_MINUTE, Moment, moment
+from festival.lineup.mapped.instants import in_zone
+from festival.lineup.mapped.moments import dated
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY
-from festival.lineup.rules import RowRules, Times, end_minutes, later
+from festival.lineup.model import MINUTES_PER_DAY, Doubt, WarningKind, clock
+from festival.lineup.rules import Day, RowRules, Times, half_day_end, later
+
+# Of twelve hours of starts the first and the last two could be the other half of the day's.
+_DOUBTFUL_FIRST, _DOUBTFUL_LAST = 60, HALF_DAY - 2 * 60
 
 
 class MappedRules(RowRules):
     """The rules with a mapping's dates, festival day, time zone, missing ends and popularities."""
 
     def __init__(self, mapping: LineupMapping) -> None:
-        super().__init__()
-        self._mapping = mapping
+        super().__init__(mapping)
         self._placeholders = frozenset(map(fold, mapping.placeholders))
         self._none = frozenset(map(fold, mapping.popularity_none))
         # Clocks that go on past 24, as in 25:30, are read where Date is the festival day.
         late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
         self._last_start = LAST_MINUTE + late
         self._last_end = MINUTES_PER_DAY * (2 if late else 1)
+        # The earliest start on a 12-hour clock, where the file has one.
+        self._earliest: int | None = None
+        if mapping.clock.startswith("12h"):
+            *_, first = mapping.clock.rpartition("from ")
+            self._earliest = HALF_DAY if first == "12h" else moment(first).minutes
 
     def name(self, cell: Any) -> str:
-        """A performer or a stage that is no placeholder."""
+        """A performer or a stage that is not a placeholder."""
         text = name(cell)
         if self._placeholders and fold(text) in self._placeholders:
             raise RuleError("stands for a name that is not known yet; expected a name")
         return text
 
-    def day(self, cell: Any) -> str:
+    def day(self, cell: Any) -> Day:
         """The Date, in any form that the mapping makes clear."""
-        dated = self._moment(cell, MINUTES_PER_DAY) if _is_dated(cell) else None
-        if dated and dated.date:
-            return dated.date
-        text = text_of(cell)
-        if not text:
-            raise RuleError("is blank; expected a date")
-        return day_of(text, self._mapping)
+        found = dated(cell, self.mapping)
+        if found is None or found.date is None:
+            return super().day(cell)
+        return Day((self._there(found)).date or found.date, found.doubt)
 
     def start(self, cell: Any) -> Moment:
-        """The Start, on the clocks of the mapping's time zone."""
-        if isinstance(cell, RangeStart):
-            cell = parts(cell.cell)[0]
-        return self._moment(cell, self._last_start)
-
-    def end(self, cell: Any) -> Moment | None:
-        """The End; None where there is none and the mapping has a default length."""
-        if isinstance(cell, RangeEnd):
-            cell = parts(cell.cell)[1]
-        if self._mapping.default_length and self._is_no_end(cell):
-            return None
-        return self._moment(cell, self._last_end)
+        """The Start, on the clocks of the mapping's time zone, in its half of the day."""
+        found = super().start(cell)
+        if self._earliest is None or not _may_be_either_half(found):
+            return found
+        after = (found.minutes - self._earliest) % HALF_DAY
+        minutes = (self._earliest + after) % MINUTES_PER_DAY
+        if _DOUBTFUL_FIRST <= after < _DOUBTFUL_LAST:
+            return found._replace(minutes=minutes)
+        other = clock((minutes + HALF_DAY) % MINUTES_PER_DAY)
+        doubt = Doubt(
+            WarningKind.CLOCK,
+            f"is taken as {clock(minutes)} and not {other}, as the mapping's clock has it",
+        )
+        return found._replace(minutes=minutes, doubt=doubt)
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, from a rank where it is one."""
         if self._none and not isinstance(cell, list | dict) and fold(preview(cell)) in self._none:
             return None
-        return rank(cell) if self._mapping.popularity_is == "rank" else popularity(cell)
+        return rank(cell) if self.mapping.popularity_is == "rank" else popularity(cell)
 
-    def is_before_day(self, start: Moment) -> bool:
-        """Whether a start belongs to the night of the festival day before."""
-        return start.minutes < self._mapping.day_starts_at
+    def is_plain_start(self, start: Moment) -> bool:
+        """Whether a start is its minutes and no more, and not in the night."""
+        return super().is_plain_start(start) and not self._is_in_night(start)
 
-    def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together, on the festival day: a clock in its night goes on past 24."""
-        length = self._mapping.default_length
-        finish = end_minutes(start, end) if end else start.minutes + length
-        if not self.is_before_day(start):
-            return Times(day, start.minutes, finish)
-        if self._mapping.date_is == "calendar_day":
-            day = later(day, -MINUTES_PER_DAY)
-        return Times(day, start.minutes + MINUTES_PER_DAY, finish + MINUTES_PER_DAY)
+    def is_plain_end(self, end: Moment | None) -> bool:
+        """Whether an end is its minutes, whatever the start is."""
+        halved = self._earliest is not None and end is not None and _may_be_either_half(end)
+        return super().is_plain_end(end) and not halved
 
-    def assumed(self, times: Times, start: Moment, end: Moment | None) -> Iterator[tuple[str, str]]:
-        """What was assumed to have the times, a missing end among it."""
-        yield from super().assumed(times, start, end)
-        if end is None:
-            yield "End", f"is missing; taken as {self._mapping.default_length} minutes long"
-
-    def _is_no_end(self, cell: Any) -> bool:
+    def is_no_end(self, cell: Any) -> bool:
+        """Whether a cell says that there is no end, and the mapping has a default length."""
+        if not self.mapping.default_length:
+            return False
         text = text_of(cell)
         return not text or fold(text) in self._placeholders
 
-    def _moment(self, cell: Any, last: int) -> Moment:
-        zone = self._mapping.time_zone
-        if instant := epoch(cell):
-            if not zone:
-                raise RuleError("is an instant; expected the mapping's time_zone to tell its time")
-            return local(instant, zone, EPOCH)
-        found = moment(cell, last=last)
-        return in_zone(found, zone) if zone else found
+    def moment(self, cell: Any, last: int = LAST_MINUTE) -> Moment:
+        """The time in a cell as the clocks of the mapping's time zone show it."""
+        last = self._last_start if last == LAST_MINUTE else self._last_end
+        return self._there(super().moment(cell, last))
+
+    def times(self, day: str, start: Moment, end: Moment | None) -> Times:
+        """The three together, on the festival day: a clock in its night goes on past 24."""
+        is_late = self._is_in_night(start)
+        if is_late and self.mapping.date_is == "calendar_day":
+            calendar, day = day, later(day, -MINUTES_PER_DAY)
+        else:
+            calendar = later(day, MINUTES_PER_DAY * is_late)
+        finish = self.finish(calendar, start, end)
+        night = MINUTES_PER_DAY * is_late
+        return Times(day, start.minutes + night, finish + night)
+
+    def finish(self, day: str, start: Moment, end: Moment | None) -> int:
+        """The end in minutes since midnight of the start's day. Raises RuleError."""
+        if end is None:
+            return start.minutes + self.mapping.default_length
+        if self._earliest is not None and _may_be_either_half(end):
+            return half_day_end(start.minutes, end)
+        return super().finish(day, start, end)
+
+    def assumed(
+        self, times: Times, day: Day, start: Moment, end: Moment | None
+    ) -> Iterator[tuple[str, Doubt]]:
+        """What was assumed to have the times, a missing end among it."""
+        yield from super().assumed(times, day, start, end)
+        if end is None:
+            said = f"is missing; taken as {self.mapping.default_length} minutes long"
+            yield "End", Doubt(WarningKind.NO_END, said)
+
+    def _is_in_night(self, start: Moment) -> bool:
+        return start.minutes < self.mapping.day_starts_at
+
+    def _there(self, found: Moment) -> Moment:
+        return in_zone(found, self.mapping.time_zone) if self.mapping.time_zone else found
 
 
-def _is_dated(cell: Any) -> bool:
-    """Whether a cell is an instant or a date-time, of which a date can be taken."""
-    if epoch(cell):
-        return True
-    try:
-        return moment(cell, last=MINUTES_PER_DAY).date is not None
-    except RuleError:
-        return False
+def _may_be_either_half(found: Moment) -> bool:
+    return found.form in BARE_FORMS and not found.date and 60 <= found.minutes < 13 * 60

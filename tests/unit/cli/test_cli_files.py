@@ -46,7 +46,7 @@ def test_check_tells_what_would_be_written(festival, lineup):
     status, out, err = festival("check", lineup(ONE_BAD_ROW))
     assert (status, err) == (0, [])
     assert "partial. 3 rows read: 2 would be written, 1 rejected" in out.decode()
-    assert re.search(r"4 +Date +2025-06-31 +is no day of the calendar", out.decode())
+    assert re.search(r"4 +Date +2025-06-31 +is not a day of the calendar", out.decode())
 
 
 def test_check_as_json_is_one_document_and_nothing_else(festival, lineup):
@@ -85,7 +85,7 @@ def test_what_is_no_lineup_is_exit_2_and_one_line(festival, lineup, content, nam
 def test_a_file_whose_every_row_is_bad_is_exit_2_with_the_first_reason(festival, lineup):
     status, out, err = festival("check", lineup(HEADER + "Bicep,West Holts,soon,22:15,23:45,\n"))
     assert status == 2
-    assert "none of 1 row could be kept; the first is line 2: is no date" in err[0]
+    assert "none of 1 row could be kept; the first is line 2: is not a date" in err[0]
     assert b"1 rejected" in out
 
 
@@ -230,9 +230,8 @@ def test_a_dash_is_standard_input():
 
 
 def test_the_two_samples_are_the_same_performances(festival, sample):
-    assert festival("normalize", sample / "sample.csv") == festival(
-        "normalize", sample / "sample.json"
-    )
+    code, rows, _ = festival("normalize", sample / "sample.csv")
+    assert festival("normalize", sample / "sample.json")[:2] == (code, rows)
 
 
 def told_lines(text, heading):

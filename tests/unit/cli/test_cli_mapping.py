@@ -160,7 +160,7 @@ def test_a_zip_that_is_no_workbook_is_one_line(festival, tmp_path):
         archive.writestr("photo.jpg", b"\xff\xd8")
     status, _, err = festival("check", path)
     assert (status, len(err)) == (2, 1)
-    assert "no Excel workbook" in err[0]
+    assert "not an Excel workbook" in err[0]
     path.write_bytes(b"PK\x03\x04 cut")
     assert festival("check", path)[0] == 2
 

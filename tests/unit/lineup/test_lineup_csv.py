@@ -110,7 +110,7 @@ def test_text_behind_a_closing_quote_is_kept_and_told():
     reading = read(csv_of(row('"Weird Al" Yankovic'), row("Pulp")))
     assert reading.names == ["Weird Al Yankovic", "Pulp"]
     [warning] = reading.warnings
-    assert (warning.line, warning.reason[:17]) == (2, "has text behind a")
+    assert (warning.line, warning.reason[:17]) == (2, "has text after a ")
 
 
 def test_a_quote_within_a_name_is_a_character_like_others():

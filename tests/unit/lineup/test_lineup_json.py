@@ -171,7 +171,15 @@ def test_where_a_value_ends_is_found_however_it_is_cut(value):
 
 def test_one_json_document_is_no_lineup_by_itself():
     assert "one JSON object" in read('{"days": [{"date": "2025-06-12"}]}').error
-    assert "one JSON object" in read(json.dumps({"Thursday": {"Main": [ABBA]}}, indent=1)).error
+    days = {"Thursday": {"Main": [ABBA], "Tent": [BLUR]}}
+    assert "one JSON object" in read(json.dumps(days, indent=1)).error
+
+
+def test_a_document_with_one_list_of_the_kits_own_fields_needs_no_mapping():
+    wrapped = {"updated": "2025-05-01", "data": {"sets": [ABBA, BLUR]}}
+    assert read(json.dumps(wrapped, indent=1)).names == ["Abba", "Blur"]
+    other = {"sets": [{**ABBA, "Performer": None, "act": "Abba"}], "tags": [{"id": 1}]}
+    assert "one JSON object" in read(json.dumps(other)).error
 
 
 def test_keys_that_are_no_field_are_told_once():

@@ -130,7 +130,7 @@ def test_a_mapping_that_says_nothing_is_the_default(options):
     ],
 )
 def test_a_wrong_option_is_named_with_its_value_and_what_was_expected(options, said):
-    with pytest.raises(LineupError, match="the mapping") as raised:
+    with pytest.raises(LineupError, match="mapping") as raised:
         LineupMapping.from_dict(options)
     assert said in str(raised.value)
 
@@ -160,13 +160,13 @@ def test_a_mapping_that_contradicts_itself_is_an_error_that_says_how(options, sa
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '"columns"', b"\xff", "3"])
 def test_a_mapping_file_that_is_no_object_is_an_error(text):
-    with pytest.raises(LineupError, match="the mapping is no JSON"):
+    with pytest.raises(LineupError, match=r"(not JSON|not a JSON object)"):
         LineupMapping.from_json(text)
 
 
 def test_a_column_that_the_mapping_names_must_be_there():
     reading = read(csv_of(row()), mapping=by(columns={"Performer": "act"}))
-    assert "'act' is the Performer; there is no such column" in reading.error
+    assert "'act' is the Performer; expected a column of that name" in reading.error
 
 
 def test_columns_are_what_the_mapping_says():
@@ -205,7 +205,9 @@ def test_one_cell_may_have_both_times(cell, times):
     assert (clock(performance.start), clock(performance.end)) == times
 
 
-@pytest.mark.parametrize("cell", ["8:30 - 9 PM", "TBA", "20:00", "20:00 - 21:00 - 22:00", "", "-"])
+@pytest.mark.parametrize(
+    "cell", ["8:30 - 8:30 PM", "TBA", "20:00", "20:00 - 21:00 - 22:00", "", "-"]
+)
 def test_a_cell_whose_times_are_not_clear_is_refused(cell):
     text = csv_of(f"Abba,Main,2025-06-12,{cell}", header="Performer,Stage,Date,Time")
     [rejection] = read(text).rejections
@@ -373,7 +375,7 @@ def test_a_cell_in_an_object_is_named_by_its_path():
     mapping = by(columns={"Performer": "artist.name", "Stage": "stage.name"})
     reading = read(json.dumps(acts), mapping=mapping)
     assert reading.names == ["Abba"]
-    assert "there is no such column" in reading.rejections[0].reason
+    assert "expected a column of that name" in reading.rejections[0].reason
 
 
 @pytest.mark.parametrize("shape", ["csv", "json"])

@@ -82,10 +82,12 @@ def test_keys_that_say_nothing_are_gone_through():
     assert [each.line for each in reading.rejections] == [2]
 
 
-def test_a_key_that_is_a_field_goes_before_the_rows_own():
-    document = {"2025-06-12": [act("Abba", stage="Main", date="12 June")]}
+def test_a_rows_own_date_goes_before_the_key_of_its_list():
+    own = act("Abba", stage="Main", date="2025-06-13")
+    document = {"2025-06-12": [own, act("Blur", stage="Main", date="")]}
     assert places(read(json.dumps(document), mapping=at("<Date>"))) == [
-        ("Abba", "Main", "2025-06-12")
+        ("Abba", "Main", "2025-06-13"),
+        ("Blur", "Main", "2025-06-12"),
     ]
 
 

@@ -1,0 +1,157 @@
+"""iCalendar files (RFC 5545, `.ics`): each event is a row, read as a workbook's rows are.
+
+An event's summary is the performer, its location the stage. Where a calendar names its time zone,
+that is the mapping's `time_zone` unless the mapping has another.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar
+
+from festival.errors import LineupError
+from festival.inspection.inspect import SampledFile
+from festival.inspection.result import Inspection
+from festival.inspection.workbook import SheetRow, inspect_numbered, read_numbered
+from festival.lineup.fields.text import clean, preview
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
+from festival.lineup.model import Block, Rejection, RowWarning, WarningKind
+
+SHAPE = "calendar"
+_HEADER = ("SUMMARY", "LOCATION", "DTSTART", "DTEND")
+_COLUMNS = {
+    "Performer": "SUMMARY",
+    "Stage": "LOCATION",
+    "Date": "DTSTART",
+    "Start": "DTSTART",
+    "End": "DTEND",
+}
+_RECURRENCE = ("RRULE", "RDATE")
+
+
+def read_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> Iterator[Block]:
+    """A calendar's events as `read_lineup` reads a file. Lines are those on which events begin.
+
+    A cancelled event is a rejection; of one that recurs the first time is read, with a warning.
+    Raises LineupError for what is not a calendar, or has no event.
+    """
+    events = _events(data)
+    first = Block([], [*events.rejections], [*events.warnings], len(events.rejections), None)
+    if events.rejections or events.warnings:
+        yield first
+    if events.rows or not events.rejections:
+        yield from read_numbered(events.numbered(), mapping=_with_own(mapping, events))
+
+
+def inspect_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> Inspection:
+    """A calendar's events as `inspect_lineup` looks at a file; `problem` if it is not one."""
+    look = SampledFile(shape=SHAPE, encoding="UTF-8")
+    try:
+        events = _events(data)
+    except LineupError as error:
+        return inspect_numbered(iter(()), replace(look, problem=str(error)), mapping, _no_rows)
+    return inspect_numbered(
+        events.numbered(),
+        look,
+        _with_own(mapping, events),
+        lambda proposal: read_calendar(data, mapping=proposal),
+    )
+
+
+def _no_rows(mapping: LineupMapping) -> Iterator[Block]:
+    yield from ()
+
+
+@dataclass
+class _Events:
+    """The events of a calendar as rows with their lines, and what is said about single ones."""
+
+    rows: list[tuple[int, SheetRow]] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[RowWarning] = field(default_factory=list)
+    zones: set[str] = field(default_factory=set)
+
+    def numbered(self) -> Iterator[tuple[int, SheetRow]]:
+        yield 1, _HEADER
+        yield from self.rows
+
+
+def _events(data: bytes) -> _Events:
+    text = data.decode("utf-8-sig", "replace")
+    lines = [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip().upper() == "BEGIN:VEVENT"
+    ]
+    events = _Events()
+    named = ""
+    try:
+        calendars = Calendar.from_ical(text, multiple=True)
+    except (ValueError, KeyError, IndexError) as error:
+        raise LineupError(f"the iCalendar file cannot be read: {error}") from None
+    found = []
+    for calendar in calendars:
+        named = named or str(calendar.get("X-WR-TIMEZONE") or "")
+        found += calendar.walk("VEVENT")
+    for line, event in zip(lines, found, strict=False):
+        _take(events, line, event)
+    if named:
+        events.zones = {named}
+    if not found:
+        raise LineupError("the calendar has no event; expected VEVENTs with DTSTART and SUMMARY")
+    return events
+
+
+def _take(events: _Events, line: int, event: Any) -> None:
+    summary = clean(str(event.get("SUMMARY") or ""))
+    if str(event.get("STATUS") or "").upper() == "CANCELLED":
+        original = {"SUMMARY": summary, "STATUS": "CANCELLED"}
+        events.rejections.append(
+            Rejection(line, "", preview(summary), "is cancelled; expected an event", original)
+        )
+        return
+    for name in _RECURRENCE:
+        if event.get(name) is not None:
+            reason = f"recurs ({name}); only its first time is read"
+            events.warnings.append(
+                RowWarning(line, "Start", preview(summary), reason, WarningKind.PASSED_OVER)
+            )
+    start, end = _value(event, "DTSTART"), _value(event, "DTEND")
+    length = _value(event, "DURATION")
+    if end is None and isinstance(start, datetime) and isinstance(length, timedelta):
+        end = start + length
+    if isinstance(start, datetime) and isinstance(start.tzinfo, ZoneInfo):
+        events.zones.add(start.tzinfo.key)
+    row = (summary, clean(str(event.get("LOCATION") or "")), _text(start), _text(end))
+    events.rows.append((line, row))
+
+
+def _value(event: Any, name: str) -> Any:
+    """A property's value; its text if it is broken, so that a rule refuses it by name."""
+    prop = event.get(name)
+    try:
+        return None if prop is None else prop.dt
+    except (AttributeError, ValueError):
+        return str(prop)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value or "")
+
+
+def _with_own(mapping: LineupMapping, events: _Events) -> LineupMapping:
+    """The mapping, and beside it what the calendar says itself."""
+    said = mapping.to_dict()
+    decided: Mapping[str, Any] = {**said.get("columns", {}), **said.get("constants", {})}
+    own = {name: column for name, column in _COLUMNS.items() if name not in decided}
+    options: dict[str, Any] = {**said, "columns": {**own, **said.get("columns", {})}}
+    zones = events.zones - {"UTC", "Etc/UTC", "GMT", "Zulu"}
+    if len(zones) == 1 and not mapping.time_zone:
+        try:
+            return LineupMapping.from_dict({**options, "time_zone": next(iter(zones))})
+        except LineupError:
+            pass  # a zone that only the program which wrote the file knows
+    return LineupMapping.from_dict(options)

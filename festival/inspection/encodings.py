@@ -1,0 +1,101 @@
+"""Which encoding bytes that are not UTF-8 may be in, by what each makes of them.
+
+Windows-1252 reads almost any bytes, and makes "Èoèek" of "Čoček". A reading is doubted if it has
+what no language writes: a symbol inside a word, a capital after a small letter, a run of accents.
+"""
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Sequence
+
+WESTERN = "cp1252"
+_WIDE = ("shift_jis", "euc_jp", "euc_kr", "gb18030", "big5")
+_NARROW = ("cp1250", "mac_roman", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1257", "cp850")
+_DOUBTFUL = 2
+# Letters that Windows-1252 has where Mac Roman has its commonest, and that are rare in the West.
+_RARE = frozenset("šžŸƒþýÞÝð")
+_COMMON = frozenset("äöüÄÖÜßéèêëàâçñíóúáåøæÅØÆîïôûùãõčřžšěůýłśźżćńąęőűşğıČŘŽŠŁŚŻȘșȚț")
+_WORD = re.compile(rb"[^\s,;\"\x00]+")
+
+
+def suspected(raw: bytes) -> list[tuple[str, str]]:
+    """Codecs that read some bytes better than Windows-1252 does, the likeliest first.
+
+    Each comes with what it makes of the first word that it reads differently. Nothing if the bytes
+    are UTF-8, or Windows-1252 seems right.
+    """
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_utf8(raw):
+        return []
+    foreign = [word for word in dict.fromkeys(_WORD.findall(raw)) if not word.isascii()][:500]
+    western = _as(foreign, WESTERN)
+    before = sum(map(_doubt, western)) + _rare(western) if western else 10 * len(raw)
+    if not before:
+        return []
+    found: list[tuple[float, str, str]] = []
+    for codec in (*_WIDE, *_NARROW):
+        words = _as(foreign, codec)
+        if not words or (codec in _WIDE and not _is_east_asian(words)):
+            continue
+        doubts = sum(map(_doubt, words))
+        if doubts < before and (example := _example(western or foreign, words)):
+            found.append((doubts - _likeness(words, codec), codec, example))
+    return [(codec, example) for _, codec, example in sorted(found)[:3]]
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(raw)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as(words: Sequence[bytes], codec: str) -> list[str]:
+    try:
+        return [word.decode(codec) for word in words]
+    except UnicodeError:
+        return []
+
+
+def _rare(words: Sequence[str]) -> int:
+    return sum(sign in _RARE for word in words for sign in word)
+
+
+def _doubt(word: str) -> int:
+    """How many places of a word no language writes."""
+    doubts = 0
+    for before, sign in zip(" " + word, word, strict=False):
+        kind = unicodedata.category(sign)
+        if not sign.isascii():
+            doubts += _DOUBTFUL * (kind[0] in "SNC" and (before.isalpha() or word.isalpha()))
+            doubts += _DOUBTFUL * (kind == "Cc" or kind == "Co")
+            doubts += kind == "Lu" and before.islower()
+            doubts += kind[0] in "SN" and len(word) > 1
+            doubts += kind in ("Pi", "Pf", "Po", "Ps") and before.isalpha() and sign not in "’‘·…”»"
+    accents = max(map(len, re.findall(r"[^\W\d_a-zA-Z]+", word)), default=0)
+    latin = re.search(r"[A-Za-zÀ-ɏ]", word) is not None
+    mixed = latin and re.search(r"[Ͱ-ӿ]", word) is not None
+    western = re.search(r"[À-ÿ]", word) is not None
+    return doubts + (accents if accents > 2 and western else 0) + _DOUBTFUL * mixed
+
+
+def _likeness(words: Sequence[str], codec: str) -> float:
+    """A little for signs that are common where the codec is used."""
+    signs = [sign for word in words for sign in word if not sign.isascii()]
+    if codec in _WIDE:
+        kana = sum("\u3040" <= sign <= "\u30ff" for sign in signs)
+        hangul = sum("\uac00" <= sign <= "\ud7a3" for sign in signs)
+        own = {"shift_jis": kana, "euc_jp": kana, "euc_kr": hangul}
+        return 0.5 + own.get(codec, 0)
+    return sum(sign in _COMMON for sign in signs) / max(1, len(signs)) - _NARROW.index(codec) / 100
+
+
+def _is_east_asian(words: Sequence[str]) -> bool:
+    signs = [sign for word in words for sign in word if not sign.isascii()]
+    wide = sum(unicodedata.east_asian_width(sign) in "WF" for sign in signs)
+    return wide > 1 and wide >= 0.8 * len(signs)
+
+
+def _example(before: Sequence[str | bytes], after: Sequence[str]) -> str:
+    return next((new for old, new in zip(before, after, strict=True) if old != new), "")

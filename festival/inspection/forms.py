@@ -1,0 +1,173 @@
+"""The forms in which cells are written: what a time, a date or a popularity looks like."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from festival.inspection.result import FormCount
+from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
+from festival.lineup.fields.times import Moment, parts
+from festival.lineup.mapped.dates import WrittenDate, written
+from festival.lineup.mapped.instants import epoch
+from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import MINUTES_PER_DAY, TIME
+from festival.lineup.rules import RowRules
+
+BLANK = "blank"
+PLACEHOLDER = "placeholder"
+OTHER = "other"
+EPOCH = "epoch"
+RANGE = "range"
+LATE = "25:30"
+LENGTH = "length"
+LARGE = "0 or above 100"
+DATED = ("date-time", "date-time with offset", EPOCH)
+_PLACEHOLDERS = frozenset(
+    ("tba", "tbc", "tbd", "tobeannounced", "tobeconfirmed", "na", "n/a", "none", "?", "??", "???")
+) | {"late", "close", "closing", "open", "openend", "end", "ende", "unknown", "schluss", "fin"}
+_LATEST = 2 * MINUTES_PER_DAY
+_LENIENT = tuple(
+    RowRules(
+        LineupMapping.from_dict(
+            {"date_order": order, "year": 2024, "time_zone": "UTC", "integer_is": "hhmm"}
+        )
+    )
+    for order in ("day_first", "month_first")
+)
+_MOST = 0.6
+_LENGTHS = re.compile(
+    r"P(?:[0-9]+D)?T?(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]{1,3}|[0-9]:[0-9]{2}(?::00)?|"
+    r"[0-9]{1,3} ?(?:m|min|mins|minutes|minuten|h|hr|hrs|hours?)\.?(?: ?[0-9]{1,2} ?(?:m|min)\.?)?",
+    re.IGNORECASE,
+)
+
+
+def is_placeholder(cell: Any) -> bool:
+    """Whether a cell only says that something is not known yet."""
+    return isinstance(cell, str) and fold(cell) in _PLACEHOLDERS
+
+
+def is_length(cell: Any) -> bool:
+    """Whether a cell may be a length: `90`, `1:30`, `PT1H30M`, `90 min`."""
+    text = cell.text if isinstance(cell, Number) else preview(cell).strip()
+    return bool(text) and _LENGTHS.fullmatch(text) is not None
+
+
+def time_form(cell: Any) -> str:
+    """The form of a time: `20:00`, `8:00pm`, `HHMM`, a date-time, a range of two, epoch, …"""
+    common = _common_form(cell)
+    if common:
+        return common
+    if found := as_moment(cell):
+        return LATE if found.minutes > MINUTES_PER_DAY else found.form
+    try:
+        first, second = parts(cell, _read)
+        return f"{RANGE} {_read(first).form}" + ("" if second else ", open")
+    except RuleError:
+        return OTHER
+
+
+def as_moment(cell: Any) -> Moment | None:
+    """The time in a cell, also one past 24:00, by whatever option it needs; None if there is none.
+
+    >>> as_moment("6/13/2025 8:00 PM").minutes
+    1200
+    """
+    for rules in _LENIENT:
+        try:
+            return rules.moment(cell, _LATEST)
+        except RuleError:
+            continue
+    return None
+
+
+def _read(text: str) -> Moment:
+    found = as_moment(text)
+    if found is None:
+        raise RuleError("is not a time")
+    return found
+
+
+def written_days(text: str) -> tuple[WrittenDate, ...]:
+    """Every way to read a text's date, also if a time stands beside it."""
+    if found := written(text):
+        return found
+    words = text.replace(",", " ").split()
+    for count in range(len(words) - 1, 0, -1):
+        for part in (words[:count], words[-count:]):
+            if found := written(" ".join(part)):
+                return found
+    return ()
+
+
+def date_form(cell: Any) -> str:
+    """The form of a date: `YYYY-MM-DD`, `01/02/2025`, `1 February 2025`, a weekday, …"""
+    common = _common_form(cell)
+    if common:
+        return common
+    try:
+        if readings := written(text_of(cell)):
+            return readings[0].form
+    except RuleError:
+        return OTHER
+    found = as_moment(cell)
+    return found.form if found and found.date else OTHER
+
+
+def popularity_form(cell: Any) -> str:
+    """Whether a popularity is a whole number from 1 to 100, a larger one, or none."""
+    text = cell.text if isinstance(cell, Number) else preview(cell)
+    if not text.strip():
+        return BLANK
+    whole = text.strip().removesuffix(".0")
+    if not (whole.isascii() and whole.isdigit()):
+        return OTHER
+    return "1 to 100" if len(whole) < 4 and 1 <= int(whole) <= 100 else LARGE
+
+
+def _name_form(cell: Any) -> str:
+    if is_placeholder(cell):
+        return PLACEHOLDER
+    return BLANK if not preview(cell).strip() else "text"
+
+
+def _common_form(cell: Any) -> str:
+    if is_placeholder(cell):
+        return PLACEHOLDER
+    if isinstance(cell, bool | list | dict):
+        return OTHER
+    if not text_of(cell):
+        return BLANK
+    return EPOCH if epoch(cell) else ""
+
+
+_FORMS = {
+    "Date": date_form,
+    "Start": time_form,
+    "End": time_form,
+    TIME: time_form,
+    "Popularity": popularity_form,
+}
+
+
+def counted_forms(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
+    """How a field's cells are written, the commonest form first."""
+    form_of = _FORMS.get(name, _name_form)
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for cell in cells:
+        form = form_of(cell)
+        counts[form] += 1
+        examples.setdefault(form, preview(cell))
+    for form, count in counts.most_common():
+        yield FormCount(name, form, count, examples[form])
+
+
+def main_form(cells: Sequence[Any], form_of: Callable[[Any], str]) -> str:
+    """The form of most cells that are not blank; `other` if no form is that of most."""
+    counts = Counter(form for cell in cells if (form := form_of(cell)) != BLANK)
+    if not counts:
+        return BLANK
+    form, count = counts.most_common(1)[0]
+    return form if count >= _MOST * counts.total() else OTHER

@@ -1,0 +1,340 @@
+"""Which column is which field if neither name nor alias says it: by the cells, and by words."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from festival.inspection.evidence import Evidence
+from festival.inspection.forms import (
+    BLANK,
+    DATED,
+    EPOCH,
+    OTHER,
+    PLACEHOLDER,
+    RANGE,
+    date_form,
+    is_length,
+    main_form,
+    time_form,
+)
+from festival.inspection.paths import METADATA, field_of_path
+from festival.inspection.result import Answer, ColumnUse, Question
+from festival.lineup.columns import match
+from festival.lineup.fields.text import fold, preview
+from festival.lineup.mapping import DEFAULT_MAPPING
+from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
+
+_EXAMPLES = 3
+_NO_TIME = (BLANK, OTHER, PLACEHOLDER)
+_VAGUE = frozenset(("name", "title", "location"))
+_WORDS = {
+    "Performer": "subject summary artist act band performer who headliner lineup speaker session "
+    "what name title künstler artiste artista konst program",
+    "Stage": "room hall place floor area tent stage venue where ort platz bühne saal salle sal "
+    "track location scene podium lieu",
+    "Start": "start begin from début debut anfang beginn inicio inizio od von ab time dtstart",
+    "End": "end fin finish stop until to bis slut close dtend ende",
+    "Date": "date day datum dato jour tag fecha dag dtstart start begin",
+    DURATION: "duration length runtime dauer durée duree minutes mins len durata duración",
+    END_DATE: "end fin finish until bis slut ende dtend",
+}
+
+
+def match_fields(evidence: Evidence) -> None:
+    """Find each field's column; propose what the cells say, ask for the rest."""
+    names = evidence.sample.names
+    columns = match(names, evidence.given)
+    by_field = {
+        name: names[place]
+        for name, place in zip(FIELDS, columns.places, strict=True)
+        if place is not None
+    }
+    if columns.is_range:
+        by_field[TIME] = by_field.pop("Start")
+        del by_field["End"]
+    for name, place in zip((END_DATE, DURATION), columns.end_parts, strict=False):
+        if place is not None:
+            by_field[name] = names[place]
+    evidence.by_field = by_field
+    _ask_which(evidence, columns.unclear)
+    search = _CellSearch(evidence, set(columns.missing))
+    search.by_path()
+    search.swapped_start()
+    search.range()
+    search.ends()
+    search.times()
+    search.dates()
+    search.texts()
+    search.sections()
+    for name in (each for each in FIELDS if each in search.missing):
+        search.ask(name)
+    evidence.columns = [_use(evidence, name) for name in names if fold(name)]
+
+
+def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
+    """Ask about two columns of one field."""
+    names = evidence.sample.names
+    for text in unclear:
+        field, which = next(
+            (
+                (field, both)
+                for field in FIELDS
+                if len(both := _all_named(field, names)) > 1 and all(f"'{n}'" in text for n in both)
+            ),
+            ("", []),
+        )
+        answers = [Answer(name, {"columns": {field: name}}) for name in which]
+        assumed = answers[0].options if answers else {}
+        choices = f"{' or '.join(which)}" if which else "which column it is"
+        evidence.questions.append(Question(text, "columns", choices, True, tuple(answers), assumed))
+
+
+def _all_named(field: str, names: Iterable[str]) -> list[str]:
+    """The names that by themselves would each be a field."""
+    at = FIELDS.index(field)
+    return [name for name in names if match((name,), DEFAULT_MAPPING).places[at] is not None]
+
+
+class _CellSearch:
+    """Looks for the columns of missing fields."""
+
+    def __init__(self, evidence: Evidence, missing: set[str]) -> None:
+        self.missing = missing
+        self._evidence = evidence
+        self._sample = evidence.sample
+        self._said = dict(evidence.given.columns)
+        self._forms = {
+            name: main_form(self._sample.cells(name), time_form) for name in evidence.sample.names
+        }
+
+    @property
+    def _free(self) -> list[str]:
+        used = set(self._evidence.by_field.values())
+        return [name for name in self._sample.names if name not in used and fold(name)]
+
+    def _propose(self, field: str, column: str) -> None:
+        self._evidence.by_field[field] = column
+        self._evidence.column(field, column)
+        self.missing.discard(field)
+
+    def by_path(self) -> None:
+        """`performer.name` is a performer, also if the event has a name of its own."""
+        for field in ("Performer", "Stage"):
+            nested = [name for name in self._free if field_of_path(name) == field]
+            now = self._evidence.by_field.get(field)
+            vague = now is not None and fold(now) in _VAGUE and field not in self._said
+            if not nested or not (field in self.missing or vague):
+                continue
+            self._propose(field, nested[0])
+            if now is not None or len(nested) > 1:
+                choices = [nested[0], *([now] if now else []), *nested[1:]]
+                self._evidence.ask(
+                    f"the {field} is taken from '{nested[0]}'",
+                    "columns",
+                    " or ".join(choices),
+                    answers=[Answer(each, {"columns": {field: each}}) for each in choices],
+                )
+
+    def swapped_start(self) -> None:
+        """A column called start that has dates is the Date, if another has the times."""
+        start = self._evidence.by_field.get("Start")
+        if start is None or "Start" in self._said or self._forms[start] not in _NO_TIME:
+            return
+        if main_form(self._sample.cells(start), date_form) in _NO_TIME:
+            return
+        times = self._worded("Start", self._timed())
+        if len(times) == 1:
+            self._propose("Start", times[0])
+            if "Date" in self.missing:
+                self._propose("Date", start)
+
+    def range(self) -> None:
+        """One column with both times."""
+        ranges = [name for name in self._free if self._forms[name].startswith(RANGE)]
+        if {"Start", "End"} <= self.missing and len(ranges) == 1:
+            self._propose(TIME, ranges[0])
+            self.missing -= {"Start", "End"}
+
+    def ends(self) -> None:
+        """Lengths and the dates of ends; whatever the reader knows by name is its own affair."""
+        if "End" not in self.missing:
+            return
+        lengths = [
+            name
+            for name in self._worded(DURATION, self._free)
+            if (cells := [c for c in self._sample.cells(name) if preview(c).strip()])
+            and all(map(is_length, cells))
+        ]
+        if len(lengths) == 1 and not self._worded("End", self._timed()):
+            self._propose(DURATION, lengths[0])
+            self.missing.discard("End")
+
+    def times(self) -> None:
+        """Start and End by the words in their names, where the cells are times."""
+        for field in ("Start", "End"):
+            if field not in self.missing:
+                continue
+            likely = self._worded(field, self._timed())
+            if len(likely) == 1:
+                self._propose(field, likely[0])
+
+    def dates(self) -> None:
+        """A Date from date-times, or from the one column of dates that is not the end's."""
+        started = self._evidence.by_field.get("Start")
+        if "Date" not in self.missing:
+            return
+        if started and self._forms[started] in DATED:
+            self._propose("Date", started)
+            return
+        dates = self._dated()
+        named = [name for name in dates if not self._worded(END_DATE, [name])]
+        if len(named) == 1:
+            self._propose("Date", named[0])
+
+    def texts(self) -> None:
+        """Performer and Stage by the words in their names; such a guess is shown and asked."""
+        for field in ("Performer", "Stage"):
+            likely = self._worded(field, self._worded_texts())
+            if field in self.missing and len(likely) == 1:
+                self._propose(field, likely[0])
+                others = [name for name in self._worded_texts() if name != likely[0]][:3]
+                answers = [Answer(n, {"columns": {field: n}}) for n in (likely[0], *others)]
+                choices = (
+                    " or ".join(each.label for each in answers) if others else "another column"
+                )
+                self._evidence.ask(
+                    f"the {field} is taken from '{likely[0]}'", "columns", choices, answers=answers
+                )
+
+    def sections(self) -> None:
+        """Rows of one cell are titles, if the Stage or the Date is in no column."""
+        told = [name for name in ("Date", "Stage") if name in self.missing]
+        titles = [row for row in self._sample.rows if _is_title(row)]
+        if not told or not titles or len(titles) * 2 > len(self._sample.rows):
+            return
+        texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
+        dated = sum(date_form(text) not in _NO_TIME for text in texts)
+        fields = told
+        if len(told) == 2 and dated in (0, len(texts)):
+            fields = ["Date" if dated else "Stage"]
+        self.missing -= set(fields)
+        answers = [Answer(" and ".join(fields), {"sections": fields})]
+        some = ", ".join(f"'{text}'" for text in [*dict.fromkeys(texts)][:3])
+        self._evidence.ask(
+            f"rows of one cell, such as {some}: {len(titles):,}",
+            "sections",
+            f"{' and '.join(fields)}, if they name those of the rows below",
+            must=True,
+            answers=answers,
+            assumed=answers[0].options,
+        )
+
+    def ask(self, name: str) -> None:
+        """Ask which column a field is, naming those whose cells look like it."""
+        likely = self._likely(name)
+        answers = [Answer(column, {"columns": {name: column}}) for column in likely]
+        assumed = answers[0].options if answers else {}
+        choices = f"one of {', '.join(likely)}" if likely else "its column"
+        if name == "End":
+            option = "columns" if likely else "default_length"
+            choices = (
+                f"{choices}; or default_length, such as 60" if likely else "minutes, such as 60"
+            )
+            assumed = assumed or {"default_length": 60}
+            seen = "no column is the End"
+            self._evidence.ask(seen, option, choices, must=True, answers=answers, assumed=assumed)
+            return
+        if name in ("Stage", "Date") and not assumed:
+            assumed = {"constants": {name: "2025-01-01" if name == "Date" else name}}
+        constant = " or, in constants, its value" if name in ("Stage", "Date") else ""
+        self._evidence.ask(
+            f"no column is the {name}",
+            "columns" if likely or not constant else "constants",
+            choices + constant if likely or not constant else "its value in every row",
+            must=True,
+            answers=answers,
+            assumed=assumed,
+        )
+
+    def _likely(self, name: str) -> list[str]:
+        if name in ("Start", "End"):
+            other = "End" if name == "Start" else "Start"
+            timed = self._timed()
+            return [each for each in timed if not self._worded(other, [each])] or timed
+        if name == "Date":
+            return self._dated()
+        return self._worded_texts()
+
+    def _timed(self) -> list[str]:
+        return [name for name in self._free if self._is_time_column(name)]
+
+    def _is_time_column(self, name: str) -> bool:
+        form = self._forms[name]
+        if form in _NO_TIME or form.startswith(RANGE):
+            return False
+        if form in ("integer", "HHMM", EPOCH):
+            return bool(self._worded("Start", [name]) or self._worded("End", [name]))
+        return not METADATA.search(name)
+
+    def _dated(self) -> list[str]:
+        return [name for name in self._free if self._is_date_column(name)]
+
+    def _is_date_column(self, name: str) -> bool:
+        form = main_form(self._sample.cells(name), date_form)
+        if form in _NO_TIME or METADATA.search(name):
+            return False
+        return form in DATED or self._forms[name] in _NO_TIME or form == EPOCH
+
+    def _worded_texts(self) -> list[str]:
+        return [
+            name
+            for name in self._free
+            if not self._is_time_column(name)
+            and not self._is_date_column(name)
+            and _is_text(self._sample.cells(name))
+        ]
+
+    def _worded(self, field: str, names: Iterable[str]) -> list[str]:
+        return [name for name in names if _has_word(name, _WORDS[field].split())]
+
+
+_PARTS = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
+
+
+def _has_word(name: str, words: Sequence[str]) -> bool:
+    """Whether one of a name's words is one of some; `set_start`, `StartTime` and `dtstart` are."""
+    parts = [part.casefold() for part in _PARTS.findall(_CAMEL.sub(" ", name))]
+    return any(
+        part in words or any(len(w) > 4 and part.startswith(w) for w in words) for part in parts
+    )
+
+
+def _is_text(cells: Sequence[object]) -> bool:
+    """Whether most cells are words rather than numbers, links or nothing."""
+    texts = [text for cell in cells if (text := preview(cell).strip())]
+    worded = [text for text in texts if not _NO_NAME.match(text)]
+    return bool(texts) and len(worded) >= len(texts) / 2
+
+
+_NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGNORECASE)
+
+
+def _is_title(row: dict[str, object]) -> bool:
+    return sum(1 for cell in row.values() if preview(cell).strip()) == 1
+
+
+def _use(evidence: Evidence, column: str) -> ColumnUse:
+    fields = [name for name, used in evidence.by_field.items() if used == column]
+    how = ""
+    if fields:
+        own, said = fields[0], dict(evidence.given.columns)
+        how = "alias"
+        if said.get(own) or column == f"<{own}>":
+            how = "mapping"
+        elif own in evidence.options.get("columns", {}):
+            how = "cells"
+        elif fold(column) == fold(own):
+            how = "name"
+    texts = dict.fromkeys(preview(cell) for cell in evidence.sample.cells(column))
+    examples = [text for text in texts if text.strip()][:_EXAMPLES]
+    return ColumnUse(preview(column), " and ".join(fields), how, tuple(examples))

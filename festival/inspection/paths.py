@@ -1,0 +1,240 @@
+"""Where the rows of a nested JSON document are: every object that looks like one, by its path.
+
+A key is called a date only if it looks like one, and a stage only if the rows below have no stage
+of their own; a level of keys that is neither is `*`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, NamedTuple
+
+from festival.lineup.columns import match
+from festival.lineup.fields.text import Number, RuleError, clean, fold, text_of
+from festival.lineup.fields.times import moment
+from festival.lineup.formats.json_document import ANY, rows_at
+from festival.lineup.mapped.dates import written
+from festival.lineup.mapped.instants import epoch
+from festival.lineup.mapping import DEFAULT_MAPPING
+from festival.lineup.model import FIELDS
+
+DATE, STAGE = "<Date>", "<Stage>"
+_DEEPEST = 8
+_ROOMS = frozenset(("room", "hall", "area", "floor", "tent", "place", "track"))
+_FLAT_DEPTH = 3
+_DAY_NUMBER = re.compile(r"(?:day|tag|dag|jour|d[ií]a|giorno|dzień|den) ?[0-9]{1,2}", re.IGNORECASE)
+METADATA = re.compile(r"creat|updat|modif|publish|delet|sync|changed|timestamp", re.IGNORECASE)
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathReading:
+    """A path for the mapping's `rows`: how many rows it reaches, and where it misses how many."""
+
+    path: Path
+    rows: int
+    missed: int = 0
+    missed_at: str = ""
+    example: str = ""
+
+    @property
+    def steps(self) -> str:
+        """The path for a person."""
+        return " → ".join(self.path) or "the list itself"
+
+
+class _FoundRow(NamedTuple):
+    path: Path
+    names: frozenset[str]
+    kind: int
+    by_key: bool
+
+
+def find_paths(document: Any) -> list[PathReading]:
+    """Every sensible `rows` of a document, the likeliest first; none if nothing looks like rows."""
+    found = _likeliest(_walk(document, (), frozenset()))
+    if not found:
+        return []
+    lengths = Counter(len(each.path) for each in found)
+    length = max(lengths, key=lambda each: (lengths[each], each))
+    group = [each for each in found if len(each.path) == length]
+    return [_with_example(document, _counted(path, found)) for path in _generalised(group)]
+
+
+def reading_of(document: Any, path: Path) -> PathReading:
+    """How many objects that look like rows a given path reaches, and misses."""
+    return _counted(path, _likeliest(_walk(document, (), frozenset())))
+
+
+def _with_example(document: Any, reading: PathReading) -> PathReading:
+    """The reading with what its keys are called in the first row."""
+    row = next(flat_rows_at(document, reading.path), {})
+    named = [f"{step[1:-1]} {row.get(step)}" for step in reading.path if step.startswith("<")]
+    return replace(reading, example=", ".join(named) or "its keys say nothing")
+
+
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what is in its objects and lists by path: `stage.name`, `artists[0].title`."""
+    return dict(_leaves(row, "", _FLAT_DEPTH))
+
+
+def flat_rows_at(document: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """The objects that a path leads to, flat. Raises LineupError if it leads nowhere."""
+    return (flat(row) for row in rows_at(document, path) if isinstance(row, dict))
+
+
+def looks_like_a_date(key: str) -> bool:
+    """Whether a key names a day: a date, a weekday, `Day 1`, a date-time or an epoch number."""
+    text = clean(key)
+    if _DAY_NUMBER.fullmatch(text) or epoch(text) or written(text):
+        return True
+    try:
+        return moment(text).date is not None
+    except RuleError:
+        return False
+
+
+def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value and depth:
+        for key, item in value.items():
+            yield from _leaves(item, f"{name}.{key}" if name else key, depth - bool(name))
+    elif isinstance(value, list) and value and depth and isinstance(value[0], dict | str | Number):
+        yield from _leaves(value[0], f"{name}[0]", depth - 1)
+    else:
+        yield name, value
+
+
+def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -> list[_FoundRow]:
+    """The objects that look like rows at or below a value; one that has some below it is none."""
+    if len(path) > _DEEPEST:
+        return []
+    if isinstance(value, list):
+        return [*chain.from_iterable(_walk(each, path, above) for each in value)]
+    if not isinstance(value, dict):
+        return []
+    own = _scalar_names(value, path)
+    inner = {key: item for key, item in value.items() if isinstance(item, dict | list)}
+    below = [
+        *chain.from_iterable(
+            _walk(item, (*path, clean(key)), above | own, isinstance(item, dict))
+            for key, item in inner.items()
+        )
+    ]
+    kind = _kind(value, above)
+    best = max((each.kind for each in below), default=0)
+    if best and best >= kind - 1:
+        return below
+    return [_FoundRow(path, above | frozenset(flat(value)), kind, by_key)] if kind else []
+
+
+def _scalar_names(value: dict[str, Any], path: Path) -> frozenset[str]:
+    plain = [key for key, item in value.items() if not isinstance(item, dict | list)]
+    led_by = path[-1] if path else ""
+    return frozenset(chain(plain, (f"{led_by}.{key}" for key in plain if led_by)))
+
+
+def _kind(value: dict[str, Any], above: frozenset[str]) -> int:
+    """How much an object looks like a row: 3 has performer and start, 2 a start, 1 some time."""
+    names = tuple(flat(value))
+    performer, _, _, start, *_ = match(names, DEFAULT_MAPPING).places
+    if start is not None and isinstance(value.get(names[start]), dict | list):
+        start = None
+    if start is not None:
+        if performer is None:
+            performer = match(tuple(sorted(above)), DEFAULT_MAPPING).places[0]
+        nested = any(field_of_path(name) == "Performer" for name in names)
+        return 3 if performer is not None or nested else 2
+    return int(any(_is_timed(key, item) for key, item in value.items()))
+
+
+def _is_timed(key: str, cell: Any) -> bool:
+    if METADATA.search(key) or not isinstance(cell, str | Number):
+        return False
+    if epoch(cell):
+        return True
+    if isinstance(cell, Number) or not re.search(r"[:.hH][0-9]{2}|[ap]\.?m", cell):
+        return False
+    try:
+        moment(text_of(cell))
+    except RuleError:
+        return False
+    return True
+
+
+def _likeliest(found: Iterable[_FoundRow]) -> list[_FoundRow]:
+    """Only the rows of the kind that looks most like rows."""
+    rows = list(found)
+    best = max((each.kind for each in rows), default=0)
+    return [each for each in rows if each.kind == best]
+
+
+def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
+    """The paths that a group of rows of one depth may be at, the likeliest first."""
+    columns = [match(tuple(sorted(each.names)), DEFAULT_MAPPING) for each in group[:200]]
+    own = {
+        field: sum(each.places[FIELDS.index(field)] is not None for each in columns)
+        > len(columns) / 2
+        for field in ("Stage", "Date")
+    }
+    own["Stage"] = own["Stage"] or any(
+        field_of_path(name) == "Stage" or fold(name) in _ROOMS
+        for each in group[:200]
+        for name in each.names
+    )
+    levels = [
+        list(dict.fromkeys(keys)) for keys in zip(*(each.path for each in group), strict=True)
+    ]
+    steps: list[str] = []
+    stages: list[int] = []
+    for at, keys in enumerate(levels):
+        last_by_key = at == len(levels) - 1 and all(each.by_key for each in group)
+        if all(map(looks_like_a_date, keys)) and DATE not in steps:
+            steps.append(ANY if own["Date"] else DATE)
+        elif len(keys) == 1:
+            steps.append(keys[0])
+        else:
+            steps.append(ANY)
+            if not own["Stage"] and not last_by_key:
+                stages.append(at)
+    named = [
+        tuple(STAGE if at == stage else step for at, step in enumerate(steps))
+        for stage in reversed(stages)
+    ]
+    return [*named, tuple(steps)]
+
+
+def _counted(path: Path, found: Sequence[_FoundRow]) -> PathReading:
+    missed = [each.path for each in found if not _fits(path, each.path)]
+    places = dict.fromkeys(" → ".join(each) or "the list itself" for each in missed)
+    some = ", ".join(f"'{each}'" for each in list(places)[:3])
+    return PathReading(path, len(found) - len(missed), len(missed), some)
+
+
+def _fits(path: Path, keys: Path) -> bool:
+    return len(path) == len(keys) and all(
+        step in (ANY, key) or step.startswith("<") for step, key in zip(path, keys, strict=True)
+    )
+
+
+_NAMING = frozenset(("name", "title", "label", "displayname", "fullname", "text", "value"))
+
+
+def field_of_path(name: str) -> str:
+    """The field that `performer.name`, `stages.title` or `artists[0]` is by its first part."""
+    head, _, tail = name.replace("[0]", ".").strip(".").rpartition(".")
+    if name.endswith("[0]"):
+        head, tail = name[: -len("[0]")], "name"
+    head = head.strip(".").rpartition(".")[2]
+    if fold(tail) not in _NAMING or not head:
+        return ""
+    for each in dict.fromkeys((head, head.removesuffix("s"))):
+        places = match((each,), DEFAULT_MAPPING).places
+        for field, place in zip(FIELDS, places, strict=True):
+            if place is not None and field in ("Performer", "Stage"):
+                return field
+        if fold(each) in _ROOMS:
+            return "Stage"
+    return ""

@@ -1,0 +1,400 @@
+"""What the cells leave open: dates, times, nights, names and popularities; proposals on evidence.
+
+Each function looks at one kind of doubt. What the cells decide becomes an option of the proposal;
+what they do not becomes a question with the answers that can be named.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+from festival.inspection.evidence import Evidence, tried
+from festival.inspection.forms import (
+    BLANK,
+    EPOCH,
+    LARGE,
+    LATE,
+    OTHER,
+    PLACEHOLDER,
+    RANGE,
+    as_moment,
+    counted_forms,
+    date_form,
+    written_days,
+)
+from festival.inspection.matching import match_fields
+from festival.inspection.result import Answer, Question
+from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
+from festival.lineup.fields.times import parts
+from festival.lineup.mapped.dates import (
+    NUMBERS,
+    WEEKDAY,
+    WEEKDAY_AND_DAY,
+    WrittenDate,
+)
+from festival.lineup.model import DURATION, END_DATE, MINUTES_PER_DAY, TIME, Performance, clock
+
+_ZONES = "such as Europe/Paris"
+_LABELS = 12
+_OFTEN = 3
+_MANY = 3
+_TIMES = ("Start", "End", TIME)
+_CLOCK_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
+_LEAST_GAP = 3 * 60
+_MORNING = 6 * 60
+_NOON = 12 * 60
+_LONG_DAY = 12 * 60
+
+
+def weigh(evidence: Evidence) -> None:
+    """Gather all that the sample says beyond the given mapping."""
+    match_fields(evidence)
+    for name, column in evidence.by_field.items():
+        if name not in (DURATION, END_DATE):
+            evidence.forms += counted_forms(name, evidence.sample.cells(column))
+    _weigh_fill_down(evidence)
+    _weigh_dates(evidence)
+    _weigh_instants(evidence)
+    _weigh_integers(evidence)
+    _weigh_clock(evidence)
+    _weigh_ends(evidence)
+    _weigh_names(evidence)
+    _weigh_popularity(evidence)
+    _weigh_nights(evidence)
+
+
+def _weigh_fill_down(evidence: Evidence) -> None:
+    """Cells that a spreadsheet merged: the value once, and blanks below it."""
+    fields = []
+    for name in ("Date", "Stage"):
+        column = evidence.by_field.get(name)
+        texts = [preview(cell).strip() for cell in evidence.sample.cells(column)]
+        blank = texts.count("")
+        if texts and texts[0] and blank and (blank >= len(texts) / 4 or blank > _MANY):
+            fields.append(name)
+    if fields:
+        blank = sum(evidence.count(name, BLANK) for name in fields)
+        evidence.ask(
+            f"blank cells below a {' or '.join(fields)}: {blank:,}",
+            "fill_down",
+            f"{' and '.join(fields)}, if they mean the value above",
+            must=True,
+            answers=[Answer(", ".join(fields), {"fill_down": fields})],
+        )
+
+
+def _weigh_dates(evidence: Evidence) -> None:
+    column = evidence.by_field.get("Date")
+    cells = evidence.sample.cells(column)
+    given = dict(evidence.given.dates)
+    texts = [text_of(cell) for cell in cells if isinstance(cell, str) and fold(cell) not in given]
+    found = [(text, each) for text in texts for each in written_days(text)[:1]]
+    readings = [each for _, each in found]
+    _weigh_order(evidence, found)
+    _weigh_years(evidence, readings)
+    if days := sum(each.form in (WEEKDAY, WEEKDAY_AND_DAY) for each in readings):
+        _ask_first_date(evidence, f"dates that are weekdays: {days:,}", "2025-06-12")
+    labels = dict.fromkeys(
+        preview(cell)
+        for cell in cells
+        if date_form(cell) == OTHER and fold(preview(cell)) not in given
+    )
+    if labels and column:
+        some = ", ".join(list(labels)[:_LABELS]) + (", …" if len(labels) > _LABELS else "")
+        each_day = {label: f"2025-06-{12 + at % 18:02d}" for at, label in enumerate(labels)}
+        evidence.ask(
+            f"words for dates: {some}",
+            "dates",
+            "what dates they stand for",
+            must=True,
+            assumed={"dates": each_day},
+        )
+
+
+def _weigh_years(evidence: Evidence, readings: Sequence[WrittenDate]) -> None:
+    without = [
+        each
+        for each in readings
+        if each.year is None and each.form not in (WEEKDAY, WEEKDAY_AND_DAY)
+    ]
+    if not without or evidence.given.first_date or evidence.given.year:
+        return
+    months = {each.month or _month(each, evidence) for each in without}
+    if {1, 12} <= months:
+        seen = f"dates without a year, around New Year: {len(without):,}"
+        _ask_first_date(evidence, seen, "2025-12-01")
+        return
+    evidence.ask("dates without a year", "year", "such as 2025", must=True, assumed={"year": 2025})
+
+
+def _month(reading: WrittenDate, evidence: Evidence) -> int:
+    first, second = reading.numbers or (0, 0)
+    return first if evidence.options.get("date_order") == "month_first" else second
+
+
+def _ask_first_date(evidence: Evidence, seen: str, example: str) -> None:
+    evidence.ask(
+        seen,
+        "first_date",
+        "the festival's first day, as YYYY-MM-DD; or in dates each one's date",
+        must=True,
+        assumed={"first_date": example},
+    )
+
+
+def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -> None:
+    readings = [each for _, each in found]
+    numbers = [each.numbers for each in readings if each.numbers and each.form == NUMBERS]
+    if not numbers or "date_order" in evidence.options:
+        return
+    first, second = (max(each[place] for each in numbers) for place in (0, 1))
+    both = [Answer(order, {"date_order": order}) for order in ("day_first", "month_first")]
+    if first > 12 >= second or second > 12 >= first:
+        order = "day_first" if first > 12 else "month_first"
+        evidence.options["date_order"] = order
+        evidence.ask(
+            f"dates taken as {order}, since {max(first, second)} is not a month",
+            "date_order",
+            "day_first or month_first",
+        )
+        return
+    example = next((text for text, each in found if each.numbers), "")
+    evidence.ask(
+        f"dates that may be meant both ways, such as {example}: {len(numbers):,}",
+        "date_order",
+        "day_first or month_first",
+        must=True,
+        answers=both,
+        assumed=both[0].options,
+    )
+
+
+def _weigh_instants(evidence: Evidence) -> None:
+    epochs = sum(evidence.count(name, EPOCH) for name in ("Date", *_TIMES))
+    offsets = sum(evidence.count(name, "date-time with offset") for name in _TIMES)
+    if epochs:
+        evidence.ask(
+            f"instants: {epochs:,}", "time_zone", _ZONES, must=True, assumed={"time_zone": "UTC"}
+        )
+    elif offsets:
+        cells = [cell for cell in evidence.cells(*_TIMES) if isinstance(cell, str)]
+        in_utc = sum((found := as_moment(cell)) is not None and found.offset == 0 for cell in cells)
+        seen = "date-times with an offset, taken as the clock shows there"
+        if in_utc * 2 > len(cells):
+            seen = f"date-times in UTC: {in_utc:,}"
+        evidence.ask(seen, "time_zone", f"{_ZONES}, if they are not local")
+
+
+def _weigh_integers(evidence: Evidence) -> None:
+    """Whole numbers below 24 all the way down are hours, but 20 is 00:20 by the kit's own rule."""
+    cells = evidence.cells("Start")
+    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    if texts and all(text.isdecimal() and int(text) < 25 for text in texts):
+        answers = [Answer(each, {"integer_is": each}) for each in ("hour", "hhmm")]
+        evidence.ask(
+            f"times that are whole numbers below 25, such as {texts[0]}: {len(texts):,}",
+            "integer_is",
+            "hour or hhmm",
+            must=True,
+            answers=answers,
+            assumed=answers[0].options,
+        )
+
+
+def _halves(cells: Sequence[Any]) -> list[Any]:
+    halves: list[Any] = []
+    for cell in cells:
+        try:
+            halves += [half for half in parts(cell) if half]
+        except RuleError:
+            halves.append(cell)
+    return halves
+
+
+def _weigh_clock(evidence: Evidence) -> None:
+    """Hours that never exceed 12, without am or pm, may be on either clock."""
+    if evidence.given.clock or any(each.option == "integer_is" for each in evidence.questions):
+        return
+    cells = [*evidence.cells("Start", "End"), *_halves(evidence.cells(TIME))]
+    found = [each for cell in cells if (each := as_moment(cell))]
+    if len(found) < 2 or any(each.form not in _CLOCK_FORMS for each in found):
+        return
+    if not all(60 <= each.minutes < 13 * 60 for each in found):
+        return
+    starts = [*evidence.cells("Start"), *(_halves([cell])[0] for cell in evidence.cells(TIME))]
+    halves = _half_days(evidence, starts)
+    answers = [Answer(each, {"clock": each}) for each in ("24h", *halves)]
+    evidence.ask(
+        f"no hour is above 12, and none has am or pm: {len(found):,} times",
+        "clock",
+        " or ".join(each.label for each in answers),
+        answers=answers,
+        assumed=answers[1].options,
+    )
+
+
+def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
+    """The 12-hour readings: from noon on, and from the morning if a start is at 10 or 11.
+
+    First the one under which the performances of a stage follow one another as the rows do.
+    """
+    late_morning = range(10 * 60, 12 * 60)
+    if not any((found := as_moment(cell)) and found.minutes in late_morning for cell in starts):
+        return ["12h"]
+    return sorted(("12h", "12h from 10:00"), key=lambda each: _disorder(evidence, {"clock": each}))
+
+
+def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
+    """How often a row begins before the one above it, of the same stage and date."""
+    mapping = evidence.trial(options)
+    rows = tried(evidence.sample.rows, mapping).performances if mapping else []
+    return sum(
+        (before.stage, before.date) == (after.stage, after.date) and after.start < before.start
+        for before, after in pairwise(rows)
+    )
+
+
+def _weigh_ends(evidence: Evidence) -> None:
+    if late := sum(evidence.count(name, LATE) for name in _TIMES):
+        evidence.ask(
+            f"times past 24:00: {late:,}",
+            "day_starts_at",
+            "such as 06:00, with date_is festival_day",
+            must=True,
+            answers=[_festival_day(_MORNING)],
+            assumed=_festival_day(_MORNING).options,
+        )
+    if DURATION in evidence.by_field or "Duration" in dict(evidence.given.columns):
+        return
+    open_ended = [
+        each
+        for each in evidence.forms
+        if each.field == TIME
+        and (", open" in each.form or not each.form.startswith((RANGE, OTHER, BLANK, PLACEHOLDER)))
+    ]
+    blank = evidence.count("End", BLANK) + sum(each.count for each in open_ended)
+    if blank:
+        evidence.ask(
+            f"missing ends: {blank:,}",
+            "default_length",
+            "minutes",
+            must=True,
+            assumed={"default_length": 60},
+        )
+
+
+def _weigh_names(evidence: Evidence) -> None:
+    said = set(map(fold, evidence.given.placeholders))
+    for name in ("Performer", "Stage", *_TIMES):
+        found = [each for each in evidence.forms if each.field == name and each.form == PLACEHOLDER]
+        for each in found:
+            if fold(each.example) in said:
+                continue
+            way = f'["{each.example}"], if that is not a {name}'
+            if name == "End":
+                way += ", and default_length"
+            answer = Answer(each.example, {"placeholders": [each.example]})
+            seen = f"the {name} is '{each.example}': {each.count:,}"
+            evidence.questions.append(Question(seen, "placeholders", way, False, (answer,)))
+
+
+def _weigh_popularity(evidence: Evidence) -> None:
+    cells = evidence.cells("Popularity")
+    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    whole = Counter(int(text) for text in texts if text.isdecimal() and len(text) < 9)
+    answers = [Answer(each, {"popularity_is": each}) for each in ("rank", "score")]
+    if odd := evidence.count("Popularity", LARGE):
+        evidence.ask(
+            f"popularities that are not from 1 to 100: {odd:,}",
+            "popularity_is",
+            "rank, if 1 is the biggest",
+            answers=answers,
+        )
+        largest, count = max(whole.items(), default=(0, 0))
+        if count >= _OFTEN:
+            evidence.ask(
+                f"the largest popularity is {largest}: {count:,}",
+                "popularity_none",
+                f"[{largest}], if that means none",
+                answers=[Answer(str(largest), {"popularity_none": [largest]})],
+            )
+    elif len(whole) >= _MANY and sorted(whole) == list(range(1, len(whole) + 1)):
+        evidence.ask(
+            f"the popularities are 1 to {len(whole)}, each once or more",
+            "popularity_is",
+            "rank, if 1 is the biggest, or score",
+            answers=answers,
+        )
+
+
+def _weigh_nights(evidence: Evidence) -> None:
+    """Whether starts after midnight belong to the evening before; the widest gap is the night."""
+    if any(each.option == "day_starts_at" for each in evidence.questions):
+        return
+    mapping = evidence.trial()
+    if mapping is None or mapping.date_is:
+        return
+    performances = tried(evidence.sample.rows, mapping).performances
+    morning = _day_starts(performances)
+    nights = [each for each in performances if each.start % MINUTES_PER_DAY < morning]
+    if not nights or (len(nights) == len(performances) and len(performances) < 2):
+        return
+    first = nights[0]
+    day, minutes = first.date, first.start
+    answers = []
+    for label, options in (
+        ("festival_day", {"day_starts_at": clock(morning), "date_is": "festival_day"}),
+        ("calendar_day", {"day_starts_at": clock(morning), "date_is": "calendar_day"}),
+        ("as written", {"date_is": "calendar_day"}),
+    ):
+        answers.append(Answer(label, options, _night(label, day, minutes)))
+    evidence.ask(
+        f"starts before {clock(morning)}, such as {first.performer}'s at {clock(minutes)}: "
+        f"{len(nights):,}",
+        "day_starts_at",
+        f"{clock(morning)}, with date_is festival_day if Date is the evening's, else calendar_day",
+        answers=answers,
+    )
+
+
+def _night(label: str, day: str, minutes: int) -> str:
+    """What a date-is makes of a start after midnight."""
+    try:
+        at = date.fromisoformat(day)
+        after = at + timedelta(days=label == "festival_day")
+        evening = after - timedelta(days=1)
+    except (ValueError, OverflowError):
+        return ""
+    if label == "as written":
+        return f"{day} {clock(minutes)}"
+    return f"the night of {evening:%a %d %b} to {after:%a %d %b}"
+
+
+def _festival_day(minutes: int) -> Answer:
+    return Answer("festival_day", {"day_starts_at": clock(minutes), "date_is": "festival_day"})
+
+
+def _day_starts(performances: Sequence[Performance]) -> int:
+    """The middle of the day's widest gap without a performance, on the hour; 06:00 if none is wide.
+
+    Only a gap that ends by noon is a night's: what starts before it is the evening's.
+    """
+    busy = [False] * MINUTES_PER_DAY
+    for each in performances:
+        length = min(max(each.end - each.start, 1), _LONG_DAY)
+        for minute in range(each.start, each.start + length):
+            busy[minute % MINUTES_PER_DAY] = True
+    gaps: list[tuple[int, int]] = []
+    begin = 0
+    for minute in range(_NOON + 1):
+        if busy[minute]:
+            gaps.append((minute - begin, begin))
+            begin = minute + 1
+    gaps.append((_NOON - begin, begin))
+    width, begin = max(gaps)
+    if width < _LEAST_GAP:
+        return _MORNING
+    middle = begin + width // 2
+    return min(max((middle + 59) // 60 * 60, 60), _NOON)

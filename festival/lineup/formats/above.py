@@ -1,0 +1,65 @@
+"""What the rows above say about a row: titles of sections, and cells that were merged."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from festival.lineup.fields.text import RuleError, clean
+from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import FIELDS
+
+
+class RowsAbove:
+    """Fills the cells of rows from those above, as a mapping's `sections` and `fill_down` say.
+
+    `said` are the values in force by field, as pairs one after another: what a Position keeps.
+    """
+
+    def __init__(self, mapping: LineupMapping, names: Sequence[str], said: Iterable[str]) -> None:
+        pairs = iter(said)
+        self._values: dict[str, Any] = dict(zip(pairs, pairs, strict=True))
+        self._mapping = mapping
+        self._names = [clean(name) for name in names]
+        self._fill = [(FIELDS.index(field), field) for field in mapping.fill_down]
+        self._sections = [(FIELDS.index(field), field) for field in mapping.sections]
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The values in force, for a Position."""
+        return tuple(text for pair in self._values.items() for text in pair)
+
+    def takes(self, cells: Sequence[str]) -> bool:
+        """Whether a row is a title, or the header once more, and with that no performance."""
+        if not self._sections:
+            return False
+        texts = [clean(cell) for cell in cells]
+        filled = [text for text in texts if text]
+        if len(filled) != 1:
+            return bool(filled) and texts == self._names
+        self._values[self._field_of(filled[0])] = filled[0]
+        return True
+
+    def filled(self, six: tuple[Any, ...]) -> tuple[Any, ...]:
+        """A row's six cells with what the titles say, and with blanks filled from above."""
+        cells = list(six)
+        for at, field in self._sections:
+            cells[at] = self._values.get(field, "")
+        for at, field in self._fill:
+            if isinstance(cells[at], str) and not clean(cells[at]):
+                cells[at] = self._values.get(field, cells[at])
+            elif isinstance(cells[at], str):
+                self._values[field] = cells[at]
+        return tuple(cells)
+
+    def _field_of(self, title: str) -> str:
+        """The field that a title names: of Date and Stage the Date, if it is one."""
+        fields = self._mapping.sections
+        if len(fields) == 1:
+            return fields[0]
+        from festival.lineup.mapped.dates import day_of
+
+        try:
+            day_of(title, self._mapping)
+        except RuleError as broken:
+            # What is a date, but not clear, is refused as one, row by row.
+            return "Date" if broken.option not in ("", "dates") else "Stage"
+        return "Date"
