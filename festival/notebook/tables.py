@@ -10,7 +10,7 @@ from pandas.api import types
 from festival.notebook.figures import dollars, hours_and_minutes, number, percent
 from festival.text import counted
 
-MOST_ROWS = 100
+MOST_ROWS = 200
 TOTAL = "total"
 STYLE = (
     "<style>.ft-box{overflow-x:auto}table.ft{border-collapse:collapse;margin:4px 0}"
@@ -30,7 +30,7 @@ BY_NAME: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def html_table(frame: pd.DataFrame) -> str:
-    """The frame as an HTML table; of more than a hundred rows the first, and how many more.
+    """The frame as an HTML table; of more than two hundred rows the first, and how many more.
 
     Next to a column `Date`, `Start` and `End` are times only. Columns that `frame.attrs["total"]`
     names have their total in a last row.

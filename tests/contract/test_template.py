@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -423,6 +424,36 @@ def test_every_statement_of_the_functions_role_has_its_reason_in_a_comment():
     ]
     uncommented = [role[number] for number in begins if not role[number - 1].startswith("#")]
     assert uncommented == ["- Sid: TellPeople"], "its name says it all"
+
+
+def spelled(value: Any) -> str:
+    """A resource or condition of the template in short: `Queue.Arn` for `!GetAtt Queue.Arn`."""
+    if isinstance(value, dict) and len(value) == 1:
+        (name, inner), *_ = value.items()
+        if name in ("Ref", "Fn::Sub", "Fn::GetAtt"):
+            return ".".join(as_list(inner))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {spelled(inner)}" for name, inner in value.items())
+    return str(value)
+
+
+def policies_as_text() -> Iterator[str]:
+    """Every statement that says what someone may do, a few lines each."""
+    for name, document in policy_documents():
+        for statement in document["Statement"]:
+            under, branch, *_ = statement.get("Fn::If", (ALWAYS, statement))
+            yield f"{name} {branch['Sid']}" + (f" if {under}" if under != ALWAYS else "")
+            for action in as_list(branch["Action"]):
+                yield f"    {branch['Effect']} {action}"
+            yield from (f"    on {spelled(each)}" for each in as_list(branch["Resource"]))
+            if "Condition" in branch:
+                yield f"    where {spelled(branch['Condition'])}"
+
+
+def test_what_each_statement_allows_is_what_was_reviewed():
+    """`policies.txt` beside this file is what people have read. Change it with the template."""
+    reviewed = Path(__file__).with_name("policies.txt").read_text(encoding="utf-8")
+    assert "\n".join(policies_as_text()) + "\n" == reviewed
 
 
 # ── people ───────────────────────────────────────────────────────────────────────────────────────
