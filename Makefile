@@ -15,7 +15,7 @@ help:
 	@echo "make demo    the whole way on an embedded AWS: samples in, e-mails and answers out"
 	@echo "make test    every test                    (make test ARGS='-k midnight')"
 	@echo "make lint    ruff, mypy, cfn-lint"
-	@echo "make lab     the embedded AWS with JupyterLab on it"
+	@echo "make lab     the embedded AWS with JupyterLab on it   (make lab ARGS='--no-browser')"
 	@echo "make bench   the benchmarks"
 	@echo "make soak    fault schedules for as long as you like   (make soak ARGS='--schedules 5000')"
 
@@ -33,7 +33,7 @@ lint: .venv/.lint
 	@.venv/bin/cfn-lint cloudformation/*.yaml
 
 lab: .venv/.lab
-	@.venv/bin/festival lab
+	@.venv/bin/festival lab $(ARGS)
 
 bench: .venv/.bench
 	@$(python) -m tests.benchmarks $(ARGS)

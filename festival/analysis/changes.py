@@ -54,6 +54,15 @@ def compare(old: "Lineup | pd.DataFrame | str", new: "Lineup | pd.DataFrame | st
     return changes_frame(changes_between([before], after).changes)
 
 
+def in_short(results: Sequence[tuple[Review, Removal]], *, dry_run: bool) -> str:
+    """What was found in all files, and what becomes of it, in one sentence."""
+    kinds = Counter(change.kind for review, _ in results for change in review.comparison.changes)
+    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in ChangeKind if kinds[kind]) or "no change"
+    stale = sum(removal.removed for _, removal in results)
+    end = "nothing is removed in a dry run" if dry_run else "they are removed below"
+    return f"{len(results):,} files: {said}; {stale:,} items are left from older versions; {end}."
+
+
 def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:
     """One row for each change: what it is, who, where and when it was, and is now."""
     rows = [

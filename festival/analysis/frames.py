@@ -188,6 +188,7 @@ def bill_frame(lines: Iterable[BillLine]) -> pd.DataFrame:
         columns=["component", "item", "amount", "unit", "how", "dollars"],
     )
     frame["share"] = frame["dollars"] / (frame["dollars"].sum() or 1.0)
+    frame.attrs["total"] = ("dollars", "share")
     return frame
 
 

@@ -21,6 +21,7 @@ from festival.analysis.grid import (
     wrapped,
 )
 from festival.lineup.model import wall_clock
+from festival.text import counted
 
 # Light to dark in even steps of lightness, yellow to blue: the order survives a grey printer and
 # every kind of colour-blindness, and black letters are legible on all of them.
@@ -208,16 +209,11 @@ def step(popularity: int | None) -> int:
 def day_title(day: DayGrid) -> str:
     """`Saturday 2025-07-12: 20 performances on 4 stages`."""
     rows = sum(1 for _ in day.cards)
-    return f"{day_name(day)}: {many(rows, 'performance')} on {many(len(day.stages), 'stage')}"
+    return f"{day_name(day)}: {counted(rows, 'performance')} on {counted(len(day.stages), 'stage')}"
 
 
 def day_name(day: DayGrid) -> str:
     return f"{calendar_date.fromisoformat(day.date):%A %Y-%m-%d}"
-
-
-def many(count: int, word: str) -> str:
-    """A count and its noun: `1 stage`, `3,000 performances`."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _steps() -> Iterator[tuple[str, str]]:

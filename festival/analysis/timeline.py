@@ -14,6 +14,7 @@ from zlib import crc32
 import pandas as pd
 
 from festival.analysis.checks import Finding, find_all
+from festival.analysis.frames import performances_of
 from festival.analysis.grid import LINEUP, NAME_SIZE, Card, DayGrid, day_grids
 from festival.analysis.shapes import (
     HEADER,
@@ -30,12 +31,12 @@ from festival.analysis.shapes import (
     day_title,
     legend,
     line_shapes,
-    many,
     sheet,
     swatch,
 )
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, wall_clock
+from festival.text import counted
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif"
@@ -76,7 +77,7 @@ _OWN_PAGE = f"""
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Timeline:
     """Grids of a lineup's days. A notebook shows it; `save` writes it.
 
@@ -85,12 +86,12 @@ class Timeline:
 
     days: tuple[DayGrid, ...]
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         stages = {stage.name for day in self.days for stage in day.stages}
         rows = sum(1 for day in self.days for _ in day.cards)
         return (
-            f"Timeline of {many(rows, 'performance')}, {many(len(stages), 'stage')}, "
-            f"{many(len(self.days), 'day')}"
+            f"Timeline of {counted(rows, 'performance')}, {counted(len(stages), 'stage')}, "
+            f"{counted(len(self.days), 'day')}"
         )
 
     def _repr_html_(self) -> str:
@@ -143,7 +144,8 @@ class Timeline:
         if not self.days:
             return "<p>no performance</p>"
         # A page may have several timelines, each with its own links.
-        prefix = f"d{crc32(repr(self.days).encode()):08x}"
+        rows = [card.row for day in self.days for card in day.cards]
+        prefix = f"d{crc32(repr(rows).encode()):08x}"
         names = [f"{prefix}{number}" for number in range(len(self.days))]
         links = " · ".join(
             f'<a href="#{name}">{day_name(day)}</a>'
@@ -171,37 +173,9 @@ def timeline(
     >>> print(timeline([Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)]))
     Timeline of 1 performance, 1 stage, 1 day
     """
-    rows = performances_of(answer)
+    rows = performances_of(answer) if isinstance(answer, pd.DataFrame) else list(answer)
     found = find_all(rows) if findings is None else findings
     return Timeline(tuple(islice(day_grids(rows, found, order), days)))
-
-
-def performances_of(answer: pd.DataFrame | Iterable[Performance]) -> list[Performance]:
-    """The rows of an answer (the columns of `frames.performances_frame`) as performances.
-
-    Raises FestivalError for a frame that lacks one of the columns.
-    """
-    if not isinstance(answer, pd.DataFrame):
-        return list(answer)
-    wanted = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
-    if missing := [name for name in wanted if name not in answer]:
-        raise FestivalError(f"no column {', '.join(missing)}: expected {', '.join(wanted)}")
-    columns = (
-        answer["Performer"].tolist(),
-        answer["Stage"].tolist(),
-        answer["Date"].dt.strftime("%Y-%m-%d").tolist(),
-        _minutes(answer, "Start"),
-        _minutes(answer, "End"),
-        [None if pd.isna(rank) else int(rank) for rank in answer["Popularity"]],
-        [0] * len(answer),
-    )
-    return list(map(Performance._make, zip(*columns, strict=True)))
-
-
-def _minutes(answer: pd.DataFrame, column: str) -> list[int]:
-    """Minutes since midnight of the row's day."""
-    since: pd.Series = answer[column] - answer["Date"]
-    return [int(minutes) for minutes in since.dt.total_seconds() // 60]
 
 
 def _section(day: DayGrid, name: str) -> str:
@@ -259,7 +233,7 @@ def _list_of_findings(day: DayGrid, name: str) -> str:
     )
     rest = len(places) - MOST_LISTED
     more = f"<p>and {rest:,} more: hover over the edges</p>" if rest > 0 else ""
-    count = many(len(places), "finding")
+    count = counted(len(places), "finding")
     return f"<details><summary>{count}</summary><ol>{''.join(lines)}</ol>{more}</details>"
 
 

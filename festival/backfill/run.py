@@ -1,14 +1,11 @@
 """Running a backfill: which engine, the run itself, a table of outcomes, one e-mail."""
 
-import sys
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
-
-from tqdm import tqdm
 
 from festival.backfill.engines import DirectEngine, Engine, FileOutcome
 from festival.backfill.plan import DONE, FILES_AT_ONCE, BackfillPlan, Effort
@@ -18,6 +15,7 @@ from festival.ingest.events import FileEvent
 from festival.ingest.mail import Mailer
 from festival.ingest.report import Counts, Outcome
 from festival.ingest.service import Ingestor
+from festival.progress import ProgressLine
 from festival.stack.stack import StackOutputs, find_stack
 from festival.text import counted, one_line
 
@@ -112,7 +110,7 @@ def run_backfill(
     on_error: str = CONTINUE,
     files_at_once: int = FILES_AT_ONCE,
 ) -> list[FileOutcome]:
-    """Ingest what the plan says, oldest file first, with a progress bar; the outcome of each file.
+    """Ingest what the plan says, oldest file first, and show how far it is; the outcome of each.
 
     `engine` does the work; without one this process does, `files_at_once` files at a time. A file
     that fails does not stop the others, unless `on_error` is `stop`: then no further file begins.
@@ -128,11 +126,10 @@ def run_backfill(
     engine = engine or DirectEngine(ingestor, files_at_once)
     working = engine.run(events, again=again, stop_at_failure=on_error == STOP)
     outcomes: dict[str, FileOutcome] = {}
-    bar = tqdm(total=len(events), unit="file", file=sys.stdout, mininterval=0.5)
-    with bar, closing(working):
+    with ProgressLine(len(events), "file", also="row") as progress, closing(working):
         for outcome in working:
             outcomes[outcome.file] = outcome
-            bar.update()
+            progress.update(1, outcome.counts.read)
     return [
         outcomes.get(event.file) or FileOutcome(event.file, NOT_STARTED, Counts())
         for event in events

@@ -1,11 +1,13 @@
 """`festival local` and `festival lab`: the embedded AWS until Ctrl-C, alone or under JupyterLab."""
 
+import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +21,9 @@ from festival.errors import FestivalError
 from festival.stack.stack import StackOutputs
 
 ENVIRONMENT_FILE = Path(".festival", "env")
+NOTEBOOKS = Path("notebooks")
+LAB_FOLDER = Path("runs", "lab")
+JUPYTER = (sys.executable, "-m", "jupyterlab")
 LOOK_SECONDS = 0.3
 # Clears another shell of what would lead away from this AWS, whatever it has set; bash, zsh and sh.
 CLEAR = (
@@ -55,19 +60,67 @@ def local(port: int, empty: bool) -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--empty", is_flag=True, help="Leave the samples out.")
+@empty_option
 @click.argument("jupyter_options", nargs=-1, type=click.UNPROCESSED)
-def lab(empty: bool, jupyter_options: tuple[str, ...]) -> None:
+@click.pass_context
+def lab(ctx: click.Context, empty: bool, jupyter_options: tuple[str, ...]) -> None:
     """Run the embedded AWS with JupyterLab on it.
 
-    Other options go to JupyterLab (--no-browser, --port 9000).
+    JupyterLab opens copies of the notebooks, in runs/lab; a copy that is there already is kept.
+    Other options go to JupyterLab (--no-browser, --port 9000), and its exit status is this one's.
     """
     if find_spec("jupyterlab") is None:
         raise FestivalError(
             "this command needs jupyterlab: run pip install -e '.[lab]' in the kit's folder"
         )
-    with started(0, empty):
-        subprocess.run([sys.executable, "-m", "jupyterlab", *jupyter_options], check=False)
+    if is_root() and "--allow-root" not in jupyter_options:
+        raise FestivalError(
+            "JupyterLab refuses to run as root: add --allow-root, or run this as another user"
+        )
+    status = 0
+    with started(0, empty) as (aws, outputs), environment_file(aws, outputs):
+        folder = copied_notebooks(NOTEBOOKS, LAB_FOLDER)
+        click.echo(f"notebooks: copies in {folder}/; other terminals: source {ENVIRONMENT_FILE}")
+        status = run_to_its_end([*JUPYTER, *jupyter_options, str(folder)])
+    ctx.exit(status)
+
+
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def copied_notebooks(source: Path, folder: Path) -> Path:
+    """The folder with a copy of each notebook. A copy that is there already is somebody's work.
+
+    Raises FestivalError if there are no notebooks.
+    """
+    notebooks = sorted(source.glob("*.ipynb"))
+    if not notebooks:
+        raise FestivalError(f"no notebooks in {source}/: run this in a checkout of the kit")
+    folder.mkdir(parents=True, exist_ok=True)
+    for notebook in notebooks:
+        if not (folder / notebook.name).exists():
+            shutil.copyfile(notebook, folder / notebook.name)
+    return folder
+
+
+def run_to_its_end(command: Sequence[str]) -> int:
+    """Run a program that handles Ctrl-C itself; its exit status, 128 and more for a signal's end.
+
+    SIGTERM is passed on to it.
+    """
+    with subprocess.Popen(command) as process:
+        before = {
+            # Ctrl-C reaches the program too, which asks what is meant.
+            signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+            signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        }
+        try:
+            status = process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return status if status >= 0 else 128 - status
 
 
 @contextmanager

@@ -62,7 +62,7 @@ COMMANDS = {
 # The extra that brings a module that is missing.
 EXTRAS = {
     "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
-    "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient", "tqdm"},
+    "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient"},
     "local": {"moto", "yaml", "flask", "werkzeug"},
 }
 

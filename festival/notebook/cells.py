@@ -1,8 +1,9 @@
-"""What a notebook needs around its questions: mistakes said in one sentence, files found."""
+"""What a notebook needs around its questions: conclusions, mistakes in one sentence, files."""
 
-import math
 import sys
 import traceback
+from collections.abc import Iterable, Mapping
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,9 +18,26 @@ from botocore.exceptions import (
 )
 
 from festival.errors import FestivalError
+from festival.kit import Kit, reconcile_files
+from festival.notebook.exploring import in_short, last_festival, most_popular
+from festival.notebook.figures import number
 from festival.notebook.parameters import Allowed, between, checked_namespace
+from festival.notebook.tables import html_table
 
-__all__ = ["between", "found", "number", "prepare", "sentence"]
+# What notebooks take from here, so that each has two lines of imports.
+__all__ = [
+    "Box",
+    "Kit",
+    "between",
+    "found",
+    "in_short",
+    "last_festival",
+    "most_popular",
+    "prepare",
+    "reconcile_files",
+    "sentence",
+    "table_of",
+]
 
 MISTAKES = (FestivalError, BotoCoreError, ClientError)
 
@@ -35,26 +53,36 @@ def prepare(namespace: dict[str, Any] | None = None, **allowed: Allowed) -> None
     pd.options.display.max_colwidth = 120
     pd.options.display.max_rows = 40
     pd.options.display.float_format = number
-    # A dollar sign is a dollar sign: JupyterLab would set what stands between two as a formula.
-    pd.options.display.html.use_mathjax = False
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
         shell.set_custom_exc(MISTAKES, _show)
+        shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, html_table)
         # Figures are pictures in the notebook whatever MPLBACKEND says.
         shell.run_line_magic("matplotlib", "inline")
     if namespace is not None:
         namespace.update(checked_namespace(namespace, allowed))
 
 
-def number(value: float) -> str:
-    """A figure as people read it: `300,000`, `13.28`, `0.0000167`."""
-    if not math.isfinite(value) or value == 0:
-        return f"{value:.0f}"
-    if abs(value) >= 1:
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
-    # Below 1 four significant digits, and never an exponent.
-    digits = 3 - math.floor(math.log10(abs(value)))
-    return f"{value:.{digits}f}".rstrip("0").rstrip(".")
+class Box:
+    """Sentences in a box, to begin a notebook with."""
+
+    def __init__(self, *sentences: str) -> None:
+        self.sentences = [sentence for sentence in sentences if sentence]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p style='margin:4px 0'>{escape(one)}</p>" for one in self.sentences)
+        return (
+            "<div class='tex2jax_ignore mathjax_ignore' style='border:1px solid #8888;border-left:"
+            f"6px solid #0072b2;padding:6px 14px;margin:6px 0;font-size:110%'>{lines}</div>"
+        )
+
+
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a DataFrame."""
+    return pd.DataFrame(list(rows))
 
 
 def sentence(error: BaseException) -> str:

@@ -126,14 +126,10 @@ def checked_namespace(
     for true. Raises FestivalError, in one line, for a value of another type or beyond what is
     `allowed`, and for a parameter that the notebook does not have.
     """
-    declared = {
-        name: str(getattr(kind, "__name__", kind))
-        for name, kind in namespace.get("__annotations__", {}).items()
-    }
     parameters = {
-        name: Parameter(name, kind, False, "", "")
-        for name, kind in declared.items()
-        if kind in TYPES and name in namespace
+        name: parameter
+        for name, kind in namespace.get("__annotations__", {}).items()
+        if name in namespace and (parameter := _declared(name, kind))
     }
     check_given(parameters.values(), ((name, "") for name in _unknown(namespace, parameters)))
     values = {name: _typed(parameter, namespace[name]) for name, parameter in parameters.items()}
@@ -143,6 +139,13 @@ def checked_namespace(
             expected = str(wanted) if isinstance(wanted, Between) else ", ".join(wanted)
             raise FestivalError(f"parameter {name} is {value!r}: expected {expected}")
     return values
+
+
+def _declared(name: str, kind: Any) -> Parameter | None:
+    """A parameter by its annotation: `str`, `int | None`, or the same as text."""
+    declared = kind.__name__ if isinstance(kind, type) else str(kind)
+    known = declared.removesuffix(" | None")
+    return Parameter(name, known, declared != known, None, "") if known in TYPES else None
 
 
 def _unknown(namespace: Mapping[str, Any], known: Container[str]) -> Iterator[str]:
@@ -159,7 +162,10 @@ def _typed(parameter: Parameter, value: Any) -> Value:
     """A value of Python as one of the declared type; text is read as on the command line."""
     wanted = parameter.type
     if isinstance(value, str):
-        return value if wanted == "str" else _value(parameter, value)
+        # papermill's own command makes None of `None`, and leaves `none` as text.
+        return _value(parameter, value)
+    if value is None and parameter.optional:
+        return None
     if isinstance(value, bool):
         if wanted == "bool":
             return value
@@ -171,6 +177,7 @@ def _typed(parameter: Parameter, value: Any) -> Value:
     elif wanted == "float" and isinstance(value, int | float) and math.isfinite(value):
         return float(value)
     expected = EXPECTED.get(wanted, "text (papermill -r gives it as it is)")
+    expected += " or none" if parameter.optional else ""
     raise FestivalError(f"parameter {parameter.name} is {value!r}: expected {expected}")
 
 

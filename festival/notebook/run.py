@@ -18,21 +18,26 @@ from papermill import PapermillExecutionError, execute_notebook
 from papermill.iorw import papermill_io
 
 from festival.errors import FestivalError
+from festival.notebook import engine
 from festival.notebook.parameters import Value, check_given, read_parameters
 
 NOTEBOOKS = "notebooks"
 RUNS = "runs"
 # JupyterLab's look without its scripts, which a browser would fetch from elsewhere (RequireJS,
-# MathJax, Mermaid, widgets); nothing in these notebooks needs them.
-OFFLINE = """
+# MathJax, Mermaid, widgets); nothing in these notebooks needs them. Code is folded away, except for
+# the parameters that somebody gave.
+REPORT = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 {%- block jupyter_widgets -%}{%- endblock -%}
+{%- block input_group -%}
+<details{% if 'injected-parameters' in cell.metadata.get('tags', []) %} open{% endif %}>
+<summary style="cursor:pointer;color:#767676;font-size:12px;margin-left:70px">code</summary>
+{{ super() }}</details>
+{%- endblock -%}
 """
-# Cells that papermill adds: they are not in the notebook a reader would open.
-ADDED = {"injected-parameters", "papermill-error-cell-tag"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,9 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
             executed,
             dict(values),
             kernel_name="python3",
-            progress_bar=progress,
+            engine_name=engine.NAME,
+            tells=notebook.stem if progress else "",
+            progress_bar=False,
             # Of no use to a reader: the kernel's warning about a loopback connection.
             extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
         )
@@ -110,7 +117,7 @@ def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progres
 
 def html(notebook: Any, title: str) -> str:
     """An executed notebook as one HTML page that needs nothing from anywhere else."""
-    exporter = HTMLExporter(raw_template=OFFLINE)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(raw_template=REPORT)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
     return str(body)
 
@@ -129,15 +136,11 @@ def _output(notebook: Path, out: str | None) -> str:
 
 
 def _failed_cell(notebook: Any) -> str:
-    """The cell that failed, by number and by the heading it stands under."""
-    heading = ""
-    own = (cell for cell in notebook.cells if not ADDED & set(cell.metadata.get("tags", [])))
-    for number, cell in enumerate(own, start=1):
-        if cell.cell_type == "markdown":
-            titles = [line for line in cell.source.splitlines() if line.startswith("#")]
-            heading = titles[-1].lstrip("# ") if titles else heading
-        elif any(output.output_type == "error" for output in cell.outputs):
-            return f"cell {number} ({heading})" if heading else f"cell {number}"
+    """The cell that failed, by number and by the heading above it."""
+    for number, cell in enumerate(notebook.cells):
+        failed = (output.output_type == "error" for output in cell.get("outputs", []))
+        if any(failed):
+            return engine.place(notebook.cells, number)
     return "a cell"
 
 

@@ -136,10 +136,10 @@ class RecordedContents:
         counted = list(versions)
         if len(versions) > 1:
             file = self._lists.file_of(next(iter(versions.values()))[0])
-            reconciled = self._ledger.reconciliations.head(file).reconciled
-            if reconciled:
+            head = self._ledger.reconciliations.head(file)
+            if head.reconciled:
                 # S3 counts in whole seconds; the ledger knows which of two was begun first.
-                counted = versions_since(reconciled, versions, self._ledger.history(file))
+                counted = versions_since(head, versions, self._ledger.history(file))
         return [part for version in counted for part in versions[version]]
 
     def _rows(self, part: Part) -> list[Identity]:

@@ -18,6 +18,7 @@ ROOMS = {
     "errors": set(),
     "text": set(),
     "threads": set(),
+    "progress": set(),
     "lineup": set(),
     "table": {"boto3", "botocore", "urllib3"},  # urllib3 is what botocore itself sends with
     "ingest": {"boto3", "botocore"},
@@ -27,10 +28,10 @@ ROOMS = {
     "stack": {"boto3", "botocore", "yaml"},
     "kit": {"boto3", "botocore"},
     "embedded": {"boto3", "botocore", "moto", "werkzeug"},
-    "backfill": {"boto3", "botocore", "tqdm"},
+    "backfill": {"boto3", "botocore"},
     "notebook": {
         *("boto3", "botocore", "pandas", "matplotlib", "IPython", "matplotlib_inline"),
-        *("papermill", "nbformat", "nbconvert", "nbclient", "traitlets", "tqdm"),
+        *("papermill", "nbformat", "nbconvert", "nbclient", "traitlets"),
     },
     "cli": {"boto3", "botocore", "click"},
 }

@@ -147,6 +147,26 @@ def test_a_notebook_imports_the_package_and_pandas_only(path):
 
 
 @every_notebook
+def test_two_lines_of_imports_are_enough_and_none_is_the_commands(path):
+    lines = [
+        line
+        for cell in code(path)
+        for line in cell.source.splitlines()
+        if line.startswith(("import ", "from "))
+    ]
+    assert len(lines) <= 2
+    assert not any("festival.cli" in line for line in lines)
+
+
+@every_notebook
+def test_it_begins_with_its_conclusion_in_a_box(path):
+    """A box is the first thing it shows."""
+    results = [cell.source.splitlines()[-1] for cell in code(path)[1:]]
+    shown = [line for line in results if " = " not in line and not line.startswith("prepare")]
+    assert shown[0].startswith("Box(") or shown[0].endswith(".box")
+
+
+@every_notebook
 def test_mistakes_are_said_in_one_line_from_the_first_cell_on(path):
     calls = [line for line in code(path)[1].source.splitlines() if line.startswith("prepare(")]
     assert len(calls) == 1

@@ -102,9 +102,9 @@ def backfilled(world):
 
 
 def test_a_backfill_plans_runs_and_reports_each_file(backfilled):
-    assert backfilled.text("plan-said").startswith("3 of 3 files to ingest")
+    assert backfilled.text("plan").startswith("3 of 3 files to ingest")
     assert backfilled.text("engine").startswith("DirectEngine: 3 files with about")
-    assert "3/3" in backfilled.text("run")
+    assert backfilled.text("run").startswith("3 of 3 files, 84 rows")
     reports = backfilled.text("reports")
     for status in ("success", "partial", "failure"):
         assert status in reports
@@ -142,19 +142,28 @@ def test_a_dry_backfill_changes_nothing_in_table_ledger_queues_and_emails(
 
 def test_a_query_shows_frames_pictures_and_the_price_of_a_scan(world, backfilled):
     executed = world.run("query", performer="Solar Anorak", date="2025-07-12", time="22:30")
+    assert executed.text("short").startswith("70 performances of 68 performers on 5 stages, Thu")
     assert "105" in executed.text("performer")
     assert "Solar Anorak" in executed.text("moment")
     assert "Empty DataFrame" in executed.text("exact")
-    assert "times as much" in executed.text("scan")
-    assert executed.days("days") == 3
-    assert executed.pictures("stages") == executed.pictures("hours") == 1
+    assert "Vantablack Disco" in executed.text("clashes")
+    assert "a Scan of the whole table takes" in executed.text("scan")
+    assert executed.days("days") == 4
+    assert executed.pictures("stages-picture") == executed.pictures("hours") == 1
+    assert not executed.errors
+
+
+def test_without_parameters_it_looks_at_the_last_festival_and_its_most_popular(world, backfilled):
+    executed = world.run("query")
+    assert "Megan Thee Stallion" in executed.text("performer")
+    assert "Megan Thee Stallion" in executed.text("moment")
     assert not executed.errors
 
 
 def test_a_table_that_is_not_there_is_one_sentence_and_fails_the_run(world):
     said, executed = world.fails("query", table="nowhere")
     assert said.startswith(
-        "query.ipynb failed in cell 5 (All performances of a performer): table nowhere:"
+        "query.ipynb failed in cell 4 (What is on, where and when?): the table nowhere is not that"
     )
     (error,) = executed.errors
     assert len("".join(error.traceback).splitlines()) == 1
@@ -212,8 +221,8 @@ def test_the_cost_model_runs_with_other_parameters(world):
         "cost_model", region="eu-west-1", rows_per_day=250_000, months=3, memory=1024
     )
     assert "Prices of eu-west-1 as of" in executed.text("prices-said")
-    assert "Month 3 costs $" in executed.text("bill-said")
-    assert "250,000 rows: " in executed.text("time")
+    assert "Month 3 costs $" in executed.text("model")
+    assert "250,000 rows: " in executed.text("model")
     for picture in ("picture", "time-picture", "partitions"):
         assert executed.pictures(picture) == 1
 
@@ -231,6 +240,7 @@ def test_a_new_version_of_a_file_is_compared_and_reconciled(world, backfilled):
     executed = world.run("reconcile", dry_run="no")
     assert "Northern Line" in executed.text("changes")
     assert executed.pictures("pictures") == 1
+    assert executed.text("look").startswith("1 files: 1 moved, 1 cancelled; 2 items are left from")
     assert executed.text("conclude").startswith("2 items are left from older versions; 2 were")
 
 

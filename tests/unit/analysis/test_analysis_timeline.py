@@ -94,7 +94,7 @@ def test_the_frame_of_an_answer_and_its_performances_give_the_same_timeline():
 
 
 def test_a_frame_without_the_columns_of_an_answer_is_refused():
-    with pytest.raises(FestivalError, match="no column Stage, End: expected Performer, Stage"):
+    with pytest.raises(FestivalError, match="no column Stage, End: expected an answer"):
         timeline(performances_frame(ROWS).drop(columns=["Stage", "End"]))
 
 

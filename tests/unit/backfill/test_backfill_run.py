@@ -287,7 +287,7 @@ def test_every_file_of_the_plan_is_ingested_under_the_runs_name(capsys):
         ("b.csv", "v1", "run-1", False),
     ]
     assert [one.file for one in outcomes] == ["uploads/a.csv", "uploads/b.csv"]
-    assert "2/2" in capsys.readouterr().out
+    assert capsys.readouterr().err == "2 of 2 files, 20 rows, in 0:00:00\n"
 
 
 def test_a_file_that_fails_does_not_stop_the_others():

@@ -11,7 +11,8 @@ from botocore.exceptions import (
 )
 
 from festival.errors import FestivalError
-from festival.notebook.cells import found, number, sentence
+from festival.notebook.cells import found, sentence
+from festival.notebook.figures import number
 
 
 @pytest.mark.parametrize(

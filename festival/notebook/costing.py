@@ -1,0 +1,146 @@
+"""The cost model notebook's work: one workload's bill, its time, and its partitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from festival.analysis import frames, validation
+from festival.analysis.cost import bill as bills
+from festival.analysis.cost import charts, forecast, original
+from festival.analysis.cost.bill import BillLine
+from festival.analysis.cost.forecast import PartitionRun
+from festival.analysis.cost.prices import PriceList, price_list
+from festival.analysis.cost.workload import (
+    RowProfile,
+    StackProfile,
+    Workload,
+    read_units_of,
+    row_profile,
+)
+from festival.errors import FestivalError
+from festival.ingest.clients import Clients
+from festival.lineup.model import Performance
+from festival.notebook.cells import Box, between, found, prepare
+
+__all__ = ["CostModel", "between", "prepare"]
+
+SCALES = (100, 1_000, 10_000, 100_000, 1_000_000)
+SIMULATED_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """A workload of rows like those of a real lineup, on a stack, at a region's prices.
+
+    `months` is how long data has been kept: the bill is of the last of them.
+    """
+
+    rows: Sequence[Performance]
+    workload: Workload
+    stack: StackProfile
+    prices: PriceList
+    months: int
+    free_tier: bool
+
+    @classmethod
+    def of(
+        cls,
+        lineup: str,
+        *,
+        region: str,
+        rows_per_day: int,
+        files_per_day: int,
+        reads_per_day: int,
+        memory: int,
+        rows_per_cpu_second: int,
+        months: int,
+        repeated: float,
+        free_tier: bool,
+    ) -> "CostModel":
+        """Raises FestivalError for a lineup or a region that is not there, and for no rows."""
+        checked = validation.check_lineups(found(lineup), Clients.of_environment())
+        rows = validation.together(checked)
+        if not rows:
+            raise FestivalError(f"lineup {lineup!r} has no performance to take the average of")
+        units = read_units_of(rows, found=len(rows) / 10)
+        return cls(
+            rows,
+            Workload(rows_per_day, files_per_day, reads_per_day, units, repeated),
+            StackProfile(memory_mb=memory, rows_per_cpu_second=rows_per_cpu_second),
+            price_list(region),
+            months,
+            free_tier,
+        )
+
+    @cached_property
+    def profile(self) -> RowProfile:
+        return row_profile(self.rows)
+
+    @cached_property
+    def bill(self) -> list[BillLine]:
+        return list(self._bill(self.workload))
+
+    @cached_property
+    def idle(self) -> list[BillLine]:
+        """What is paid when nobody uploads or asks anything."""
+        return list(bills.idle_bill(self.prices, stack=self.stack, free_tier=self.free_tier))
+
+    @property
+    def box(self) -> Box:
+        """Dollars and time in two sentences."""
+        return Box(bills.sentence(self.bill, self.idle, self.months), self.time)
+
+    @property
+    def time(self) -> str:
+        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.spread)
+        return (
+            f"{self.workload.rows_per_file:,.0f} rows: {took.seconds:,.1f} s, "
+            f"decided by {took.decided_by}"
+        )
+
+    @property
+    def by_scale(self) -> Figure:
+        """Dollars a month by component against rows a day."""
+        scaled = bills.bills(
+            self.workload, SCALES, self.profile, self.prices, stack=self.stack, month=self.months
+        )
+        return charts.cost_by_component(scaled, month=self.months)
+
+    @property
+    def time_by_scale(self) -> Figure:
+        return charts.time_to_ingest(SCALES, stack=self.stack, spread=self.profile.spread)
+
+    @property
+    def beside_original(self) -> pd.DataFrame:
+        compared = original.compare(self.profile, self.prices, stack=self.stack)
+        return frames.compared_frame(compared)
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        found = original.differences(self.profile, self.prices, stack=self.stack)
+        return frames.differences_frame(found)
+
+    @cached_property
+    def partition_runs(self) -> dict[str, PartitionRun]:
+        """The lineup, repeated to five thousand rows, in its own order and sorted by date."""
+        many = forecast.repeated(self.rows, SIMULATED_ROWS)
+        by_date = sorted(many, key=lambda row: row.date)
+        orders = {"in the file's order": many, "sorted by date": by_date}
+        return {name: forecast.simulate(order) for name, order in orders.items()}
+
+    @property
+    def partitions(self) -> Figure:
+        return charts.partition_runs(self.partition_runs)
+
+    def _bill(self, workload: Workload) -> Sequence[BillLine]:
+        return bills.bill(
+            workload,
+            self.profile,
+            self.prices,
+            stack=self.stack,
+            month=self.months,
+            free_tier=self.free_tier,
+        )

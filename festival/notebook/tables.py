@@ -1,0 +1,102 @@
+"""DataFrames as tables that are read by people: text left, figures right, units in the heads."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import pandas as pd
+from pandas.api import types
+
+from festival.notebook.figures import dollars, hours_and_minutes, number, percent
+from festival.text import counted
+
+MOST_ROWS = 200
+TOTAL = "total"
+STYLE = (
+    "<style>.ft-box{overflow-x:auto}table.ft{border-collapse:collapse;margin:4px 0}"
+    "table.ft th,table.ft td{text-align:left!important;vertical-align:top;white-space:pre-line;"
+    "padding:3px 10px 3px 4px;max-width:60ch;overflow-wrap:anywhere;"
+    "border-bottom:1px solid #8884}table.ft .n{text-align:right!important;white-space:nowrap;"
+    "font-variant-numeric:tabular-nums}table.ft .k{white-space:nowrap}"
+    "table.ft tr.sum td{font-weight:700;border-top:2px solid #8888}</style>"
+)
+# How a column of a certain name is headed and written; other columns by their type.
+BY_NAME: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "Minutes": ("Length (h:mm)", hours_and_minutes),
+    "minutes later": ("later by (h:mm)", hours_and_minutes),
+    "dollars": ("US dollars", dollars),
+    "share": ("share (%)", percent),
+}
+
+
+def html_table(frame: pd.DataFrame) -> str:
+    """The frame as an HTML table; of more than two hundred rows the first, and how many more.
+
+    Next to a column `Date`, `Start` and `End` are times only. Columns that `frame.attrs["total"]`
+    names have their total in a last row.
+    """
+    shown = frame.head(MOST_ROWS)
+    if not isinstance(frame.index, pd.RangeIndex):
+        shown = shown.reset_index()
+    columns = [_column(shown, place) for place in range(shown.shape[1])]
+    heads = "".join(f"<th{kind}>{escape(head)}</th>" for head, kind, _ in columns)
+    rows = zip(*(cells for _, _, cells in columns), strict=True)
+    kinds = [kind for _, kind, _ in columns]
+    body = "".join(_row(kinds, row) for row in rows)
+    if (totals := frame.attrs.get(TOTAL)) and len(frame) > 1:
+        body += _row(kinds, _totals(frame, list(shown.columns), totals), ' class="sum"')
+    more = len(frame) - len(shown)
+    note = f"<p>and {counted(more, 'more row')}</p>" if more else ""
+    note = note or ("" if len(frame) else "<p>none</p>")
+    return (
+        f'{STYLE}<div class="ft-box tex2jax_ignore mathjax_ignore"><table class="ft">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
+    )
+
+
+def _row(kinds: list[str], cells: Any, kind: str = "") -> str:
+    # A cell's own markup comes from this package; everything else is escaped.
+    cells = "".join(f"<td{k}>{text}</td>" for k, text in zip(kinds, cells, strict=True))
+    return f"<tr{kind}>{cells}</tr>"
+
+
+def _column(frame: pd.DataFrame, place: int) -> tuple[str, str, list[str]]:
+    """A column's head, its class, and its cells."""
+    values, name = frame.iloc[:, place], str(frame.columns[place])
+    if name in BY_NAME:
+        head, write = BY_NAME[name]
+        return head, ' class="n"', _written(values, write)
+    if types.is_bool_dtype(values):
+        return name, "", _written(values, lambda value: "yes" if value else "no")
+    if types.is_numeric_dtype(values):
+        whole = types.is_integer_dtype(values)
+        return name, ' class="n"', _written(values, "{:,}".format if whole else number)
+    if types.is_datetime64_any_dtype(values):
+        return name, ' class="k"', _moments(frame, values, name)
+    return name, "", _written(values, str)
+
+
+def _moments(frame: pd.DataFrame, values: "pd.Series[Any]", name: str) -> list[str]:
+    """Days with their weekday; times alone if the day stands in a column of its own."""
+    if "Date" in frame and name in ("Start", "End"):
+        return _written(values, "{:%H:%M}".format)
+    known = values.dropna()
+    if (known == known.dt.normalize()).all():
+        return _written(values, "{:%a %Y-%m-%d}".format)
+    return _written(values, "{:%a %Y-%m-%d %H:%M}".format)
+
+
+def _written(values: "pd.Series[Any]", write: Callable[[Any], str]) -> list[str]:
+    return ["" if _is_missing(value) else escape(write(value)) for value in values]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (not isinstance(value, list | tuple | dict) and bool(pd.isna(value)))
+
+
+def _totals(frame: pd.DataFrame, columns: list[Any], totals: Any) -> list[str]:
+    written = [
+        BY_NAME.get(str(name), ("", number))[1](frame[name].sum()) if name in totals else ""
+        for name in columns
+    ]
+    return ["total" if not number and not text else text for number, text in enumerate(written)]
