@@ -34,7 +34,7 @@ def test_a_terminal_sees_one_line_that_says_what_is_done_and_what_is_left(clock)
     lines = stream.getvalue().split("\r")
     assert lines[1].startswith("0 of 4 files, 0 rows")
     assert lines[3].startswith("2 of 4 files, 1,000 rows, 0:00:20 left")
-    assert lines[-1] == "4 of 4 files, 2,000 rows, in 0:00:40    \n"
+    assert lines[-1] == "4 of 4 files, 2,000 rows, in 0:00:40  \n"
 
 
 def test_a_file_gets_the_last_line_only(clock):
