@@ -40,6 +40,18 @@ _HEAD_BYTES = 256 * 1024
 _HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
 
+_DAYS = frozenset(("year", "first_date", "dates"))
+_CHOICES = {
+    "integer_is": "hour or hhmm",
+    "date_order": "day_first, month_first or year_first",
+    "year": "such as 2025",
+    "first_date": "the festival's first day, as YYYY-MM-DD",
+    "dates": "what date each stands for",
+    "time_zone": "such as Europe/Paris",
+    "default_length": "minutes, such as 60",
+    "clock": "24h or 12h",
+}
+
 Reader = Callable[[LineupMapping], Iterable[Block]]
 
 
@@ -227,12 +239,15 @@ def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
 def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
     """Every option that a refused row waits for is asked about, whatever the sample showed."""
     asked = {each.option for each in evidence.questions}
+    if asked & _DAYS:
+        asked |= _DAYS
     for each in outcome.rejections:
         if each.option and each.option not in asked:
             asked.add(each.option)
             count = sum(other.option == each.option for other in outcome.rejections)
             seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
-            evidence.ask(seen, each.option, "see the README's options of a mapping", must=True)
+            choices = _CHOICES.get(each.option, "see the README's options of a mapping")
+            evidence.ask(seen, each.option, choices, must=True)
 
 
 def _in_encoding(

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from festival.inspection.evidence import Evidence
+from festival.inspection.evidence import Evidence, Sample
 from festival.inspection.forms import (
     BLANK,
     DATED,
@@ -67,6 +67,7 @@ def match_fields(evidence: Evidence) -> None:
     search.sections()
     for name in (each for each in FIELDS if each in search.missing):
         search.ask(name)
+    _tell_a_grid(evidence, search.missing)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
 
 
@@ -155,8 +156,12 @@ class _CellSearch:
             self.missing -= {"Start", "End"}
 
     def ends(self) -> None:
-        """Lengths and the dates of ends; whatever the reader knows by name is its own affair."""
-        if "End" not in self.missing:
+        """A length, if no column has the ends; what the reader knows by name is its own affair."""
+        by_field = self._evidence.by_field
+        end, time = by_field.get("End"), by_field.get(TIME)
+        single = time is not None and not self._forms[time].startswith(RANGE)
+        dates_only = end is not None and "End" not in self._said and self._forms[end] == OTHER
+        if DURATION in by_field or not ("End" in self.missing or single or dates_only):
             return
         lengths = [
             name
@@ -167,6 +172,10 @@ class _CellSearch:
         if len(lengths) == 1 and not self._worded("End", self._timed()):
             self._propose(DURATION, lengths[0])
             self.missing.discard("End")
+            if dates_only:
+                del by_field["End"]
+                columns = {**self._evidence.options["columns"], "End": None}
+                self._evidence.options["columns"] = columns
 
     def times(self) -> None:
         """Start and End by the words in their names, where the cells are times."""
@@ -209,8 +218,10 @@ class _CellSearch:
         """Rows of one cell are titles, if the Stage or the Date is in no column."""
         told = [name for name in ("Date", "Stage") if name in self.missing]
         titles = [row for row in self._sample.rows if _is_title(row)]
-        if not told or not titles or len(titles) * 2 > len(self._sample.rows):
+        if not told or not titles or len(titles) == len(self._sample.rows):
             return
+        rows = [row for row in self._sample.rows if not _is_title(row)]
+        self._evidence.sample = Sample(self._sample.names, rows)
         texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
         dated = sum(date_form(text) not in _NO_TIME for text in texts)
         fields = told
@@ -317,6 +328,27 @@ def _is_text(cells: Sequence[object]) -> bool:
 
 
 _NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGNORECASE)
+
+
+def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
+    """A table with a column for each stage is none that can be read, and is told so."""
+    names = evidence.sample.names
+    starts = [name for name in names if _has_word(name, _WORDS["Start"].split())]
+    ends = [name for name in names if _has_word(name, ("end", "ende", "fin", "slut"))]
+    used = set(evidence.by_field.values())
+    texts = [n for n in names if fold(n) and n not in used and _is_text(evidence.sample.cells(n))]
+    timed = {"Start", TIME} & set(evidence.by_field)
+    wide = len(starts) > 1 and len(ends) > 1 and {"Start", "End"} <= missing
+    if "Performer" in missing and (wide or (timed and "Stage" in missing and len(texts) > 1)):
+        evidence.questions.insert(
+            0,
+            Question(
+                "this looks like a table with a column for each stage, which is not read",
+                "the file",
+                "one row for each performance, with its stage",
+                True,
+            ),
+        )
 
 
 def _is_title(row: dict[str, object]) -> bool:
