@@ -16,7 +16,7 @@ from festival.inspection.forms import (
     main_form,
     time_form,
 )
-from festival.inspection.paths import METADATA, field_of_path
+from festival.inspection.paths import METADATA, field_of_ids, field_of_path
 from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
@@ -31,7 +31,7 @@ _WORDS = {
     "what name title künstler artiste artista konst program",
     "Stage": "room hall place floor area tent stage venue where ort platz bühne saal salle sal "
     "track location scene podium lieu",
-    "Start": "start begin from début debut anfang beginn inicio inizio od von ab time dtstart",
+    "Start": "start begin from début debut anfang beginn inicio inizio od von ab dtstart",
     "End": "end fin finish stop until to bis slut close dtend ende",
     "Date": "date day datum dato jour tag fecha dag dtstart start begin",
     DURATION: "duration length runtime dauer durée duree minutes mins len durata duración",
@@ -57,8 +57,9 @@ def match_fields(evidence: Evidence) -> None:
     evidence.by_field = by_field
     _ask_which(evidence, columns.unclear)
     search = _CellSearch(evidence, set(columns.missing))
+    search.lookups()
     search.by_path()
-    search.swapped_start()
+    search.swapped()
     search.range()
     search.ends()
     search.times()
@@ -117,6 +118,13 @@ class _CellSearch:
         self._evidence.column(field, column)
         self.missing.discard(field)
 
+    def lookups(self) -> None:
+        """A column of ids is what they stand for: of acts the Performer, of stages the Stage."""
+        for column in self._evidence.options.get("lookups", {}):
+            field = field_of_ids(column)
+            if field in self.missing:
+                self._propose(field, column)
+
     def by_path(self) -> None:
         """`performer.name` is a performer, also if the event has a name of its own."""
         for field in ("Performer", "Stage"):
@@ -135,18 +143,18 @@ class _CellSearch:
                     answers=[Answer(each, {"columns": {field: each}}) for each in choices],
                 )
 
-    def swapped_start(self) -> None:
-        """A column called start that has dates is the Date, if another has the times."""
-        start = self._evidence.by_field.get("Start")
-        if start is None or "Start" in self._said or self._forms[start] not in _NO_TIME:
-            return
-        if main_form(self._sample.cells(start), date_form) in _NO_TIME:
-            return
-        times = self._worded("Start", self._timed())
-        if len(times) == 1:
-            self._propose("Start", times[0])
-            if "Date" in self.missing:
-                self._propose("Date", start)
+    def swapped(self) -> None:
+        """Columns called start and end that have dates, if others have the times."""
+        for field, date_field in (("Start", "Date"), ("End", END_DATE)):
+            column = self._evidence.by_field.get(field)
+            if column is None or field in self._said or self._forms[column] not in _NO_TIME:
+                continue
+            times = self._worded(field, self._timed())
+            if main_form(self._sample.cells(column), date_form) in _NO_TIME or len(times) != 1:
+                continue
+            self._propose(field, times[0])
+            if date_field in self.missing or date_field == END_DATE:
+                self._propose(date_field, column)
 
     def range(self) -> None:
         """One column with both times."""
@@ -169,7 +177,7 @@ class _CellSearch:
             if (cells := [c for c in self._sample.cells(name) if preview(c).strip()])
             and all(map(is_length, cells))
         ]
-        if len(lengths) == 1 and not self._worded("End", self._timed()):
+        if len(lengths) == 1 and (dates_only or not self._worded("End", self._timed())):
             self._propose(DURATION, lengths[0])
             self.missing.discard("End")
             if dates_only:
@@ -201,17 +209,15 @@ class _CellSearch:
 
     def texts(self) -> None:
         """Performer and Stage by the words in their names; such a guess is shown and asked."""
-        for field in ("Performer", "Stage"):
+        for field in ("Stage", "Performer"):
             likely = self._worded(field, self._worded_texts())
             if field in self.missing and len(likely) == 1:
                 self._propose(field, likely[0])
-                others = [name for name in self._worded_texts() if name != likely[0]][:3]
-                answers = [Answer(n, {"columns": {field: n}}) for n in (likely[0], *others)]
-                choices = (
-                    " or ".join(each.label for each in answers) if others else "another column"
-                )
                 self._evidence.ask(
-                    f"the {field} is taken from '{likely[0]}'", "columns", choices, answers=answers
+                    f"the {field} is taken from '{likely[0]}'",
+                    "columns",
+                    "another column, if that is wrong",
+                    answers=[Answer(likely[0], {"columns": {field: likely[0]}})],
                 )
 
     def sections(self) -> None:
@@ -338,17 +344,13 @@ def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
     used = set(evidence.by_field.values())
     texts = [n for n in names if fold(n) and n not in used and _is_text(evidence.sample.cells(n))]
     timed = {"Start", TIME} & set(evidence.by_field)
+    guessed = "Stage" in missing or "Stage" in evidence.options.get("columns", {})
+    nameless = texts and not any(_has_word(n, _WORDS["Performer"].split()) for n in texts)
     wide = len(starts) > 1 and len(ends) > 1 and {"Start", "End"} <= missing
-    if "Performer" in missing and (wide or (timed and "Stage" in missing and len(texts) > 1)):
-        evidence.questions.insert(
-            0,
-            Question(
-                "this looks like a table with a column for each stage, which is not read",
-                "the file",
-                "one row for each performance, with its stage",
-                True,
-            ),
-        )
+    if "Performer" in missing and (wide or (timed and guessed and nameless)):
+        seen = "this looks like a table with a column for each stage, which is not read"
+        way = "one row for each performance, with its stage"
+        evidence.questions = [Question(seen, "the file", way, True)]
 
 
 def _is_title(row: dict[str, object]) -> bool:
