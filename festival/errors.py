@@ -14,3 +14,11 @@ class LineupError(FestivalError):
 
 class RetryableError(FestivalError):
     """A call that failed now and may succeed later: a throttle, a time-out, a 5xx answer."""
+
+
+class NotYetError(RetryableError):
+    """What has to wait for its turn, until a moment (epoch seconds). No try has failed."""
+
+    def __init__(self, message: str, until: float) -> None:
+        super().__init__(message)
+        self.until = until

@@ -101,7 +101,7 @@ class Kit:
 
     @cached_property
     def ledger(self) -> Ledger:
-        return Ledger(self.clients.dynamodb, self.outputs.ledger_table)
+        return Ledger(self.clients.dynamodb, self.outputs.ledger_table, now=self.clients.clock.now)
 
     @cached_property
     def reports(self) -> Reports:
@@ -110,7 +110,7 @@ class Kit:
     @cached_property
     def mailer(self) -> Mailer:
         """Sends e-mails to the stack's topic."""
-        return Mailer(self.clients.sns, self.outputs.topic_arn)
+        return Mailer(self.clients.sns, self.outputs.topic_arn, clock=self.clients.clock.now)
 
     def open_writer(self, table: str | None = None) -> Callable[[str, float], BulkWriter]:
         """A function of a file's name and a deadline that opens a writer into the table."""
@@ -125,9 +125,12 @@ class Kit:
             Resources(
                 s3=self.clients.s3,
                 ledger=self.ledger,
-                open_writer=self.open_writer(table),
+                open_writer=writer_opener(
+                    self.clients.dynamodb, self.table_name(table), self.clients.clock.now
+                ),
                 reports=self.reports,
                 mailer=mailer,
+                clock=self.clients.clock.now,
                 mapping=self.default_mapping,
             )
         )

@@ -1,12 +1,15 @@
 """What an engine of a backfill is, what it says of a file, and the engine that is this process."""
 
-from collections.abc import Generator, Sequence
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from threading import Event
 from time import perf_counter
-from typing import Protocol
+from typing import Any, Protocol
 
+from festival.backfill.plan import FILES_AT_ONCE
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport, Outcome
@@ -16,18 +19,26 @@ from festival.kit import ingest_object
 from festival.text import one_line
 from festival.threads import at_once
 
-FILES_AT_ONCE = 4
+REASONS_KEPT = 3
+ROWS_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file: its report's status, `done`, `superseded` or `not started`."""
+    """What became of one file: its report's status, `done`, `superseded` or `not started`.
+
+    `first_rejection` is the first refused row in one line, `reasons` how often the most frequent
+    reasons stand among the first rows, `rejected_rows_at` where all refused rows are kept.
+    """
 
     file: str
     status: str
     counts: Counts
     error: str = ""
     seconds: float = 0.0
+    first_rejection: str = ""
+    reasons: tuple[tuple[str, int], ...] = ()
+    rejected_rows_at: str = ""
 
     @property
     def failed(self) -> bool:
@@ -39,7 +50,24 @@ def outcome_of_report(
 ) -> FileOutcome:
     """A finished ingest, or with `error` one that is not finished and how far it came."""
     status = Outcome.FAILURE if error else report.status
-    return FileOutcome(file, status, report.counts, error or report.error, seconds)
+    rows = list(islice(report.rejections, ROWS_LOOKED_AT))
+    frequent = Counter(f"{row['field']} {row['reason']}".strip() for row in rows)
+    return FileOutcome(
+        file,
+        status,
+        report.counts,
+        error or report.error,
+        seconds,
+        _rejection_line(rows[0]) if rows else "",
+        tuple((one_line(reason, 120), n) for reason, n in frequent.most_common(REASONS_KEPT)),
+        report.rejected_rows_at,
+    )
+
+
+def _rejection_line(row: Mapping[str, Any]) -> str:
+    value = f' = "{one_line(row["value"], 60)}"' if row["field"] else ""
+    place = f"line {row['line']}" if row["line"] else "the file"
+    return one_line(f"{place}, {row['field']}{value}: {row['reason']}".replace(", :", ":"), 240)
 
 
 def outcome_of_record(record: VersionRecord) -> FileOutcome:
@@ -99,14 +127,14 @@ class DirectEngine:
 
 
 def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:
-    """One file by this process. Its trouble, of whatever kind, is told and not raised."""
+    """One file by this process. An error of whatever kind is its outcome, and is not raised."""
     began = perf_counter()
     try:
         result = ingest_object(ingestor, event, again=again)
     except TryFailedError as failed:
         return outcome_of_report(event.file, failed.report, str(failed), perf_counter() - began)
     except Exception as error:
-        # One file's trouble, of whatever kind, is not the other files'.
+        # One file's error, of whatever kind, must not stop the other files.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
             ledger = ingestor.resources.ledger

@@ -1,4 +1,4 @@
-"""What a backfill would do: the bucket's files, what the ledger knows of them, what they cost."""
+"""What a backfill would do: the bucket's files, what the ledger knows of them, what they take."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.analysis.cost.ingest_time import ROWS_PER_CPU_SECOND, Spread
+from festival.analysis.cost.ingest_time import MB_PER_VCPU, ROWS_PER_CPU_SECOND, ingest_time
 from festival.analysis.cost.prices import known_regions, price_list
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
@@ -17,13 +17,18 @@ from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.s3_object import unversioned
 from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.table.schema import PARTITION_LIMIT
+from festival.text import counted
 from festival.threads import at_once
 
-# What a row takes in a file, as measured on real lineups; a plan estimates, a run counts.
+# Bytes of a row in a file, as measured on real lineups; a plan estimates, a run counts.
 ROW_BYTES = {"csv": 60, "json": 150}
 GZIP_RATIO = 6
-WRITE_UNITS_PER_ROW = 4
+# A new row is written to the table and to three indexes; one that is there already, unchanged, is
+# written to the table alone ("Working with items and attributes", write capacity).
+NEW_ROW_UNITS, SAME_ROW_UNITS = 4, 1
+# A file takes some ten calls to S3 and the ledger, one after the other.
+SECONDS_A_FILE = 0.3
+FILES_AT_ONCE = 4
 LOOK_UPS_AT_ONCE = 16
 
 NEW, UNFINISHED, DONE, FAILED_BEFORE = "new", "unfinished", "done", "failed before"
@@ -61,26 +66,87 @@ class PlannedFile:
     listed: ListedFile
     state: str
     ingest: bool
+    counted: int | None = None
 
     @property
     def rows(self) -> int:
-        """Rows, estimated by the file's size and name."""
+        """Rows, as the ledger counted them in this version, else estimated by size and name."""
+        if self.counted is not None:
+            return self.counted
         name = self.listed.key.lower()
         plain = self.listed.bytes * (GZIP_RATIO if name.endswith(".gz") else 1)
         return -(-plain // ROW_BYTES["json" if ".json" in name else "csv"])
 
 
 @dataclass(frozen=True, slots=True)
-class BackfillPlan:
-    """The files in the order they are ingested, oldest first, and what that is estimated to take.
+class Effort:
+    """What files take: one model for the plan, the choice of an engine and the report.
 
-    `dollars` is None where there are no prices for the region.
+    `same_rows` are in the table already with the same values.
+
+    >>> Effort(files=1, new_rows=1_000, same_rows=1_000).write_units
+    5000
+    """
+
+    files: int
+    new_rows: int
+    same_rows: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.new_rows + self.same_rows
+
+    @property
+    def write_units(self) -> int:
+        return self.new_rows * NEW_ROW_UNITS + self.same_rows * SAME_ROW_UNITS
+
+    def seconds(self, files_at_once: int = FILES_AT_ONCE, cores: float = 1.0) -> float:
+        """The longest of the calls for each file, the processor and the hottest partition.
+
+        The partition is that of PopularityIndex, for whoever writes: more workers do not widen it.
+        """
+        calls = self.files * SECONDS_A_FILE / files_at_once
+        return max(calls, self.rows / (ROWS_PER_CPU_SECOND * cores), self._partition_seconds)
+
+    def fleet_seconds(self, workers: int, memory_mb: int = 256) -> float:
+        """The same by so many workers of the function, each with its share of a processor."""
+        return self.seconds(workers, workers * min(1.0, memory_mb / MB_PER_VCPU))
+
+    @property
+    def _partition_seconds(self) -> float:
+        return ingest_time(self.new_rows).partitions
+
+    def dollars(self, price: float | None) -> float | None:
+        """What the writes cost at a price for one write unit; None without a price."""
+        return None if price is None else self.write_units * price
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """The files in the order they are ingested, oldest first.
+
+    `price` is that of one write unit in US dollars, None if there are no prices for the region.
     """
 
     bucket: str
     files: tuple[PlannedFile, ...]
-    dollars: float | None
-    minutes: float
+    price: float | None = None
+
+    @property
+    def effort(self) -> Effort:
+        """What the files to ingest are estimated to take."""
+        files = self.to_ingest
+        same = sum(file.rows for file in files if file.state == DONE)
+        return Effort(len(files), sum(file.rows for file in files) - same, same)
+
+    @property
+    def dollars(self) -> float | None:
+        return self.effort.dollars(self.price)
+
+    @property
+    def minutes(self) -> float:
+        """By this process."""
+        return self.effort.seconds() / 60
 
     @property
     def to_ingest(self) -> tuple[PlannedFile, ...]:
@@ -151,20 +217,13 @@ def make_plan(
     again: bool = False,
     region: str = "",
 ) -> BackfillPlan:
-    """Decide what to ingest, and estimate what it takes. Pure.
+    """Decide what to ingest. Pure.
 
-    What the ledger shows as done for the same version is skipped, unless `again`. Dollars are the
-    write units of new rows; minutes are the longer of this process's processor time and the hottest
-    partition's, with rows of an ordinary spread.
+    What the ledger shows as done for the same version is skipped, unless `again`.
     """
     planned = tuple(_planned(listed, record, again) for listed, record in files)
-    rows = sum(file.rows for file in planned if file.ingest)
-    _, share = Spread().hottest()
-    seconds = max(rows / ROWS_PER_CPU_SECOND, rows * share / PARTITION_LIMIT)
-    dollars = None
-    if region in known_regions():
-        dollars = price_list(region)["dynamodb_write"].cost(rows * WRITE_UNITS_PER_ROW)
-    return BackfillPlan(bucket, planned, dollars, seconds / 60)
+    price = price_list(region)["dynamodb_write"].cost(1) if region in known_regions() else None
+    return BackfillPlan(bucket, planned, price)
 
 
 def plan_rows(plan: BackfillPlan) -> list[dict[str, Any]]:
@@ -184,13 +243,13 @@ def plan_rows(plan: BackfillPlan) -> list[dict[str, Any]]:
 
 def plan_sentence(plan: BackfillPlan) -> str:
     """The plan in one sentence."""
-    files = plan.to_ingest
-    size = sum(file.listed.bytes for file in files)
-    rows = sum(file.rows for file in files)
+    size = sum(file.listed.bytes for file in plan.to_ingest)
+    effort = plan.effort
     cost = "no prices for this region" if plan.dollars is None else f"${plan.dollars:,.4f}"
+    same = f", {effort.same_rows:,} of them unchanged" if effort.same_rows else ""
     return (
-        f"{len(files):,} of {len(plan.files):,} files to ingest, {size:,} bytes, about {rows:,} "
-        f"rows; about {cost} for writes and {plan.minutes:,.1f} minutes"
+        f"{effort.files:,} of {counted(len(plan.files), 'file')} to ingest, {size:,} bytes, about"
+        f" {effort.rows:,} rows{same}; about {cost} for writes and {plan.minutes:,.1f} minutes"
     )
 
 
@@ -200,11 +259,11 @@ def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> P
     if not record.is_done:
         return PlannedFile(listed, UNFINISHED, ingest=True)
     state = FAILED_BEFORE if record.status == Status.FAILED else DONE
-    return PlannedFile(listed, state, ingest=again)
+    return PlannedFile(listed, state, ingest=again, counted=record.counts.read)
 
 
 def _lineups(objects: Iterable[ListedFile]) -> list[ListedFile]:
-    """The objects that are no sidecars, each knowing whether it has one."""
+    """The objects that are not sidecars, each knowing whether it has one."""
     by_key = {listed.key: listed for listed in objects}
     return [
         replace(listed, has_sidecar=key + SIDECAR in by_key)
@@ -224,7 +283,7 @@ def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[ListedFile]
 
 
 def _moment(text: str | None, what: str, *, end: bool = False) -> datetime | None:
-    """A day (its end with `end`) or a date-time, in UTC where it does not say."""
+    """A day (its end with `end`) or a date-time, in UTC unless it says otherwise."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Running a backfill: several files at once through the ledger, a table of reports, one e-mail."""
+"""Running a backfill: which engine, the run itself, a table of outcomes, one e-mail."""
 
 import sys
 import uuid
@@ -10,8 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from festival.backfill.engines import FILES_AT_ONCE, DirectEngine, Engine, FileOutcome
-from festival.backfill.plan import BackfillPlan
+from festival.backfill.engines import DirectEngine, Engine, FileOutcome
+from festival.backfill.plan import DONE, FILES_AT_ONCE, BackfillPlan, Effort
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent
@@ -19,13 +19,10 @@ from festival.ingest.mail import Mailer
 from festival.ingest.report import Counts, Outcome
 from festival.ingest.service import Ingestor
 from festival.stack.stack import StackOutputs, find_stack
-from festival.table.schema import NEW_TABLE_LIMIT
-from festival.text import one_line
+from festival.text import counted, one_line
 
 DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 
-# A file costs this process some ten calls to S3 and the ledger, one after the other.
-SECONDS_A_FILE = 0.3
 DIRECT_SECONDS = 600
 # The template's default, for a stack whose parameters do not say.
 WORKERS = 10
@@ -33,6 +30,7 @@ WORKERS = 10
 CONTINUE, STOP = "continue", "stop"
 NOT_STARTED = "not started"
 LISTED_IN_EMAIL = 20
+SHOWN_FILES = 200
 
 
 def new_run_id() -> str:
@@ -41,20 +39,21 @@ def new_run_id() -> str:
 
 
 def choose_engine(
-    files: int, rows: int, *, workers: int, files_at_once: int = FILES_AT_ONCE
+    effort: Effort, *, workers: int, files_at_once: int = FILES_AT_ONCE
 ) -> tuple[str, str]:
-    """The engine for so many files and rows, and why, in one sentence. Pure.
+    """The engine for what a plan takes, and why, in one sentence. Pure.
 
     `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
     """
-    seconds = files * SECONDS_A_FILE / files_at_once + rows / NEW_TABLE_LIMIT
-    size = f"{files:,} files with about {rows:,} rows"
-    if seconds <= DIRECT_SECONDS:
-        return DIRECT, f"{size} take this process about {seconds / 60:,.1f} minutes"
-    fleet = f"{size} would take this process about {seconds / 60:,.0f} minutes"
+    here = effort.seconds(files_at_once)
+    size = f"{counted(effort.files, 'file')} with about {counted(effort.rows, 'row')}"
+    if here <= DIRECT_SECONDS:
+        return DIRECT, f"{size} take this process about {here / 60:,.1f} minutes"
+    slow = f"{size} would take this process about {here / 60:,.1f} minutes"
     if workers:
-        return QUEUE, f"{fleet}; {workers:,} workers of the function share them"
-    return DIRECT, f"{fleet}, and no function reads this bucket into this table"
+        there = effort.fleet_seconds(workers)
+        return QUEUE, f"{slow}; {workers:,} workers of the function take about {there / 60:,.1f}"
+    return DIRECT, f"{slow}, and no function reads this bucket into this table"
 
 
 def pick_engine(
@@ -80,8 +79,7 @@ def pick_engine(
         wanted, why = DIRECT, "only this process can stop at the first failure"
     elif wanted == AUTO:
         wanted, why = choose_engine(
-            len(plan.to_ingest),
-            sum(file.rows for file in plan.to_ingest),
+            plan.effort,
             workers=workers_of(clients, outputs) if fleet else 0,
             files_at_once=files_at_once,
         )
@@ -141,37 +139,83 @@ def run_backfill(
     ]
 
 
-def outcome_rows(outcomes: Iterable[FileOutcome]) -> list[dict[str, Any]]:
-    """One row of a table for each file: status, the five counts, seconds, and why it failed."""
+def outcome_rows(outcomes: Iterable[FileOutcome], most: int = SHOWN_FILES) -> list[dict[str, Any]]:
+    """A row of a table for each file, failed ones first, then those with rejected rows.
+
+    Status, the five counts, seconds and the reason; at most `most` files.
+    """
     return [
         {
             "file": one.file,
             "status": one.status,
             **one.counts.to_dict(),
             "seconds": round(one.seconds, 2),
-            "error": one.error,
+            "reason": one.error or one.first_rejection,
         }
-        for one in outcomes
+        for one in sorted(outcomes, key=_concern)[:most]
     ]
+
+
+def _concern(one: FileOutcome) -> int:
+    """Sorts what a person has to look at to the front."""
+    if one.failed:
+        return 0
+    return 1 if one.status == NOT_STARTED else 2 if one.counts.rejected else 3
+
+
+def outcome_sentence(outcomes: Sequence[FileOutcome], most: int = SHOWN_FILES) -> str:
+    """How many files ended how; and, if the table is cut, at how many.
+
+    >>> outcome_sentence([])
+    'No file was ingested.'
+    """
+    if not outcomes:
+        return "No file was ingested."
+    by_status = Counter(one.status for one in outcomes).most_common()
+    said = ", ".join(f"{count:,} {status}" for status, count in by_status)
+    cut = f" The table shows the first {most:,}." if len(outcomes) > most else ""
+    return f"{counted(len(outcomes), 'file')}: {said}.{cut}"
+
+
+def written_effort(plan: BackfillPlan, outcomes: Iterable[FileOutcome]) -> Effort:
+    """What a run took, by the plan's own model and the rows that were really written."""
+    rewritten = {f"{plan.bucket}/{file.listed.key}" for file in plan.files if file.state == DONE}
+    ended = [one for one in outcomes if one.counts.read]
+    same = sum(one.counts.written for one in ended if one.file in rewritten)
+    return Effort(len(ended), sum(one.counts.written for one in ended) - same, same)
 
 
 def summary(plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> tuple[str, str]:
     """Subject and body of the one e-mail about a run."""
     by_status = Counter(one.status for one in outcomes)
     counts = sum((one.counts for one in outcomes), Counts())
-    worst = "FAILURE" if by_status[Outcome.FAILURE] else "PARTIAL" if counts.rejected else "SUCCESS"
-    subject = f"{worst}: backfill of {len(outcomes)} files - {counts.written} rows written"
-    if by_status[Outcome.FAILURE]:
-        subject += f", {by_status[Outcome.FAILURE]} failed"
+    failed = by_status[Outcome.FAILURE]
+    worst = "FAILURE" if failed else "PARTIAL" if counts.rejected else "SUCCESS"
+    subject = f"{worst}: backfill of {counted(len(outcomes), 'file')}"
+    subject += f" - {counted(counts.written, 'row')} written" + (
+        f", {counted(failed, 'file')} failed" if failed else ""
+    )
     lines = [f"Run: {run}", f"Bucket: {plan.bucket}", ""]
-    lines += [f"{status:>12}: {count:>8,} files" for status, count in by_status.most_common()]
+    lines += [_amount(status, count, "file") for status, count in by_status.most_common()]
     skipped = len(plan.files) - len(plan.to_ingest)
-    lines += [f"{'skipped':>12}: {skipped:>8,} files, done before", ""]
-    lines += [f"{name:>12}: {count:>8,} rows" for name, count in counts.to_dict().items()]
+    lines += [f"{_amount('skipped', skipped, 'file')}, done before", ""]
+    lines += [_amount(name, count, "row") for name, count in counts.to_dict().items()]
+    lines += ["", _cost(plan, written_effort(plan, outcomes))]
     lines += _listed("Not kept", [one for one in outcomes if one.failed])
-    lines += _listed("With rejected rows", [one for one in outcomes if one.counts.rejected])
+    partial = [one for one in outcomes if one.counts.rejected and not one.failed]
+    lines += _listed("With rejected rows", partial)
     lines += _failed_before(plan)
     return subject, "\n".join(lines) + "\n"
+
+
+def _amount(name: str, count: int, noun: str) -> str:
+    return f"{name:>12}: {count:>8,} {noun if count == 1 else noun + 's'}"
+
+
+def _cost(plan: BackfillPlan, effort: Effort) -> str:
+    dollars = effort.dollars(plan.price)
+    price = "" if dollars is None else f", ${dollars:,.4f}"
+    return f"Writes: about {counted(effort.write_units, 'write unit')}{price}"
 
 
 def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> str:
@@ -195,12 +239,22 @@ def require_no_stop(outcomes: Sequence[FileOutcome]) -> None:
 
 
 def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
+    """Each file with its first reason, its reasons by number, and where its refused rows are."""
     if not outcomes:
         return
     yield from ("", f"{title}:")
     for one in outcomes[:LISTED_IN_EMAIL]:
-        why = one_line(one.error, 200) if one.error else f"{one.counts.rejected:,} rows rejected"
-        yield f"  {one_line(one.file, 200)}: {why}"
+        why = [one_line(one.error, 300)] if one.error else []
+        if one.counts.rejected:
+            why.append(f"{counted(one.counts.rejected, 'row')} rejected")
+        yield f"  {one_line(one.file, 200)}: {'; '.join(why)}"
+        if one.first_rejection:
+            yield f"    first: {one.first_rejection}"
+        if len(one.reasons) > 1:
+            frequent = "; ".join(f"{count} × {reason}" for reason, count in one.reasons)
+            yield f"    reasons: {frequent}"
+        if one.rejected_rows_at:
+            yield f"    all of them: {one.rejected_rows_at}"
     if len(outcomes) > LISTED_IN_EMAIL:
         yield f"  ... and {len(outcomes) - LISTED_IN_EMAIL:,} more"
 

@@ -1,4 +1,4 @@
-"""`festival demo`: the whole way on the embedded AWS, told as it happens."""
+"""`festival demo`: the whole way on the embedded AWS, shown as it happens."""
 
 import shutil
 import sys
@@ -9,11 +9,14 @@ from pathlib import Path
 import click
 
 from festival.cli import answers as printed
+from festival.cli.stack import check_line
 from festival.cli.steps import email_lines, step
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.embedded.demo import FILES, SAMPLES, DemoAnswer, answers, drop, item_count
+from festival.errors import FestivalError
 from festival.notebook.run import find_notebook, run_notebook
 from festival.stack.stack import StackOutputs
+from festival.stack.verify import Verification
 from festival.text import counted
 
 ROOT = SAMPLES.parent
@@ -37,6 +40,7 @@ def demo() -> None:
             outputs = aws.deploy()
         show_pipeline(aws, outputs)
         show_answers(aws, outputs)
+        show_verification(aws)
         show_notebooks()
     click.echo("\n".join(next_lines()))
 
@@ -57,6 +61,19 @@ def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
     client = aws.session().client("dynamodb")
     for answer in answers(client, outputs.table, files):
         click.echo("\n".join(answer_lines(answer)) + "\n")
+
+
+def show_verification(aws: EmbeddedAws) -> None:
+    """`festival verify`, as it would run against a stack in an account."""
+    click.echo("▸ festival verify: one small lineup all the way through, and removed again\n")
+    poller = aws.poller()
+    poller.start(lambda error: click.echo(f"festival: the function stopped: {error}", err=True))
+    for check in Verification(aws.session()).checks():
+        click.echo(f"  {check_line(check)}")
+        if check.remedy:
+            raise FestivalError(f"{check.what}: {check.found}: {check.remedy}")
+    poller.stop()
+    click.echo()
 
 
 def answer_lines(answer: DemoAnswer) -> Iterator[str]:

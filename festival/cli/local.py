@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,10 +20,10 @@ from festival.stack.stack import StackOutputs
 
 ENVIRONMENT_FILE = Path(".festival", "env")
 LOOK_SECONDS = 0.3
-# What of another shell's own settings would lead away from this AWS.
-UNSET = (
-    "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN AWS_ENDPOINT_URL_S3 "
-    "AWS_ENDPOINT_URL_DYNAMODB AWS_ENDPOINT_URL_CLOUDFORMATION FESTIVAL_TABLE FESTIVAL_STACK\n"
+# Clears another shell of what would lead away from this AWS, whatever it has set; bash, zsh and sh.
+CLEAR = (
+    "for name in $(env | cut -d= -f1 | grep -E '^(AWS_|BOTO_|FESTIVAL_(TABLE|STACK)$)');"
+    ' do unset "$name"; done\n'
 )
 
 port_option = click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any.")
@@ -37,16 +37,20 @@ def local(port: int, empty: bool) -> None:
     """Run the embedded AWS until Ctrl-C.
 
     The stack is deployed and the samples are ingested. Every file that is uploaded from then on is
-    ingested as AWS would, and its e-mail is shown here.
+    ingested as on AWS, and its e-mail is shown here. Stacks may be removed and deployed meanwhile.
     """
     with started(port, empty) as (aws, outputs), environment_file(aws, outputs) as variables:
         click.echo(f"\nIn another terminal:  source {ENVIRONMENT_FILE}   or:\n\n{variables}")
         click.echo("E-mails appear here as they are sent. Ctrl-C ends.", err=True)
-        seen = len(aws.emails())
+        shown = {outputs.stack: len(aws.emails())}
         while True:
-            for email in aws.emails()[seen:]:
-                seen += 1
-                click.echo("\n".join(email_lines(email, EMAIL)))
+            deployed = aws.work(complain)
+            shown = {stack: shown.get(stack, 0) for stack in deployed}
+            for stack in deployed:
+                with suppress(FestivalError):  # torn down just now
+                    for email in aws.emails(stack)[shown[stack] :]:
+                        shown[stack] += 1
+                        click.echo("\n".join(email_lines(email, EMAIL)))
             time.sleep(LOOK_SECONDS)
 
 
@@ -56,19 +60,21 @@ def local(port: int, empty: bool) -> None:
 def lab(empty: bool, jupyter_options: tuple[str, ...]) -> None:
     """Run the embedded AWS with JupyterLab on it.
 
-    What else is given goes to JupyterLab (--no-browser, --port 9000).
+    Other options go to JupyterLab (--no-browser, --port 9000).
     """
     if find_spec("jupyterlab") is None:
-        raise FestivalError("this command needs jupyterlab: pip install 'festival[lab]'")
+        raise FestivalError(
+            "this command needs jupyterlab: run pip install -e '.[lab]' in the kit's folder"
+        )
     with started(0, empty):
         subprocess.run([sys.executable, "-m", "jupyterlab", *jupyter_options], check=False)
 
 
 @contextmanager
 def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]]:
-    """The embedded AWS with the stack and the samples, and a poller at work behind them.
+    """The embedded AWS with the stack and the samples, and the function at work.
 
-    Ends well with Ctrl-C and with SIGTERM: nothing is left behind.
+    Ends cleanly on Ctrl-C and SIGTERM: nothing is left behind.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -78,23 +84,25 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
             for name in () if empty else FILES:
                 with step(f"sample/{name}"):
                     drop(aws, outputs, SAMPLES / name)
-            aws.poller().start(complain)
+            aws.work(complain)
             yield aws, outputs
     except KeyboardInterrupt:
         return
-    except OSError as error:
-        raise FestivalError(f"port {port}: {error.strerror or error}") from None
 
 
 def complain(error: Exception) -> None:
-    click.echo(f"festival: the function's poller ended: {error}", err=True)
+    click.echo(f"festival: the function's poller stopped: {error}", err=True)
 
 
 @contextmanager
 def environment_file(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
     """What another shell needs to reach this AWS and no other, as a file of export lines."""
-    variables = UNSET + exports(
-        {name: aws.environment[name] for name in sorted(aws.environment) if name.startswith("AWS_")}
+    variables = CLEAR + exports(
+        {
+            name: aws.environment[name]
+            for name in sorted(aws.environment)
+            if name.startswith("AWS_") or name.upper() == "NO_PROXY"
+        }
         | {
             "TABLE_NAME": outputs.table,
             "UPLOAD_BUCKET": outputs.upload_bucket,

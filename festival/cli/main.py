@@ -50,6 +50,7 @@ COMMANDS = {
     "lab": CommandPlace("local", "Run the embedded AWS with JupyterLab on it."),
     "build": CommandPlace("stack", "Build the function's zip."),
     "deploy": CommandPlace("stack", "Create or update the stack."),
+    "verify": CommandPlace("stack", "Send one small lineup all the way through the stack."),
     "teardown": CommandPlace("stack", "Remove the stack."),
 }
 
@@ -146,17 +147,18 @@ def missing(error: ModuleNotFoundError) -> str:
     name = (error.name or "").split(".")[0]
     for extra, modules in EXTRAS.items():
         if name in modules:
-            return f"this command needs {name}: pip install 'festival[{extra}]'"
+            return f"this command needs {name}: run pip install -e '.[{extra}]' in the kit's folder"
     raise error
 
 
 def is_from_aws(error: Exception) -> bool:
-    """Whether botocore raised it: no credentials, no connection, access denied."""
+    """Whether botocore raised it: no credentials, no connection, access denied, not understood."""
     if "botocore" not in sys.modules:
         return False
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
-    return isinstance(error, BotoCoreError | ClientError)
+    return isinstance(error, BotoCoreError | ClientError | ResponseParserError)
 
 
 if __name__ == "__main__":

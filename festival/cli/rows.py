@@ -1,7 +1,7 @@
 """Performances as lines of JSON or CSV, with the table's attributes.
 
-They say exactly what `festival.table.item.attributes` says, one line a performance, built by hand:
-a dict and `json.dumps` for each row would take five times as long.
+They say exactly what `festival.table.item.attributes` says, one line a performance, made from the
+same table: a dict and `json.dumps` for each row would take five times as long.
 """
 
 import csv
@@ -11,36 +11,49 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock, wall_clock
-from festival.table.schema import POPULARITY_BUCKET
+from festival.table.item import renderer
+from festival.table.schema import ATTRIBUTES, POPULARITY_BUCKET, Attribute
 
-COLUMNS = (
-    *("Performer", "Performance", "Stage", "Date", "StartTime", "EndTime", "StartMinutes"),
-    *("EndMinutes", "DateStart", "StartSort", "Popularity", "PopularityBucket"),
-)
+COLUMNS = tuple(each.name for each in ATTRIBUTES if each.needs != "source")
 
 # Every minute that a performance of 24 hours can end at, which begins in a festival day's night.
 _MINUTES = range(4 * MINUTES_PER_DAY)
 _CLOCKS = tuple(map(clock, _MINUTES))
 _WALL_CLOCKS = tuple(map(wall_clock, _MINUTES))
+
+
+def _member(attribute: Attribute) -> str:
+    quote = "" if attribute.type == "N" else '"'
+    return f'"{attribute.name}": {quote}{attribute.value}{quote}'
+
+
+_LINE = renderer("{{", _member, "}}\n", "source", between=", ")
+_LINE_UNRANKED = renderer("{{", _member, "}}\n", "source", "popularity", between=", ")
+
+
 # A lineup has few stages and many rows. Bounded, for a file where it has not.
-_quoted = lru_cache(maxsize=1024)(encode_basestring)
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
+    return encode_basestring(text)[1:-1]
 
 
 def json_lines(performances: Iterable[Performance]) -> str:
     """One JSON object a line."""
     lines = []
     for performer, stage, date, start, end, popularity, _ in performances:
-        stage_text, begins = _quoted(stage), _CLOCKS[start]
-        at = f"{date}#{begins}"
-        rank = ""
-        if popularity is not None:
-            rank = f', "Popularity": {popularity}, "PopularityBucket": "{POPULARITY_BUCKET}"'
+        render = _LINE_UNRANKED if popularity is None else _LINE
         lines.append(
-            f'{{"Performer": {encode_basestring(performer)}, '
-            f'"Performance": "{at}#{stage_text[1:]}, "Stage": {stage_text}, "Date": "{date}", '
-            f'"StartTime": "{_WALL_CLOCKS[start]}", "EndTime": "{_WALL_CLOCKS[end]}", '
-            f'"StartMinutes": {start}, "EndMinutes": {end}, '
-            f'"DateStart": "{at}", "StartSort": "{begins}"{rank}}}\n'
+            render(
+                encode_basestring(performer)[1:-1],
+                _escaped(stage),
+                date,
+                _CLOCKS[start],
+                _WALL_CLOCKS[start],
+                _WALL_CLOCKS[end],
+                start,
+                end,
+                popularity,
+            )
         )
     return "".join(lines)
 

@@ -28,7 +28,8 @@ from festival.stack.kit_archive import make_archive
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
 from festival.stack.teardown import teardown as removal
-from festival.text import counted
+from festival.stack.verify import WAIT_SECONDS, Check, Verification
+from festival.text import counted, printable
 
 stack_option = click.option(
     "--stack", metavar="NAME", help="Default: FESTIVAL_STACK, else o240-festival."
@@ -170,6 +171,38 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
         click.echo(
             f"The deployment bucket stays: aws s3 rb s3://{planned.deployment_bucket} --force"
         )
+
+
+@click.command()
+@stack_option
+@click.option(
+    *("--wait", "seconds"),
+    type=click.IntRange(1, 3600),
+    default=int(WAIT_SECONDS),
+    show_default=True,
+    help="How many seconds the lineup may take.",
+)
+def verify(stack: str | None, seconds: int) -> None:
+    """Send one small lineup all the way through the stack.
+
+    Checks the function, alarms and subscription, uploads a lineup of its own, follows it into the
+    table, asks the five questions, and removes everything again. One e-mail is sent. Exit status 2
+    if a check fails.
+    """
+    settings = Kit.from_environment()
+    verification = Verification(settings.session, stack or settings.stack, float(seconds))
+    failed = 0
+    for check in verification.checks():
+        click.echo(check_line(check))
+        failed += bool(check.remedy)
+    if failed:
+        raise FestivalError(f"{counted(failed, 'check')} failed: each line with ✗ says what to do")
+    click.echo("The stack works.")
+
+
+def check_line(check: Check) -> str:
+    mark, remedy = ("✗", f": {printable(check.remedy)}") if check.remedy else ("✓", "")
+    return f"{mark} {check.what} ({check.seconds:.1f} s): {printable(check.found)}{remedy}"
 
 
 def teardown_lines(planned: TeardownPlan) -> Iterator[str]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,22 +15,25 @@ from unittest import mock
 import boto3
 import botocore.loaders
 import botocore.session
+from botocore.exceptions import ClientError
 
 from festival.embedded import moto_gaps
 from festival.embedded.poller import Drained, EventSource, Invocation, Poller
 from festival.embedded.runtime import DeployedFunction
 from festival.embedded.server import serving
 from festival.errors import FestivalError
+from festival.stack.dead_letters import queue_depth
 from festival.stack.deploy import DeployRequest, deploy
 from festival.stack.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
-# Who makes a call is told by the access key: a person, the function, or AWS on their behalf.
+# The access key says who makes a call: a person, the function, or AWS on their behalf.
 PERSON, FUNCTION = "embedded", "function"
 LAMBDA, CLOUDFORMATION = "lambda", "cloudformation"
 EMAIL = "operator@festival.example"
+QUEUE_OUTPUT = "QueueUrlOut"
 
-# Read once a process: without it each session spends a third of a second on parsing JSON.
+# Read once per process: without it each session spends a third of a second on parsing JSON.
 SERVICE_MODELS = botocore.loaders.create_loader()
 
 # What decides where a call goes and who makes it, in boto3, in the AWS CLI and in this kit.
@@ -37,9 +41,9 @@ DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
 
 
 def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dict[str, str]:
-    """`environ` with which nothing but `endpoint_url` can be reached, and no real account known.
+    """`environ` changed so that only `endpoint_url` can be reached and no real account is known.
 
-    No profile, no service's own endpoint, no role to assume, no metadata service survives; the
+    No profile, no service's own endpoint, no role to assume and no metadata service remains; the
     config and credentials files are empty ones in `folder`, and no proxy gets loopback calls.
     """
     kept = {
@@ -73,10 +77,10 @@ class Email:
 
 
 class EmbeddedAws:
-    """An AWS of one's own, as long as its `with` block lasts.
+    """An AWS on this machine, for as long as its `with` block lasts.
 
     Within the block the whole process sees only this AWS: its environment variables are replaced,
-    and put back afterwards. One process has one at a time. Usage:
+    and put back afterwards. A process has one at a time. Usage:
 
         with EmbeddedAws() as aws:
             outputs = aws.deploy()
@@ -94,20 +98,21 @@ class EmbeddedAws:
         *,
         on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
     ) -> None:
-        """`port` 0 takes any free one. `on_request` is as `moto_server.serving` has it."""
+        """`port` 0 takes any free one. `on_request` is passed to `server.serving`."""
         self._port = port
         self._on_request = on_request
         self._exit = ExitStack()
         self._sessions = threading.local()
         self._deployments = 0
-        self._pollers: dict[str, Poller] = {}
-        self._mail: list[Email] = []
+        self._pollers: dict[str, Poller] = {}  # by the URL of the queue
+        self._at_work: dict[str, Poller] = {}
+        self._mail: dict[str, list[Email]] = {}  # by the topic
         self.endpoint_url = ""
         self.environment: dict[str, str] = {}
 
     def __enter__(self) -> "EmbeddedAws":
         if not self._running.acquire(blocking=False):
-            raise FestivalError("An embedded AWS already runs in this process: end it first")
+            raise FestivalError("An embedded AWS is already running in this process: end it first")
         with ExitStack() as starting:
             starting.callback(self._running.release)
             self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
@@ -146,7 +151,7 @@ class EmbeddedAws:
     ) -> Poller:
         """A poller between the queue of a deployed stack and its function; it ends with this AWS.
 
-        `on_log` is told of each line that the function logs, `on_invocation` of each batch.
+        `on_log` gets each line that the function logs, `on_invocation` each batch.
         """
         session = self.session()
         outputs = read_outputs(session, stack)
@@ -179,28 +184,63 @@ class EmbeddedAws:
 
     def drain(self, timeout: float = 30.0, stack: str = DEFAULT_STACK) -> Drained:
         """Let the deployed function work until the queue is empty, `timeout` seconds at most."""
-        if stack not in self._pollers:
-            self._pollers[stack] = self.poller(stack)
-        return self._pollers[stack].drain(timeout)
+        queue = read_outputs(self.session(), stack).queue_url
+        if queue not in self._pollers:
+            self._pollers[queue] = self.poller(stack)
+        return self._pollers[queue].drain(timeout)
+
+    def work(self, on_failure: Callable[[Exception], None]) -> list[str]:
+        """Have a poller at work for each stack that is deployed now; the names of these stacks.
+
+        Call it again after stacks have come and gone. `on_failure` gets what ends a poller whose
+        stack is still there.
+        """
+        deployed = {
+            stack["StackName"]: next(
+                each["OutputValue"]
+                for each in stack["Outputs"]
+                if each["OutputKey"] == QUEUE_OUTPUT
+            )
+            for stack in self.session().client("cloudformation").describe_stacks()["Stacks"]
+            if any(each["OutputKey"] == QUEUE_OUTPUT for each in stack.get("Outputs", []))
+        }
+        for queue in set(self._at_work) - set(deployed.values()):
+            self._at_work.pop(queue).stop()
+        for name, queue in deployed.items():
+            if queue not in self._at_work:
+                self._at_work[queue] = self.poller(name)
+                self._at_work[queue].start(partial(self._poller_ended, queue, on_failure))
+        return list(deployed)
+
+    def _poller_ended(
+        self, queue: str, on_failure: Callable[[Exception], None], error: Exception
+    ) -> None:
+        """A queue that was torn down under its poller is not a failure."""
+        try:
+            queue_depth(_new_session(LAMBDA).client("sqs"), queue)
+        except ClientError:
+            return
+        on_failure(error)
 
     def emails(self, stack: str = DEFAULT_STACK) -> list[Email]:
         """Every e-mail since the stack was deployed, in the order of their arrival."""
         sqs = self.session().client("sqs")
         topic = read_outputs(self.session(), stack).topic_arn
         tap = sqs.get_queue_url(QueueName=moto_gaps.tap_name(topic))["QueueUrl"]
+        mail = self._mail.setdefault(topic, [])
         while messages := sqs.receive_message(QueueUrl=tap, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 notification = json.loads(message["Body"])
-                self._mail.append(Email(notification.get("Subject", ""), notification["Message"]))
+                mail.append(Email(notification.get("Subject", ""), notification["Message"]))
                 sqs.delete_message(QueueUrl=tap, ReceiptHandle=message["ReceiptHandle"])
-        return list(self._mail)
+        return list(mail)
 
     def _after_stack_change(self) -> None:
         moto_gaps.complete_stacks(_new_session(CLOUDFORMATION))
         self._deployments += 1
 
     def _function_environment(self) -> dict[str, str]:
-        """What the function sees of this machine: as in Lambda, next to nothing."""
+        """What the function sees of this machine: as in Lambda, almost nothing."""
         seen = {
             name: value
             for name, value in self.environment.items()

@@ -1,20 +1,22 @@
-"""What moto lacks of AWS and the kit depends on, each in one place.
+"""What the kit needs of AWS and moto lacks, each in one place.
 
-`patched` mends moto itself while the embedded AWS runs; `complete_stacks` makes, after each change
-of a stack, the calls that CloudFormation would have made where moto passes over in silence.
+`patched` corrects moto itself while the embedded AWS runs; `complete_stacks` makes, after each
+change of a stack, the calls that CloudFormation would have made and that moto silently leaves out.
 """
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from unittest import mock
 
 from moto.cloudformation import parsing
-from moto.cloudformation.models import ChangeSet
-from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event
+from moto.cloudformation.parsing import OutputMap, ResourceMap
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.s3 import notifications
+from moto.s3.models import S3Backend
 
 from festival.stack.stack import find_stack, list_resources
 from festival.stack.template import parse_template
@@ -26,14 +28,21 @@ _sequence = itertools.count(1)
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """moto with the mended parts in place."""
+    """moto with the corrected parts in place."""
     with (
         mock.patch.object(notifications, "_get_s3_event", _event_with_version),
+        mock.patch.object(S3Backend, "delete_object", _delete_with_event),
         mock.patch.object(parsing, "clean_json", _resolve_without_gaps),
         mock.patch.object(ResourceMap, "build_resource_diff", _diff_of_changed_parameters),
         mock.patch.object(parsing, "parse_and_update_resource", _update_or_keep),
         mock.patch.object(ChangeSet, "diff", _diff_with_parameters),
         mock.patch.object(ChangeSet, "apply", _apply_whole_template),
+        mock.patch.object(parsing, "parse_and_create_resource", _create_or_name_the_failure),
+        mock.patch.object(CloudFormationBackend, "create_stack", _create_stack_or_roll_back),
+        mock.patch.object(CloudFormationBackend, "execute_change_set", _execute_or_roll_back),
+        mock.patch.object(
+            CloudFormationResponse, "create_change_set", _create_change_set_with_its_end
+        ),
     ):
         yield
 
@@ -53,6 +62,29 @@ def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id:
         described["versionId"] = key.version_id
     described["key"] = described["key"].replace("%2F", "/")
     return event
+
+
+_moto_delete = S3Backend.delete_object
+
+
+def _delete_with_event(
+    backend: Any, bucket_name: str, key_name: str, version_id: str | None = None, **more: Any
+) -> Any:
+    """AWS tells of every removal; moto, in a bucket with versions, of the last one alone.
+
+    Source: the S3 guide, "Supported event types for SQS, SNS, and Lambda".
+    """
+    bucket = backend.get_bucket(bucket_name)
+    before = list(bucket.keys.getlist(key_name, ()))
+    answer = _moto_delete(backend, bucket_name, key_name, version_id, **more)
+    left = list(bucket.keys.getlist(key_name, ()))
+    objects = [key for key in [*before, *left] if hasattr(key, "etag")]
+    if bucket.is_versioned and left and objects and len(left) != len(before):
+        kind = notifications.S3NotificationEvent.OBJECT_REMOVED_DELETE_EVENT
+        if version_id is None:
+            kind = notifications.S3NotificationEvent.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
+        notifications.send_event(backend.account_id, kind, bucket, objects[-1])
+    return answer
 
 
 _moto_resolve = parsing.clean_json
@@ -115,6 +147,108 @@ def _apply_whole_template(change_set: Any) -> None:
     stack.output_map = stack._create_output_map()
 
 
+class ResourceFailedError(Exception):
+    """A resource that could not be made: its name in the template, its type, the reason."""
+
+    def __init__(self, name: str, type_: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+        self.type = type_
+        self.reason = reason
+
+
+_moto_create = parsing.parse_and_create_resource
+
+
+def _create_or_name_the_failure(
+    logical_id: str, resource_json: Any, *others: Any, **more: Any
+) -> Any:
+    """A failure knows the resource that it is about. moto raises KeyError for its own ends."""
+    try:
+        return _moto_create(logical_id, resource_json, *others, **more)
+    except (ResourceFailedError, KeyError):
+        raise
+    except Exception as error:
+        reason = getattr(error, "message", None) or str(error) or type(error).__name__
+        raise ResourceFailedError(logical_id, resource_json.get("Type", ""), reason) from error
+
+
+_moto_create_stack = CloudFormationBackend.create_stack
+
+
+def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
+    """CreateStack answers at once; a creation that fails is rolled back. moto leaves its half."""
+    try:
+        return _moto_create_stack(backend, **request)
+    except ResourceFailedError as failure:
+        stack = backend.get_stack(request["name"])
+        _roll_creation_back(stack, failure)
+        return stack
+
+
+_moto_create_change_set = CloudFormationResponse.create_change_set
+
+
+def _create_change_set_with_its_end(response: Any) -> Any:
+    """A change set knows what becomes of a creation that fails: OnStackFailure."""
+    answer = _moto_create_change_set(response)
+    newest = list(response.cloudformation_backend.change_sets.values())[-1]
+    newest.on_stack_failure = response._get_param("OnStackFailure")
+    return answer
+
+
+_moto_execute = CloudFormationBackend.execute_change_set
+
+
+def _execute_or_roll_back(
+    backend: Any, change_set_name: str, stack_name: str | None = None
+) -> None:
+    """A change that fails is rolled back; of an update, what was already changed stays changed."""
+    change_set = backend.describe_change_set(change_set_name)
+    stack = change_set.stack
+    before = stack.template, stack.parameters
+    try:
+        _moto_execute(backend, change_set_name, stack_name)
+    except ResourceFailedError as failure:
+        change_set.execution_status = "EXECUTE_FAILED"
+        if change_set.change_set_type == "CREATE":
+            _roll_creation_back(stack, failure)
+            if change_set.on_stack_failure == "DELETE":
+                backend.delete_stack(stack.stack_id)
+            return
+        _add_failure(stack, "UPDATE_FAILED", failure)
+        stack.template, stack.parameters = before
+        stack._parse_template()
+        stack.output_map = stack._create_output_map()
+        stack.status = "UPDATE_ROLLBACK_COMPLETE"
+        stack._add_stack_event(stack.status)
+
+
+def _roll_creation_back(stack: Any, failure: ResourceFailedError) -> None:
+    _add_failure(stack, "CREATE_FAILED", failure)
+    with suppress(Exception):  # what moto cannot delete was not made
+        stack.resource_map.delete()
+    stack.resource_map._resource_json_map = {}  # moto makes what is missing whenever it lists them
+    stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
+    stack.status = "ROLLBACK_COMPLETE"
+    stack._add_stack_event(stack.status)
+
+
+def _add_failure(stack: Any, status: str, failure: ResourceFailedError) -> None:
+    stack.events.append(
+        Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=failure.name,
+            physical_resource_id="",
+            resource_type=failure.type,
+            resource_status=status,
+            resource_status_reason=failure.reason,
+            resource_properties=None,
+        )
+    )
+
+
 def complete_stacks(session: Any) -> None:
     """Make the calls for what the stacks' templates say and moto's CloudFormation has left out."""
     for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
@@ -139,7 +273,7 @@ def _complete_stack(session: Any, name: str) -> None:
 def _complete_bucket(
     session: Any, bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto makes a bare bucket: AWS makes it versioned, and lets it tell the queue."""
+    """moto makes a bare bucket: AWS makes it versioned, and has it notify the queue."""
     s3 = session.client("s3")
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(
@@ -173,7 +307,7 @@ def _complete_table(
 def _complete_mapping(
     session: Any, mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """Nothing of AWS: moto's own mapping receives messages without running the function.
+    """Not a call of AWS: moto's own mapping receives messages without running the function.
 
     Each such receive counts, and messages would reach the dead-letter queue too early. The poller
     takes the mapping's place.
@@ -197,7 +331,7 @@ def _complete_subscription(
 
 
 def tap_name(topic: str) -> str:
-    """The name of the queue that stands for the mailbox behind a topic."""
+    """The name of the queue that stands for the mailbox of a topic."""
     return f"{topic.rpartition(':')[2]}{TAP_SUFFIX}"
 
 

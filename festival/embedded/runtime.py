@@ -13,6 +13,7 @@ import uuid
 import zipfile
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,12 +21,14 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from festival.errors import FestivalError
 from festival.stack.stack import find_stack, read_outputs
 
 
 class FunctionReply(NamedTuple):
-    """What the process said: ready, response, error, init error, gone, or nothing in time."""
+    """What came from the process: ready, response, error, init error, gone, or nothing in time."""
 
     what: str
     body: bytes = b""
@@ -71,7 +74,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Says nothing: a process that is killed breaks its connection off."""
+        """Stays silent: a process that is killed drops its connection."""
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -105,12 +108,13 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Says nothing: the function's own log is what matters."""
+        """Stays silent: the function's own log is what matters."""
 
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 INIT_SECONDS = 60.0  # Lambda allows 10; a busy laptop may need longer to import boto3
 KEPT_LOG_LINES = 200
+LINES_A_CALL = 1_000
 
 
 class FunctionError(FestivalError):
@@ -133,6 +137,7 @@ class Function:
     region: str
     environment: Mapping[str, str]
     code: Path
+    log_group: str = ""
 
     def process_environment(self, outside: Mapping[str, str]) -> dict[str, str]:
         """What the process sees: Lambda's reserved variables, the function's own, and `outside`.
@@ -158,7 +163,7 @@ class Function:
 
 
 class Runtime:
-    """Keeps one warm process of the function, and starts another where it died or was killed."""
+    """Keeps one warm process of the function, and starts another if it died or was killed."""
 
     def __init__(
         self,
@@ -201,7 +206,10 @@ class Runtime:
 
 
 class DeployedFunction:
-    """The function as it is deployed when it is invoked: its latest code and settings."""
+    """The function as it is deployed when it is invoked: its latest code and settings.
+
+    As in AWS, what it logs is in its log group: `aws logs tail` shows it.
+    """
 
     def __init__(
         self,
@@ -215,6 +223,7 @@ class DeployedFunction:
     ) -> None:
         """`deployments` counts up with each deployment; code is unpacked in `folder`."""
         self._session = session
+        self._log = FunctionLog(session.client("logs"))
         self._stack = stack
         self._outside = outside
         self._folder = folder
@@ -229,9 +238,21 @@ class DeployedFunction:
         if self._runtime is None or self._deployment != latest:
             self.close()
             function = download_function(self._session, self._stack, self._folder / str(latest))
-            self._runtime = Runtime(function, self._outside, on_log=self._on_log)
+            self._log.group = function.log_group
+            self._runtime = Runtime(function, self._outside, on_log=self._hear)
             self._deployment = latest
-        return self._runtime.invoke(event)
+        try:
+            return self._runtime.invoke(event)
+        except FunctionError as error:
+            self._log.add(str(error))
+            raise
+        finally:
+            self._log.flush()
+
+    def _hear(self, line: str) -> None:
+        self._log.add(line)
+        if self._on_log is not None:
+            self._on_log(line)
 
     def close(self) -> None:
         """End the process."""
@@ -240,10 +261,41 @@ class DeployedFunction:
             self._runtime = None
 
 
+class FunctionLog:
+    """Puts the lines of a function into its log group, in the order in which they came."""
+
+    def __init__(self, logs: Any) -> None:
+        """`logs` is a boto3 client."""
+        self.group = ""
+        self._logs = logs
+        self._lines: deque[tuple[int, str]] = deque()
+        self._streams: set[str] = set()
+
+    def add(self, line: str) -> None:
+        """Keep a line until `flush`. CloudWatch refuses an empty one."""
+        if line.strip():
+            self._lines.append((int(time.time() * 1000), line))
+
+    def flush(self) -> None:
+        """Send what came since the last time. A group that is gone takes no more lines."""
+        stream = time.strftime("%Y/%m/%d/[$LATEST]embedded", time.gmtime())
+        where = {"logGroupName": self.group, "logStreamName": stream}
+        with suppress(ClientError):
+            if stream not in self._streams:
+                with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
+                    self._logs.create_log_stream(**where)
+                self._streams.add(stream)
+            while batch := [
+                self._lines.popleft() for _ in range(min(LINES_A_CALL, len(self._lines)))
+            ]:
+                events = [{"timestamp": at, "message": line} for at, line in batch]
+                self._logs.put_log_events(**where, logEvents=events)
+
+
 def download_function(session: Any, stack: str, folder: Path) -> Function:
     """Read a deployed function's settings, and unpack its zip from the deployment bucket.
 
-    Raises FestivalError where there is no such stack.
+    Raises FestivalError if there is no such stack.
     """
     name = read_outputs(session, stack).function
     settings = session.client("lambda").get_function_configuration(FunctionName=name)
@@ -264,6 +316,7 @@ def download_function(session: Any, stack: str, folder: Path) -> Function:
         region=session.region_name,
         environment={key: str(value) for key, value in variables.items()},
         code=folder,
+        log_group=settings.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}",
     )
 
 
@@ -311,10 +364,10 @@ class _Process:
                 raise FunctionError(f"{name} failed: {_failure(said.body)}")
             case "nothing":
                 self.end()
-                raise FunctionError(f"{name} timed out after {seconds:g} seconds")
+                raise FunctionError(f"{name}: Task timed out after {seconds:.2f} seconds")
             case _:
                 self.end()
-                raise FunctionError(f"{name} died: {self._last_words()}")
+                raise FunctionError(f"{name}: Runtime exited: {self._last_words()}")
 
     def end(self) -> None:
         self.alive = False
@@ -331,7 +384,9 @@ class _Process:
         self.end()
         reason = _failure(said.body) if said.what == "init error" else self._last_words()
         if self._started:
-            raise FunctionError(f"{self._function.name} died between two events: {reason}")
+            raise FunctionError(
+                f"{self._function.name}: Runtime exited between two events: {reason}"
+            )
         handler = self._function.handler
         raise BrokenFunctionError(
             f"{self._function.name} cannot start with the handler {handler}: {reason}"
@@ -354,7 +409,7 @@ class _Process:
 
     def _last_words(self) -> str:
         return (
-            " | ".join(line for line in list(self._log)[-5:] if line.strip()) or "it said nothing"
+            " | ".join(line for line in list(self._log)[-5:] if line.strip()) or "its log is empty"
         )
 
 
@@ -362,7 +417,7 @@ def _parsed(body: bytes, name: str) -> Any:
     try:
         return json.loads(body) if body else None
     except ValueError as error:
-        raise FunctionError(f"{name} answered with something that is no JSON: {error}") from error
+        raise FunctionError(f"{name} answered with something that is not JSON: {error}") from error
 
 
 def _failure(body: bytes) -> str:

@@ -1,7 +1,8 @@
-"""moto's server on a loopback port, that tells when a stack has changed."""
+"""moto's server on a loopback port. It reports each change of a stack."""
 
 import http.client
 import io
+import json
 import logging
 import os
 import socket
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
@@ -35,22 +37,25 @@ def serving(
     after_stack_change: Callable[[], None],
     on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
 ) -> Iterator[str]:
-    """An empty AWS behind the URL that is yielded.
+    """An empty AWS at the URL that is yielded.
 
-    `after_stack_change` is called once CloudFormation is done with a stack, and before the caller
+    `after_stack_change` is called once CloudFormation has changed a stack, and before the caller
     has the answer. `on_request` sees each request first: its WSGI environment, and the body of one
     that is a form.
     """
     moto = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # moto warns of much that it does not do. With each request, because a test runner that
-        # makes errors of warnings sets its filters anew for each test.
+        # moto warns about much that it does not do. Set for each request: a test runner that turns
+        # warnings into errors resets its filters for each test.
         warnings.filterwarnings("ignore", module=r"moto\.")
         form = _form(environ)
         if on_request is not None:
             on_request(environ, form)
-        answer: Iterable[bytes] = moto(environ, start_response)
+        try:
+            answer: Iterable[bytes] = moto(environ, start_response)
+        except Exception as error:
+            return _failure(environ, error, start_response)
         if parse_qs(form.decode()).get("Action", [""])[0] in STACK_CHANGES:
             answer = list(answer)
             after_stack_change()
@@ -74,9 +79,34 @@ def serving(
             thread.join()
 
 
+def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> Iterable[bytes]:
+    """An exception of moto's as an error of AWS; its server would answer with a page in HTML.
+
+    501, because a client tries again after a 500, and moto would fail again.
+    """
+    code = "InternalFailure"
+    message = f"the embedded AWS cannot do this: {type(error).__name__}: {error}"
+    if environ.get("HTTP_X_AMZ_TARGET") or "json" in environ.get("CONTENT_TYPE", ""):
+        kind, body = "application/x-amz-json-1.0", json.dumps({"__type": code, "message": message})
+    else:
+        kind, body = (
+            "text/xml",
+            (
+                f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+                "</ErrorResponse>"
+            ),
+        )
+    content = body.encode()
+    start(
+        "501 Not Implemented",
+        [("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-errortype", code)],
+    )
+    return [content]
+
+
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """A socket of our own: werkzeug ends the whole process where a port is in use.
+    """A socket of our own: werkzeug ends the whole process if a port is in use.
 
     Raises FestivalError for a port that is in use or may not be used.
     """
@@ -109,7 +139,7 @@ def _reset(port: int) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """moto logs every resource type it passes over, and its server every request."""
+    """moto logs every resource type that it leaves out, and its server every request."""
     loggers = [logging.getLogger(name) for name in ("moto", "werkzeug")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -21,9 +21,10 @@ from festival.ingest.s3_object import (
     SupersededError,
     current_object,
     gone,
+    is_unversioned,
     object_chunks,
 )
-from festival.ingest.sidecar import AppliedMapping
+from festival.ingest.sidecar import MARK, AppliedMapping, applied_mapping
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
@@ -37,90 +38,191 @@ NO_ADVANCE = (
 
 
 class Attempt:
-    """One try at one file, under its lease."""
+    """One try at one file, under its lease: everything that decides is read after it was taken."""
 
     def __init__(
-        self,
-        resources: Resources,
-        event: FileEvent,
-        applied: AppliedMapping,
-        lease: Lease,
-        budget: Budget,
-        again: bool,
+        self, resources: Resources, event: FileEvent, lease: Lease, budget: Budget, again: bool
     ) -> None:
         self._resources = resources
         self._ledger = resources.ledger
         self._event = event
-        self._applied = applied
         self._lease = lease
         self._budget = budget
         self._again = again
-        self._started = resources.monotonic()
+        self._clock = resources.clock
+        self._started = self._clock()
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
-        self._renew_at = self._started + budget.lease / 3
+        self._applied = AppliedMapping(resources.mapping, resources.mapping.fingerprint())
+        self._is_known = True  # what S3 says of the file and its mapping
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
     def run(self) -> TryResult:
+        """Do what the file needs now. Raises RetryableError, and LeaseLostError if overtaken."""
         event = self._event
-        stored = current_object(self._resources.s3, event.bucket, event.key)
-        asked = event.version or (stored.version if stored else event.version_or_stand_in)
-        version = self._applied.version(asked)
+        self._look()
+        self._read_mapping()
+        stored = self._newest()
+        if stored is None and (event.removed or event.by_sidecar):
+            return self._removed()
+        version = self._version(stored)
         record = self._ledger.find(event.file, version)
-        if record and not self._again:
-            if record.is_done:
-                return TryResult(Action.DONE, event.file, version, record.report)
-            if record.awaits_notice:
-                return self._notify_again(record)
-        if stored is None and event.by_sidecar:
-            return TryResult(Action.AWAITED, event.file)
-        if stored is None:
-            return self._fail(version, gone(event.file, event.version))
-        if stored.version != asked:
-            self._ledger.supersede(event.file, version, event.sequencer)
-            return TryResult(Action.SUPERSEDED, event.file, version)
-        progress = self._progress_of(record)
-        if event.continues and (progress is None or progress.continues != event.continues):
+        if stored is None or event.version not in ("", stored.version):
+            return self._not_read(stored, version, record)
+        is_current = self._is_current(version)
+        if record and is_current and record.is_settled:
+            if record.removed_at:
+                self._ledger.note_removed(self._lease, version, removed=False)
+            return TryResult(Action.DONE, event.file, version, record.report)
+        if record and is_current and record.awaits_notice:
+            return self._notify_again(record)
+        progress = self._progress_of(record) if is_current else None
+        if self._continues and (progress is None or progress.continues != self._continues):
             return TryResult(Action.STALE, event.file, version)
-        self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
+        self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
             return self._settle_unread(version, self._applied.problem)
         try:
             return self._read(replace(stored, ingest=version), progress)
         except SupersededError:
-            self._ledger.supersede(event.file, version, event.sequencer)
-            return TryResult(Action.SUPERSEDED, event.file, version)
+            return self._superseded(version)
 
     def give_up(self, error: RetryableError) -> bool:
-        """Record the version as failed, and tell. False: there is nothing to give up.
+        """Record the version as failed, and notify. False: there is nothing to give up.
 
-        That is so where it is done, or where it is another message that goes on with the file.
+        That is so if it is done, if S3 has a newer version, or if another message goes on with the
+        file. What S3 does not tell now is taken as the event has it.
         """
         event = self._event
         self._given_up = error
-        version = event.version
-        if not version:
-            stored = current_object(self._resources.s3, event.bucket, event.key)
-            version = stored.version if stored else event.version_or_stand_in
-        version = self._applied.version(version)
+        self._look()
+        stored = None
+        try:
+            self._read_mapping()
+            stored = self._newest()
+        except RetryableError:
+            self._is_known = False
+        version = self._version(stored)
         record = self._ledger.find(event.file, version)
-        if record and record.is_done:
+        is_current = self._is_current(version)
+        if self._is_known and stored is None and (event.removed or event.by_sidecar):
+            return False
+        if stored is not None and event.version not in ("", stored.version):
+            self._not_read(stored, version, record)
+            return False
+        if record and is_current and record.is_settled:
             return record.status == Status.FAILED
-        if record and record.awaits_notice:
+        if record and is_current and record.awaits_notice:
             self._notify_again(record)
             return record.status == Status.FAILED
-        progress = self._progress_of(record)
-        if event.continues != (progress.continues if progress else 0):
+        progress = self._progress_of(record) if is_current else None
+        if self._continues != (progress.continues if progress else 0):
             return False
-        self._ledger.begin(self._lease, version, sequencer=event.sequencer)
+        self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
+        if stored is not None:
+            self._ledger.make_current(self._lease, version)
         if isinstance(error, TryFailedError):
-            report = replace(error.report, error=str(error))
+            report = replace(error.report, error=str(error), version=version)
         else:
             tally = Tally(progress.counts, progress.shown) if progress else Tally()
             report = tally.report(event.file, error=str(error), version=version)
         self._settle(Status.FAILED, replace(report, given_up=True), {})
         return True
+
+    # What S3 says
+
+    def _read_mapping(self) -> None:
+        event = self._event
+        self._applied = applied_mapping(
+            self._resources.s3, event.bucket, event.key, self._resources.mapping
+        )
+
+    def _newest(self) -> StoredObject | None:
+        """The key's current version; what would supersede the event's is asked for once more."""
+        found, asked = self._head(), self._event.version
+        if asked and (found is None or found.version != asked) and self._head() != found:
+            raise RetryableError(f"s3://{self._event.file} changes just now; the next try looks")
+        return found
+
+    def _head(self) -> StoredObject | None:
+        event = self._event
+        known = event.version or self._lease.current_version
+        return current_object(
+            self._resources.s3,
+            event.bucket,
+            event.key,
+            versioned=bool(known) and not is_unversioned(known),
+        )
+
+    def _version(self, stored: StoredObject | None) -> str:
+        """The ledger's name of what the event asks for.
+
+        Of an object that is gone, as it was ingested: its mapping may be gone, too.
+        """
+        asked, current = self._event.version or (stored.version if stored else ""), ""
+        if stored is None and asked:
+            current = self._lease.current_version
+        if current == asked or current.startswith(asked + MARK):
+            return current or self._event.version_or_stand_in
+        return self._applied.version(asked or self._event.version_or_stand_in)
+
+    def _is_current(self, version: str) -> bool:
+        """Whether this version is what the table has, or is getting; never if asked for again."""
+        return version == self._lease.current_version and not self._again
+
+    @property
+    def _continues(self) -> int:
+        """The attempt that a continuation belongs to; 0 if its mapping has changed since.
+
+        Such a message starts the new reading: for a changed default mapping no other one comes.
+        """
+        event = self._event
+        same = event.mark in (None, self._applied.mark) or not self._is_known
+        return event.continues if same else 0
+
+    # What is not to be read
+
+    def _removed(self) -> TryResult:
+        """The file is gone: recorded; what it put into the table stays until someone asks."""
+        event, version = self._event, self._lease.current_version
+        if not event.removed:
+            return TryResult(Action.AWAITED, event.file)
+        if version:
+            self._ledger.note_removed(self._lease, version, removed=True)
+        return TryResult(Action.REMOVED, event.file, version)
+
+    def _not_read(
+        self, stored: StoredObject | None, version: str, record: VersionRecord | None
+    ) -> TryResult:
+        """What is left to do for a version that is gone, or (`stored` is newer) overtaken."""
+        if record and record.awaits_notice:
+            return self._notify_again(record)
+        if record and record.is_done:
+            return TryResult(Action.DONE, record.file, version, record.report)
+        return self._superseded(version) if stored else self._fail(version)
+
+    def _superseded(self, version: str) -> TryResult:
+        self._ledger.supersede(self._event.file, version, self._event.sequencer)
+        return TryResult(Action.SUPERSEDED, self._event.file, version)
+
+    # The time
+
+    def _until(self, seconds: float) -> float:
+        """The moment that is so many seconds after the one the lease counts from."""
+        return self._lease.until - self._budget.lease + seconds
+
+    def _renew_if_due(self) -> None:
+        if self._budget.renew and self._clock() >= self._until(self._budget.lease / 3):
+            self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
+
+    def _look(self) -> None:
+        """Look at the lease: renew it if that is due, stop if it, or this try's time, is over."""
+        self._renew_if_due()
+        if self._clock() >= self._until(self._budget.write):
+            raise RetryableError("the time of this try is over; the next one goes on")
+
+    # The rows
 
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
         if record is None or self._again or not record.progress:
@@ -138,7 +240,8 @@ class Attempt:
         self._saved = progress
         chunks = object_chunks(self._resources.s3, stored, start.offset if start else 0)
         lists = self._resources.reports.key_lists
-        with self._resources.open_writer(stored.file, self._started + self._budget.write) as opened:
+        until = self._until(self._budget.write)
+        with self._resources.open_writer(stored.file, until) as opened:
             writer = ListedWriter(opened, lists, stored.file, stored.ingest)
             try:
                 ended = ingest_blocks(
@@ -163,6 +266,8 @@ class Attempt:
                     raise self._failed(stored, tally, NO_ADVANCE)
                 self._save(stored, tally, ended.paused_at)
                 return self._continue_later(stored, tally)
+        if ended.error and self._is_overtaken(stored):
+            raise SupersededError(f"s3://{stored.file} has a newer version")
         report = tally.report(
             stored.file,
             error=ended.error,
@@ -173,21 +278,19 @@ class Attempt:
         return self._result(Action.INGESTED, stored, tally, report)
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
-        """Asked behind each block: renew the lease, save the place, or stop for this try."""
-        now = self._resources.monotonic()
-        if now >= self._started + self._budget.work:
+        """Asked after each block: renew the lease, save the place, or stop for this try."""
+        now = self._clock()
+        if now >= self._until(self._budget.work):
             return True
-        if self._budget.renew and now >= self._renew_at:
-            self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
-            writer.deadline = now + self._budget.write
-            self._renew_at = now + self._budget.lease / 3
+        self._renew_if_due()
+        writer.deadline = self._until(self._budget.write)
         if now >= self._checkpoint_at or tally.rejected_rows.bytes > CHECKPOINT_BYTES:
             why = settle(tally, writer)
             if why:
                 raise self._failed(stored, tally, why)
             if block.end is not None:
                 self._save(stored, tally, block.end)
-            self._checkpoint_at = self._resources.monotonic() + CHECKPOINT_SECONDS
+            self._checkpoint_at = self._clock() + CHECKPOINT_SECONDS
         return False
 
     def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
@@ -210,9 +313,8 @@ class Attempt:
         """
         if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        self._resources.send_continuation(
-            replace(self._event, version=stored.version), self._lease.attempt
-        )
+        event = replace(self._event, version=stored.version, mark=self._applied.mark)
+        self._resources.send_continuation(event, self._lease.attempt)
         self._record(stored, replace(self._saved, continues=self._lease.attempt))
         return self._result(Action.PAUSED, stored, tally, None)
 
@@ -243,9 +345,16 @@ class Attempt:
         at = reports.rejected_rows_at(stored.file, stored.ingest)
         return at if tally.counts.rejected else ""
 
-    def _fail(self, version: str, error: str) -> TryResult:
-        self._ledger.begin(self._lease, version, sequencer=self._event.sequencer, again=self._again)
-        return self._settle_unread(version, error)
+    def _is_overtaken(self, stored: StoredObject) -> bool:
+        """Whether S3 has another newest version by now; a file that is gone has none."""
+        newest = self._head()
+        return newest is not None and newest.version != stored.version
+
+    def _fail(self, version: str) -> TryResult:
+        """The object was deleted before it could be read."""
+        event = self._event
+        self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
+        return self._settle_unread(version, gone(event.file, event.version))
 
     def _settle_unread(self, version: str, error: str) -> TryResult:
         report = Tally().report(self._event.file, error=error, version=version)
@@ -267,7 +376,7 @@ class Attempt:
 
     def _notify_again(self, record: VersionRecord) -> TryResult:
         report = record.report
-        # This attempt has to own the record before it may say that it told.
+        # This attempt has to own the record before it may notify.
         self._ledger.adopt(self._lease, record.version)
         self._notify(record.status, report)
         return TryResult(Action.NOTIFIED, record.file, record.version, report)
@@ -279,7 +388,9 @@ class Attempt:
         elif self._resources.mailer is None:
             by = "nobody: asked not to"
         else:
-            by = "e-mail " + self._resources.mailer.send(report, note)
+            self._look()
+            until = self._until(self._budget.write)
+            by = "e-mail " + self._resources.mailer.send(report, note, until=until)
         self._ledger.mark_notified(self._lease, report.version, status, by)
 
     def _reconcile(self, report: IngestReport) -> str:
@@ -289,14 +400,10 @@ class Attempt:
             return ""
         if self._given_up is not None:
             return on_upload.note_of_giving_up(report, str(self._given_up))
-        return on_upload.note(self._lease, report, self._step)
-
-    def _step(self) -> None:
-        if self._resources.monotonic() >= self._started + self._budget.write:
-            raise RetryableError("the time of this try is over; the next one goes on reconciling")
+        return on_upload.note(self._lease, report, self._look)
 
     def _milliseconds(self) -> int:
-        return int((self._resources.monotonic() - self._started) * 1000)
+        return int((self._clock() - self._started) * 1000)
 
 
 def _place(progress: Progress | None) -> Position | None:

@@ -3,13 +3,15 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
+
+from festival.ingest.clock import AwsClock
 
 
 @contextmanager
@@ -40,6 +42,7 @@ class Clients:
     """Low-level clients, each made when it is first asked for."""
 
     session: Any
+    clock: AwsClock = field(default_factory=AwsClock)
 
     @classmethod
     def of_environment(cls) -> "Clients":
@@ -66,18 +69,24 @@ class Clients:
         with paused():
             client = self.session.create_client(service, config=config)
         client.meta.events.register("before-parse", refuse_part_of_an_answer)
+        self.clock.watch(client)
         return client
 
 
 def refuse_part_of_an_answer(
     operation_model: Any, response_dict: dict[str, Any], **others: Any
 ) -> None:
-    """Raise IncompleteReadError where the connection broke in the middle of an answer.
+    """Raise IncompleteReadError if the connection broke in the middle of an answer.
 
     botocore does not compare lengths itself: to it, half of a GetItem's answer is an item that is
-    not there, and a ledger that forgets is a file ingested twice.
+    not there, and a ledger that forgets is a file ingested twice. http.client believes headers that
+    are cut off: AWS always says how long a successful answer is.
     """
-    body, said = response_dict["body"], response_dict["headers"].get("content-length")
+    body, headers = response_dict["body"], response_dict["headers"]
+    said = headers.get("content-length")
+    succeeded = response_dict["status_code"] in (200, 206)
+    if succeeded and said is None and "transfer-encoding" not in headers:
+        raise IncompleteReadError(actual_bytes=0, expected_bytes=1)
     if said is None or not isinstance(body, bytes) or operation_model.http["method"] == "HEAD":
         return
     if len(body) != int(said):

@@ -1,4 +1,4 @@
-"""What an SQS message of the ingest queue asks for: files to ingest, one to continue, or nothing.
+"""What an SQS message of the ingest queue asks for: files to look at, one to continue, or nothing.
 
 Shapes: "Event message structure" in the Amazon S3 user guide; `requestParameters` and the like are
 not read. The kit's own continuation message is `{"festival": "continue", …}`.
@@ -12,14 +12,18 @@ from urllib.parse import unquote_plus
 
 from festival.errors import FestivalError
 
+CREATED, REMOVED = "ObjectCreated", "ObjectRemoved"
+
 
 @dataclass(frozen=True, slots=True)
 class FileEvent:
-    """A file version to ingest. `version` is '' where the event names none.
+    """A file to look at. `version` is '' if the event names none that is to be ingested.
 
     `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation
-    message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
-    that came, and that the file itself may not be there yet.
+    message belongs to; 0 for every other message. `mark` is the mark of the mapping that a
+    continuation was read with; None if the message does not say. `by_sidecar` says that it was the
+    file's mapping that came or went, and `removed` that a version of the file, or a delete marker,
+    was taken away: the file itself may not be there.
     """
 
     bucket: str
@@ -29,6 +33,8 @@ class FileEvent:
     run: str = ""
     continues: int = 0
     by_sidecar: bool = False
+    removed: bool = False
+    mark: str | None = None
 
     @property
     def file(self) -> str:
@@ -68,7 +74,7 @@ def files_of_message(body: str) -> list[FileEvent]:
 
 
 def continuation(event: FileEvent, attempt: int) -> str:
-    """The body of the message that asks for the rest of a large file."""
+    """The body of the message that asks for the rest of a large file, read as it was so far."""
     return json.dumps(
         {
             "festival": "continue",
@@ -78,6 +84,7 @@ def continuation(event: FileEvent, attempt: int) -> str:
             "sequencer": event.sequencer,
             "run": event.run,
             "attempt": attempt,
+            "mapping": event.mark,
         }
     )
 
@@ -90,22 +97,33 @@ def _continued(message: Mapping[str, Any]) -> FileEvent:
         sequencer=str(message.get("sequencer", "")),
         run=str(message.get("run", "")),
         continues=int(message["attempt"]),
+        mark=message.get("mapping"),
     )
 
 
 def _file_of_record(record: Mapping[str, Any], run: str) -> FileEvent:
-    if record["eventSource"] != "aws:s3" or not str(record["eventName"]).startswith(
-        "ObjectCreated:"
-    ):
-        raise ValueError(f"{record['eventSource']} {record['eventName']}, not an S3 ObjectCreated")
+    family = str(record["eventName"]).partition(":")[0]
+    if record["eventSource"] != "aws:s3" or family not in (CREATED, REMOVED):
+        raise ValueError(
+            f"{record['eventSource']} {record['eventName']}, not an S3 {CREATED} or {REMOVED}"
+        )
+    removed = family == REMOVED
     entity = record["s3"]["object"]
     return FileEvent(
         bucket=_text(record["s3"]["bucket"]["name"]),
         key=unquote_plus(_text(entity["key"])),
-        version=str(entity.get("versionId") or ""),
+        # The version that was removed is not the one to ingest: S3 says which that is now.
+        version="" if removed else _version(entity),
         sequencer=str(entity.get("sequencer") or ""),
         run=run,
+        removed=removed,
     )
+
+
+def _version(entity: Mapping[str, Any]) -> str:
+    """The object's version; '' in a bucket that has no versions, or has them suspended."""
+    version = str(entity.get("versionId") or "")
+    return "" if version == "null" else version
 
 
 def _text(value: Any) -> str:

@@ -84,12 +84,17 @@ def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
 
     return Resources(
         s3=clients.s3,
-        ledger=Ledger(clients.dynamodb, settings.ledger_table),
-        open_writer=writer_opener(clients.dynamodb, settings.table, warn_of_slow_writes),
+        ledger=Ledger(clients.dynamodb, settings.ledger_table, now=clients.clock.now),
+        open_writer=writer_opener(
+            clients.dynamodb, settings.table, clients.clock.now, warn_of_slow_writes
+        ),
         reports=Reports(clients.s3, settings.reports_bucket),
-        mailer=Mailer(clients.sns, settings.topic_arn, settings.maximum_concurrency),
+        mailer=Mailer(
+            clients.sns, settings.topic_arn, settings.maximum_concurrency, clients.clock.now
+        ),
         on_upload=_on_upload(settings, clients) if settings.reconcile_on_upload else None,
         send_continuation=send_continuation,
+        clock=clients.clock.now,
         mapping=mapping_of(settings.default_mapping),
     )
 

@@ -1,5 +1,6 @@
 """The e-mail about one file: what it says, and sending it at a pace that SNS bears."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
@@ -7,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from festival.errors import NotYetError
 from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
@@ -113,31 +115,39 @@ class Mailer:
         sns: Any,
         topic_arn: str,
         processes: int = 1,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._sns = sns
         self._topic_arn = topic_arn
         self._gap = processes / EMAILS_A_SECOND
-        self._monotonic = monotonic
+        self._clock = clock
         self._sleep = sleep
         self._next = 0.0
 
-    def send(self, report: IngestReport, note: str = "") -> str:
-        """Send the e-mail about a report; its SNS message id. Raises RetryableError.
+    def send(self, report: IngestReport, note: str = "", *, until: float = math.inf) -> str:
+        """Send the e-mail about a report; its SNS message id. `note` is a paragraph of its own.
 
-        `note` is a paragraph of its own.
+        Raises NotYetError if its turn comes after `until` (a moment of the clock), and
+        RetryableError.
         """
-        return self.publish(subject(report), body(report, note))
+        return self.publish(subject(report), body(report, note), until=until)
 
-    def publish(self, subject_line: str, text: str) -> str:
-        """One message to the topic; its SNS message id. Raises RetryableError."""
-        wait = self._next - self._monotonic()
-        if wait > 0:
-            self._sleep(wait)
-        self._next = self._monotonic() + self._gap
+    def publish(self, subject_line: str, text: str, *, until: float = math.inf) -> str:
+        """One message to the topic; its SNS message id. Raises as `send` does."""
+        self._await_turn(until)
+        self._next = self._clock() + self._gap
         try:
             answer = self._sns.publish(TopicArn=self._topic_arn, Subject=subject_line, Message=text)
         except (ClientError, BotoCoreError) as error:
             raise unanswered("the e-mail could not be handed to SNS", error) from None
         return str(answer["MessageId"])
+
+    def _await_turn(self, until: float) -> None:
+        """Sleep for the pace's sake, and look at the clock again: a machine may be suspended."""
+        wait = max(0.0, min(self._next - self._clock(), self._gap))
+        if wait and self._clock() + wait < until:
+            self._sleep(wait)
+            wait = 0.0
+        if (turn := self._clock() + wait) >= until:
+            raise NotYetError("the e-mail has to wait for its turn, and this try ends", turn)

@@ -1,23 +1,26 @@
 """One SQS message of the ingest queue: try its files, and decide what becomes of the message."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.errors import FestivalError, RetryableError
+from festival.errors import FestivalError, NotYetError, RetryableError
 from festival.ingest.events import FileEvent, files_of_message
-from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
 from festival.ingest.service import Ingestor
 
 LEAST_SECONDS = 4.0
-FIRST_PAUSE_SECONDS = 20.0
-LONGEST_PAUSE_SECONDS = 900.0
+# 20 receives, each after twice the pause before it: 2 days on average, 2.6 at most, of the 4 that
+# the queue keeps a message. The rest is for waiting in a long queue, and for functions that die.
+FIRST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 6 * 3600.0
 LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
+LONGEST_DELAY_SECONDS = 900  # SQS: 15 minutes
 MESSAGE_FILE = "message/"
 
 
@@ -45,6 +48,32 @@ class Message:
         )
 
 
+def pause_after(receives: int, chance: float) -> float:
+    """Seconds until a message comes back after its nth try has failed; `chance` is 0 to 1.
+
+    >>> [pause_after(receives, 1.0) for receives in (1, 2, 8, 19)]
+    [30.0, 60.0, 3840.0, 21600.0]
+    """
+    longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (receives - 1))
+    return longest * (1 + chance) / 2
+
+
+class Fate(StrEnum):
+    """What a try at one file means for its message."""
+
+    DONE = "done"
+    WAITS = "waits"  # no try has failed: the message is sent anew
+    FAILED = "failed"  # it comes back, or goes to the dead-letter queue
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A file's fate, and in how many seconds its message is to come back."""
+
+    fate: Fate = Fate.DONE
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True)
 class MessageHandler:
     """Works on messages. `max_receives` is the queue's maxReceiveCount."""
@@ -67,12 +96,18 @@ class MessageHandler:
         except FestivalError as error:
             log.error("message not understood", reason=str(error))
             self._note_unread(message, str(error), log)
-            self._hide(message, 0, log)
-            return False
+            return self._hide(message, 0, log)
         if not events:
             log.info("message passed over", reason="a test event or a folder marker")
-        done = [self._work_on_file(event, message, owner, remaining, log) for event in events]
-        return all(done)
+        verdicts = [self._work_on_file(event, message, owner, remaining, log) for event in events]
+        return self._settle(message, verdicts, log)
+
+    def _settle(self, message: Message, verdicts: Sequence[Verdict], log: Log) -> bool:
+        """One failed file brings the message back; else one that waits has it sent anew."""
+        for fate, act in ((Fate.FAILED, self._hide), (Fate.WAITS, self._send_anew)):
+            if seconds := [each.seconds for each in verdicts if each.fate == fate]:
+                return act(message, max(seconds), log)
+        return True
 
     def _work_on_file(
         self,
@@ -81,47 +116,43 @@ class MessageHandler:
         owner: str,
         remaining: Callable[[], float],
         log: Log,
-    ) -> bool:
+    ) -> Verdict:
         log = log.with_context(file=event.file, version=event.version)
         seconds = remaining()
         if seconds < LEAST_SECONDS:
             log.info("waits for another invocation", reason=f"{seconds:.1f} s are left of this one")
-            return self._come_back(message, 0, log)
+            return Verdict(Fate.WAITS)
         budget = Budget.of_invocation(seconds)
         try:
             result = self.ingestor.ingest(event, owner, budget)
-        except LeaseHeldError as held:
-            log.info("waits for another attempt", reason=str(held), owner=held.owner)
-            return self._come_back(message, self._lapse(held), log)
-        except RetryableError as error:
-            return self._failed(event, message, owner, budget, error, log)
+        except NotYetError as turn:
+            return self._waits(turn, log)
         except FestivalError as error:
-            return self._failed(event, message, owner, budget, RetryableError(str(error)), log)
-        except Exception as error:  # a fault of the code: told, tried again, then dead-lettered
+            return self._failed(event, message, owner, budget, error, log)
+        except Exception as error:  # a fault of the code: logged, tried again, then dead-lettered
             text = " ".join(f"{type(error).__name__}: {error}".split())
             log.error("unexpected error", reason=text, traceback=_traceback(error))
             return self._failed(event, message, owner, budget, RetryableError(text), log)
         self._log_result(result, log)
-        return True
+        return Verdict()
 
-    def _lapse(self, held: LeaseHeldError) -> float:
-        """In how many seconds the lease is over, and a little more."""
-        return held.until - self.ingestor.resources.ledger.now() + random.uniform(1, 5)
+    def _waits(self, turn: NotYetError, log: Log) -> Verdict:
+        """Come back a little after its turn has come."""
+        log.info("waits for its turn", reason=str(turn))
+        left = turn.until - self.ingestor.resources.ledger.now()
+        return Verdict(Fate.WAITS, left + random.uniform(1, 5))
 
-    def _come_back(self, message: Message, seconds: float, log: Log) -> bool:
-        """Hide a message that was not tried; at its last receive, send it anew instead."""
-        if message.receives < self.max_receives:
-            self._hide(message, seconds, log)
-            return False
+    def _send_anew(self, message: Message, seconds: float, log: Log) -> bool:
+        """Replace a message that waits by its copy: a receive that was no try does not count."""
         try:
             self.sqs.send_message(
                 QueueUrl=self.queue_url,
                 MessageBody=message.body,
-                DelaySeconds=int(max(0, min(900, seconds))),
+                DelaySeconds=int(max(0, min(LONGEST_DELAY_SECONDS, seconds))),
             )
         except (ClientError, BotoCoreError) as error:
             log.warning("could not be sent anew", reason=str(error))
-            return False
+            return self._hide(message, seconds, log)
         return True
 
     def _failed(
@@ -130,26 +161,25 @@ class MessageHandler:
         message: Message,
         owner: str,
         budget: Budget,
-        error: RetryableError,
+        error: FestivalError,
         log: Log,
-    ) -> bool:
+    ) -> Verdict:
         last = message.receives >= self.max_receives
         log.warning("try failed", reason=str(error), last=last)
         self._note(event, message, str(error), log)
         log.metrics(self.function, {"TriesFailed": 1})
-        if last:
-            try:
-                if not self.ingestor.give_up(event, owner, budget, error):
-                    log.info("nothing to give up", reason="the file is done, or goes on elsewhere")
-                    return True
-            except LeaseHeldError as held:  # even a try's own, where giving it back failed
-                return self._come_back(message, self._lapse(held), log)
-            except FestivalError as again:
-                log.error("could not record or tell that it failed", reason=str(again))
-        else:
-            pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (message.receives - 1))
-            self._hide(message, random.uniform(pause / 2, pause), log)
-        return False
+        if not last:
+            return Verdict(Fate.FAILED, pause_after(message.receives, random.uniform(0, 1)))
+        cause = error if isinstance(error, RetryableError) else RetryableError(str(error))
+        try:
+            if not self.ingestor.give_up(event, owner, budget, cause):
+                log.info("nothing to give up", reason="the file is done, or goes on elsewhere")
+                return Verdict()
+        except NotYetError as turn:  # even a try's own lease, if giving it back failed
+            return self._waits(turn, log)
+        except FestivalError as again:
+            log.error("could not record or notify that it failed", reason=str(again))
+        return Verdict(Fate.FAILED)
 
     def _note(self, event: FileEvent, message: Message, reason: str, log: Log) -> None:
         try:
@@ -164,7 +194,7 @@ class MessageHandler:
         except (ClientError, BotoCoreError) as error:
             log.warning("the reason could not be kept", reason=str(error))
 
-    def _hide(self, message: Message, seconds: float, log: Log) -> None:
+    def _hide(self, message: Message, seconds: float, log: Log) -> bool:
         """Let the message come back after so many seconds, and not after the queue's time-out."""
         try:
             self.sqs.change_message_visibility(
@@ -174,6 +204,7 @@ class MessageHandler:
             )
         except (ClientError, BotoCoreError) as error:
             log.warning("visibility could not be changed", reason=str(error))
+        return False
 
     def _log_result(self, result: TryResult, log: Log) -> None:
         log.info("file " + result.action, **(result.report.summary() if result.report else {}))

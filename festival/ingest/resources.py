@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long one try may work, in seconds from its start.
+    """How long one try may work, in seconds from the moment its lease counts from.
 
-    Reading stops at `work`, writing at `write`, and the lease lapses at `lease`. With `renew` all
-    three move on while the work goes on, for a process that no service ends.
+    Reading stops at `work`, writing and e-mails at `write`, and the lease lapses at `lease`. With
+    `renew` all three move on while the work goes on, for a process that no service ends.
     """
 
     work: float
@@ -50,18 +50,22 @@ class Budget:
 
 
 def writer_opener(
-    client: Any, table: str, warn: Callable[[str], object] | None = None
+    client: Any,
+    table: str,
+    clock: Callable[[], float] = time.monotonic,
+    warn: Callable[[str], object] | None = None,
 ) -> Callable[[str, float], BulkWriter]:
-    """A function of a file's name and a deadline (monotonic seconds) that opens its writer.
+    """A function of a file's name and a deadline (a moment of `clock`) that opens its writer.
 
-    The connection is made at the first call and kept for the next; `warn` as `Connection` has it.
+    The writer asks `clock` before each request. The connection is made at the first call and kept
+    for the next; `warn` as `Connection` has it.
     """
     connections: list[Connection] = []
 
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
             connections.append(Connection.from_client(client, warn=warn))
-        return BulkWriter(connections[0], table, source=source, deadline=deadline)
+        return BulkWriter(connections[0], table, source=source, deadline=deadline, clock=clock)
 
     return open_writer
 
@@ -75,7 +79,8 @@ class Action(StrEnum):
     PAUSED = "paused"  # a continuation message goes on
     STALE = "stale"  # a continuation that another one has overtaken
     SUPERSEDED = "superseded"  # S3 has a newer version
-    AWAITED = "awaited"  # a mapping whose file is not there yet
+    AWAITED = "awaited"  # a mapping whose file is not there
+    REMOVED = "removed"  # the file was deleted; what it put into the table stays
 
 
 class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
@@ -107,11 +112,11 @@ class TryResult:
 class Resources:
     """What an ingest works with.
 
-    `open_writer` takes the file's name and the moment after which nothing may be stored (monotonic
-    seconds). `send_continuation` sends the message that carries on with a paused file; None where
-    work is never paused. `mailer` None tells nobody, `on_upload` None leaves what older versions
-    had in the table.
-    `mapping` is for files without a sidecar of their own.
+    `open_writer` takes the file's name and the moment after which nothing may be stored.
+    `send_continuation` sends the message that carries on with a paused file; None if work is never
+    paused. `mailer` None notifies nobody, `on_upload` None leaves what older versions had in the
+    table. `clock` gives epoch seconds as AWS counts them, as the ledger's does. `mapping` is for
+    files without a sidecar of their own.
     """
 
     s3: Any
@@ -121,6 +126,6 @@ class Resources:
     mailer: Mailer | None = None
     on_upload: "OnUpload | None" = None
     send_continuation: Callable[[FileEvent, int], None] | None = None
-    monotonic: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = time.time
     mapping: LineupMapping = DEFAULT_MAPPING
     limits: Limits = DEFAULT_LIMITS

@@ -13,6 +13,7 @@ from festival.errors import FestivalError, LineupError, RetryableError
 CHUNK_BYTES = 256 * 1024
 REOPENINGS = 5
 QUOTE = '"'
+UNVERSIONED = "etag-"
 GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405")
 
 
@@ -40,10 +41,14 @@ class StoredObject:
         return f"{self.bucket}/{self.key}"
 
 
-def current_object(s3: Any, bucket: str, key: str) -> StoredObject | None:
-    """The key's current version; None where the object is gone (docs: HeadObject).
+def current_object(
+    s3: Any, bucket: str, key: str, *, versioned: bool = False
+) -> StoredObject | None:
+    """The key's current version; None if the object is gone (docs: HeadObject).
 
-    Raises RetryableError where S3 does not answer, or answers neither with it nor with 404.
+    `versioned` says that the bucket is known to have versions: S3 then always names one.
+
+    Raises RetryableError if S3 does not answer, or with neither the whole of it nor a 404.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key)
@@ -53,17 +58,21 @@ def current_object(s3: Any, bucket: str, key: str) -> StoredObject | None:
         raise unanswered(f"s3://{bucket}/{key}", error) from None
     except BotoCoreError as error:
         raise unanswered(f"s3://{bucket}/{key}", error) from None
+    if versioned and "VersionId" not in head:
+        raise half_answer(f"s3://{bucket}/{key}", "its version id")
     version = head.get("VersionId", "")
     versioned = version not in ("", "null")
-    etag = head["ETag"]
-    return StoredObject(
-        bucket,
-        key,
-        version if versioned else unversioned(etag, head["LastModified"]),
-        etag,
-        head["ContentLength"],
-        versioned,
-    )
+    try:
+        etag, size = head["ETag"], head["ContentLength"]
+        named = version if versioned else unversioned(etag, head["LastModified"])
+    except KeyError as missing:
+        raise half_answer(f"s3://{bucket}/{key}", str(missing)) from None
+    return StoredObject(bucket, key, named, etag, size, versioned)
+
+
+def half_answer(what: str, missing: str) -> RetryableError:
+    """An answer that lacks what AWS always sends: its connection broke amid the headers."""
+    return RetryableError(f"{what}: half an answer, without {missing}")
 
 
 def unversioned(etag: str, modified: datetime) -> str:
@@ -71,7 +80,12 @@ def unversioned(etag: str, modified: datetime) -> str:
 
     The time is part of it: a content that comes back after another one is to be ingested again.
     """
-    return f"etag-{etag.strip(QUOTE)}-{modified.astimezone(UTC):%Y%m%dT%H%M%S}"
+    return f"{UNVERSIONED}{etag.strip(QUOTE)}-{modified.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+
+def is_unversioned(version: str) -> bool:
+    """Whether a version's name is one that `unversioned` gave."""
+    return version.startswith(UNVERSIONED)
 
 
 def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from festival.ingest.attempt import Attempt
 from festival.ingest.events import FileEvent
 from festival.ingest.resources import Budget, Resources, TryResult
 from festival.ingest.s3_object import unanswered
-from festival.ingest.sidecar import AppliedMapping, applied_mapping, file_of_sidecar
+from festival.ingest.sidecar import applied_mapping, file_of_sidecar
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Ingestor:
         event = file_of_sidecar(event)
         version = event.version_or_stand_in
         with suppress(RetryableError):
-            version = self._applied(event).version(version)
+            resources = self.resources
+            applied = applied_mapping(resources.s3, event.bucket, event.key, resources.mapping)
+            version = applied.version(version)
         with _answered():
             self.resources.ledger.note_failed_try(event.file, version, message, reason)
 
@@ -55,20 +57,17 @@ class Ingestor:
     ) -> Iterator[Attempt]:
         """An attempt that holds the file's lease while the block runs.
 
-        The mapping is read under the lease, as is everything else that decides.
+        Its time counts from before the first call, as the budget's does.
         """
         event = file_of_sidecar(event)
-        leases = self.resources.ledger.leases
+        leases, began = self.resources.ledger.leases, self.resources.clock()
         with _answered():
-            lease = leases.acquire(event.file, owner, budget.lease)
+            lease = leases.acquire(event.file, owner, budget.lease, since=began)
             try:
-                yield Attempt(self.resources, event, self._applied(event), lease, budget, again)
+                yield Attempt(self.resources, event, lease, budget, again)
             finally:
                 with suppress(ClientError, BotoCoreError):
                     leases.release(lease)
-
-    def _applied(self, event: FileEvent) -> AppliedMapping:
-        return applied_mapping(self.resources.s3, event.bucket, event.key, self.resources.mapping)
 
 
 @contextmanager

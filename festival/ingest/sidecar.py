@@ -19,6 +19,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 SIDECAR = ".mapping.json"
 MARK = "+"
 MOST_BYTES = 256 * 1024
+LONGEST_KEY_BYTES = 1024  # S3: "Creating object key names", in UTF-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,15 @@ def mapping_of(text: str) -> LineupMapping:
 
 
 def file_of_sidecar(event: FileEvent) -> FileEvent:
-    """The event itself, or where it is a sidecar's, one for the file that the sidecar is for."""
-    if not event.key.endswith(SIDECAR):
-        return event
+    """The event itself, or if it is a sidecar's, one for the file that the sidecar is for.
+
+    A file that is named `.mapping.json` and nothing before it belongs to no file: it is read as a
+    lineup itself, which it is not, and an e-mail says so.
+    """
     key = event.key.removesuffix(SIDECAR)
-    return replace(event, key=key, version="", sequencer="", by_sidecar=True)
+    if key == event.key or not key or key.endswith("/"):
+        return event
+    return replace(event, key=key, version="", sequencer="", removed=False, by_sidecar=True)
 
 
 def _at_most(most: int, body: Any) -> bytes:
@@ -62,6 +67,8 @@ def _at_most(most: int, body: Any) -> bytes:
 def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> AppliedMapping:
     """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
+    if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it
+        return AppliedMapping(default, default.fingerprint())
     try:
         text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])
     except ClientError as error:

@@ -20,6 +20,7 @@ from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
 from festival.table.faults import failure, pause
 from festival.table.item import from_item
+from festival.table.schema import ATTRIBUTES
 
 _ITEMS = b'"Items":['
 _END_OF_ITEMS = b'"}}]'
@@ -64,23 +65,11 @@ def _unwrapped(body: bytes) -> list[dict[str, str]]:
 
 Columns = dict[str, list[Any]]
 
-_TEXTS = (
-    "Performer",
-    "Performance",
-    "Stage",
-    "Date",
-    "StartTime",
-    "EndTime",
-    "DateStart",
-    "StartSort",
-)
-_NUMBERS = ("StartMinutes", "EndMinutes")
-_OPTIONAL_TEXTS = ("PopularityBucket", "Source")
-COLUMNS = (
-    *("Performer", "Performance", "Stage", "Date", "StartTime", "EndTime"),
-    *("StartMinutes", "EndMinutes", "DateStart", "StartSort"),
-    *("Popularity", "PopularityBucket", "Source"),
-)
+COLUMNS = tuple(each.name for each in ATTRIBUTES)
+_ALWAYS = [each for each in ATTRIBUTES if not each.needs]
+_TEXTS = [each.name for each in _ALWAYS if each.type == "S"]
+_NUMBERS = [each.name for each in _ALWAYS if each.type == "N"]
+_OPTIONAL_TEXTS = [each.name for each in ATTRIBUTES if each.needs and each.type == "S"]
 
 _TRIES = 10
 # A quote inside a value is escaped, so this can only be the answer's own key.

@@ -67,15 +67,15 @@ def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -
         queue=queue_depth(sqs, outputs.queue_url),
         dead_letters=queue_depth(sqs, outputs.dead_letter_queue_url),
         recent=tuple(islice(ledger.recent(), ingests)),
-        alarms=tuple(_alarms(session.client("cloudwatch"), name)),
-        subscriptions=tuple(
-            subscriptions(
-                _subscribed(session.client("sns"), outputs.topic_arn),
-                stack.parameters.get("EmailAddress", ""),
-                outputs.topic_arn,
-            )
-        ),
+        alarms=tuple(read_alarms(session.client("cloudwatch"), name)),
+        subscriptions=tuple(read_subscriptions(session.client("sns"), stack, outputs)),
     )
+
+
+def read_subscriptions(sns: Any, stack: Stack, outputs: StackOutputs) -> Iterator[Subscription]:
+    """The e-mail subscriptions of a stack's topic, the stack's own address first."""
+    expected = stack.parameters.get("EmailAddress", "")
+    return subscriptions(_subscribed(sns, outputs.topic_arn), expected, outputs.topic_arn)
 
 
 def subscriptions(
@@ -110,8 +110,8 @@ def _subscribed(sns: Any, topic_arn: str) -> dict[str, str]:
     }
 
 
-def _alarms(cloudwatch: Any, stack: str) -> Iterator[Alarm]:
-    """CloudFormation begins the names that it generates with the stack's."""
+def read_alarms(cloudwatch: Any, stack: str) -> Iterator[Alarm]:
+    """The alarms of a stack: CloudFormation begins the names that it generates with the stack's."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-")
     for page in pages:
         for alarm in page["MetricAlarms"]:

@@ -16,7 +16,7 @@ MAX_BATCH_ITEMS = 25
 
 
 class Index(NamedTuple):
-    """A global secondary index: its name, keys. All project every attribute."""
+    """A global secondary index: its name and keys. All project every attribute."""
 
     name: str
     partition_key: str
@@ -30,9 +30,40 @@ POPULARITY_INDEX = Index("PopularityIndex", "PopularityBucket", "Popularity", "N
 INDEXES = (DATE_INDEX, STAGE_INDEX, POPULARITY_INDEX)
 
 
+class Attribute(NamedTuple):
+    """One attribute of an item.
+
+    `value` is made of a performance's parts: performer, stage, date, start and end (minutes),
+    begins (the start by the file's clock), starts_at and ends_at (by a clock on the wall),
+    popularity, and source (the file). An item that lacks the part `needs` lacks the attribute.
+    """
+
+    name: str
+    type: str
+    value: str
+    needs: str = ""
+
+
+# In this order: what writes an item or a row, and what reads columns, is made from this table.
+# The keys carry the file's own clock, which with a festival day goes past 24.
+ATTRIBUTES = (
+    Attribute("Performer", "S", "{performer}"),
+    Attribute("Performance", "S", "{date}#{begins}#{stage}"),
+    Attribute("Stage", "S", "{stage}"),
+    Attribute("Date", "S", "{date}"),
+    Attribute("StartTime", "S", "{starts_at}"),
+    Attribute("EndTime", "S", "{ends_at}"),
+    Attribute("StartMinutes", "N", "{start}"),
+    Attribute("EndMinutes", "N", "{end}"),
+    Attribute("DateStart", "S", "{date}#{begins}"),
+    Attribute("StartSort", "S", "{begins}"),
+    Attribute("Popularity", "N", "{popularity}", needs="popularity"),
+    Attribute("PopularityBucket", "S", POPULARITY_BUCKET, needs="popularity"),
+    Attribute("Source", "S", "{source}", needs="source"),
+)
+
+
 # "Burst and adaptive capacity": no partition takes more than 1,000 WRU a second; "On-demand
 # capacity mode": a new table, and each new index, takes 4,000.
 PARTITION_LIMIT = 1000
-
-
 NEW_TABLE_LIMIT = 4000

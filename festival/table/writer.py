@@ -15,7 +15,7 @@ from festival.lineup.model import Performance, Rejection
 from festival.table import batch
 from festival.table.connection import Connection, Response
 from festival.table.faults import pause
-from festival.table.item import put_request_encoder, rejection, too_large
+from festival.table.item import put_request_encoder, rejection
 from festival.table.schema import MAX_BATCH_ITEMS
 
 ANSWERS_TO_JUDGE_BY = 4  # for each request that may be on its way
@@ -192,7 +192,6 @@ class BulkWriter:
     ) -> None:
         self._connection = connection
         self._table = table
-        self._source = source
         self._encode = put_request_encoder(source=source)
         self.deadline = float("inf") if deadline is None else deadline
         self._patience = patience
@@ -215,16 +214,8 @@ class BulkWriter:
 
     def put(self, performances: Sequence[Performance]) -> None:
         """Take rows to be written. Waits while too many are waiting already."""
-        storable = []
-        refused = []
-        for performance in performances:
-            if (why := too_large(performance, source=self._source)) is None:
-                storable.append(performance)
-            else:
-                refused.append(why)
         with self._changed:
-            self._rejections += refused
-            self._lanes.add(storable)
+            self._lanes.add(performances)
             self._start_threads()
             while self._lanes.waiting > self._most_waiting and self._active:
                 self._changed.wait()

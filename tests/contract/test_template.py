@@ -5,10 +5,12 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from festival.ingest.messages import pause_after
 from festival.ingest.settings import FunctionSettings
 from festival.stack.deploy import function_name
 from festival.stack.stack import DEFAULT_STACK, TEMPLATE, StackOutputs, read_template
@@ -184,7 +186,7 @@ def test_each_variable_of_the_function_is_what_its_name_says():
         "TOPIC_ARN": {"Ref": "IngestTopic"},
         "REPORTS_BUCKET_NAME": {"Ref": "ReportsBucket"},
         "QUEUE_URL": {"Ref": "IngestQueue"},
-        "MAX_RECEIVE_COUNT": "5",
+        "MAX_RECEIVE_COUNT": "20",
         "MAXIMUM_CONCURRENCY": {"Ref": "MaximumConcurrency"},
         "RECONCILE_ON_UPLOAD": {"Ref": "ReconcileOnUpload"},
         "RECONCILE_GUARD_PERCENT": {"Ref": "ReconcileGuardPercent"},
@@ -235,7 +237,9 @@ def test_messages_are_tried_five_times_and_kept_for_days():
     days = 24 * 60 * 60
     queue = properties("IngestQueue")
     assert queue["MessageRetentionPeriod"] == 4 * days
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 20
+    pauses = sum(pause_after(receives, 1.0) for receives in range(1, 20))
+    assert pauses + 20 * queue["VisibilityTimeout"] < queue["MessageRetentionPeriod"]
     assert properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * days
     variables = properties("IngestFunction")["Environment"]["Variables"]
     assert variables["MAX_RECEIVE_COUNT"] == str(queue["RedrivePolicy"]["maxReceiveCount"])
@@ -243,11 +247,11 @@ def test_messages_are_tried_five_times_and_kept_for_days():
 
 def test_the_bucket_waits_for_the_queue_policy_before_it_tells_the_queue():
     assert RESOURCES["UploadBucket"]["DependsOn"] == "IngestQueuePolicy"
-    (queue,) = properties("UploadBucket")["NotificationConfiguration"]["QueueConfigurations"]
-    assert queue == {
-        "Event": "s3:ObjectCreated:*",
-        "Queue": {"Fn::GetAtt": ["IngestQueue", "Arn"]},
-    }
+    queues = properties("UploadBucket")["NotificationConfiguration"]["QueueConfigurations"]
+    assert queues == [
+        {"Event": event, "Queue": {"Fn::GetAtt": ["IngestQueue", "Arn"]}}
+        for event in ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+    ]
 
 
 def test_only_that_bucket_of_this_account_may_send_to_the_queue():
@@ -420,6 +424,36 @@ def test_every_statement_of_the_functions_role_has_its_reason_in_a_comment():
     ]
     uncommented = [role[number] for number in begins if not role[number - 1].startswith("#")]
     assert uncommented == ["- Sid: TellPeople"], "its name says it all"
+
+
+def spelled(value: Any) -> str:
+    """A resource or condition of the template in short: `Queue.Arn` for `!GetAtt Queue.Arn`."""
+    if isinstance(value, dict) and len(value) == 1:
+        (name, inner), *_ = value.items()
+        if name in ("Ref", "Fn::Sub", "Fn::GetAtt"):
+            return ".".join(as_list(inner))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {spelled(inner)}" for name, inner in value.items())
+    return str(value)
+
+
+def policies_as_text() -> Iterator[str]:
+    """Every statement that says what someone may do, a few lines each."""
+    for name, document in policy_documents():
+        for statement in document["Statement"]:
+            under, branch, *_ = statement.get("Fn::If", (ALWAYS, statement))
+            yield f"{name} {branch['Sid']}" + (f" if {under}" if under != ALWAYS else "")
+            for action in as_list(branch["Action"]):
+                yield f"    {branch['Effect']} {action}"
+            yield from (f"    on {spelled(each)}" for each in as_list(branch["Resource"]))
+            if "Condition" in branch:
+                yield f"    where {spelled(branch['Condition'])}"
+
+
+def test_what_each_statement_allows_is_what_was_reviewed():
+    """`policies.txt` beside this file is what people have read. Change it with the template."""
+    reviewed = Path(__file__).with_name("policies.txt").read_text(encoding="utf-8")
+    assert "\n".join(policies_as_text()) + "\n" == reviewed
 
 
 # ── people ───────────────────────────────────────────────────────────────────────────────────────

@@ -220,11 +220,11 @@ class Invocation:
             mailer=Mailer(
                 port.clients.sns,
                 settings.topic_arn,
-                monotonic=self._monotonic,
+                clock=self._monotonic,
                 sleep=self.sleep,
             ),
             open_writer=self._open_writer,
-            monotonic=self._ticking,
+            clock=self._ticking,
             limits=conditions.limits,
         )
 

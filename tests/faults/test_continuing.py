@@ -50,7 +50,7 @@ class Post:
     def __init__(self):
         self.subjects = []
 
-    def send(self, report, note=""):
+    def send(self, report, note="", until=0.0):
         self.subjects.append(report.status)
         return f"mail-{len(self.subjects)}"
 
@@ -61,7 +61,7 @@ class Work:
     def __init__(self, line):
         line.store = self.store = reconciling_store()
         line.tick = lambda: None
-        self.sent, self.post, seconds = [], Post(), itertools.count()
+        self.sent, self.post, seconds = [], Post(), itertools.count(1_752_300_000)
         self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: 1_752_300_000.0)
         self.ingestor = Ingestor(
             Resources(
@@ -71,7 +71,7 @@ class Work:
                 reports=Reports(line.clients.s3, REPORTS),
                 mailer=self.post,
                 send_continuation=lambda event, attempt: self.sent.append(attempt),
-                monotonic=lambda: float(next(seconds)),
+                clock=lambda: float(next(seconds)),
                 limits=Limits(block_rows=2, block_bytes=60),
             )
         )

@@ -65,7 +65,7 @@ class Post:
     def __init__(self, fails=0):
         self.fails, self.notes = fails, []
 
-    def send(self, report, note=""):
+    def send(self, report, note="", until=0.0):
         self.fails -= 1
         if self.fails >= 0:
             raise RetryableError("SNS throttles")
@@ -112,7 +112,7 @@ class Town:
             reports=Reports(self.clients.s3, REPORTS),
             mailer=mailer,
             on_upload=on_upload,
-            monotonic=lambda: self.now,
+            clock=lambda: self.now,
         )
         budget = Budget.of_invocation(300)
         return Ingestor(resources).ingest(

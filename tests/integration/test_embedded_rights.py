@@ -26,6 +26,7 @@ BESIDES = {
     "logs:FilterLogEvents": "aws logs tail, as the alarms have it",
     "dynamodb:PutItem": "reconcile gives back an item that another file has, too",
     "kms:GenerateDataKey": "publishing to a topic under a key of one's own",
+    "lambda:GetEventSourceMapping": "verify says why a file is not ingested",
     "kms:Decrypt": "publishing to a topic under a key of one's own",
 }
 
@@ -82,6 +83,7 @@ class Season:
         self.reconcile()
         self.bury_and_redrive()
         self.backfill()
+        self.verify()
         self.record("festival teardown --delete-data", "teardown", "--yes", "--delete-data")
 
     def deploy(self) -> None:
@@ -132,6 +134,10 @@ class Season:
         self.record("festival dlq", "dlq")
         self.record("festival dlq --redrive", "dlq", "--redrive")
         self.aws.drain(0)
+
+    def verify(self) -> None:
+        self.aws.work(lambda error: None)
+        self.record("festival verify", "verify")
 
     def backfill(self) -> None:
         everything = {"dry_run": "false", "again": "true"}

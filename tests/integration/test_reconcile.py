@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import subprocess
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -38,7 +39,7 @@ class Post:
     def __init__(self):
         self.notes = []
 
-    def send(self, report, note=""):
+    def send(self, report, note="", until=0.0):
         self.notes.append(note)
         return f"mail-{len(self.notes)}"
 
@@ -82,7 +83,7 @@ class Kit:
         made = {
             "s3": self.clients.s3,
             "ledger": self.ledger,
-            "open_writer": writer_opener(self.clients.dynamodb, self.outputs.table),
+            "open_writer": writer_opener(self.clients.dynamodb, self.outputs.table, time.time),
             "reports": Reports(self.clients.s3, self.outputs.reports_bucket),
         }
         return Ingestor(Resources(**{**made, **resources}))

@@ -107,7 +107,7 @@ def test_a_handler_that_runs_out_of_time_is_killed_and_the_next_event_starts_col
         timeout=0.5,
     )
     first = runtime.invoke(0)
-    with pytest.raises(FunctionError, match=r"timed out after 0\.5 seconds"):
+    with pytest.raises(FunctionError, match=r"Task timed out after 0\.50 seconds"):
         runtime.invoke(4)
     assert runtime.invoke(0) != first
 
@@ -121,7 +121,7 @@ def test_a_process_that_dies_says_its_last_words_and_the_next_event_starts_cold(
         "        os._exit(137)\n"
         "    return 'alive'\n"
     )
-    with pytest.raises(FunctionError, match="died: out of memory"):
+    with pytest.raises(FunctionError, match="Runtime exited: out of memory"):
         runtime.invoke("die")
     assert runtime.invoke("live") == "alive"
 

@@ -5,25 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from festival.errors import RetryableError
+from festival.errors import NotYetError, RetryableError
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable
 
 HEAD = "HEAD"
 
 
-class LeaseHeldError(RetryableError):
+class LeaseHeldError(NotYetError):
     """Somebody else works on this file now; `until` is when the lease lapses (epoch seconds)."""
 
     def __init__(self, file: str, owner: str, until: float) -> None:
         super().__init__(
-            f"{file} is being ingested by {owner} until {utc(until)}; this try waits for that"
+            f"{file} is being ingested by {owner} until {utc(until)}; this try waits for that",
+            until,
         )
         self.owner = owner
-        self.until = until
 
 
 class LeaseLostError(RetryableError):
-    """A later attempt took the file over; this one has to stop."""
+    """A later attempt took the file over, or the lease is over; this one has to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,22 @@ class Leases:
         self._table = table
         self._now = now
 
-    def acquire(self, file: str, owner: str, seconds: float) -> Lease:
-        """Take the file's lease for so many seconds from now, as its next attempt.
+    def acquire(
+        self, file: str, owner: str, seconds: float, *, since: float | None = None
+    ) -> Lease:
+        """Take the file's lease for so many seconds, as its next attempt.
 
-        Raises LeaseHeldError where another owner's lease still lives.
+        They count from `since` (epoch seconds), or from before the first call: however long an
+        answer takes, the holder never believes in more time than the ledger gives it. Raises
+        LeaseHeldError if another owner's lease still lives.
         """
+        since = self._now() if since is None else since
+        # The first answer sets the clock: a wrong one would take a living lease for a lapsed one.
+        held = self._table.get(file, HEAD)
         now = self._now()
+        if held.get("LeaseUntil", 0) > now and held.get("Owner") != owner:
+            raise LeaseHeldError(file, held["Owner"], float(held["LeaseUntil"]))
+        until = since + seconds
         try:
             head = self._table.update(
                 file,
@@ -62,7 +72,7 @@ class Leases:
                 "SET #o = :owner, LeaseUntil = :until, "
                 "Attempt = if_not_exists(Attempt, :none) + :one",
                 "attribute_not_exists(LeaseUntil) OR LeaseUntil <= :now OR #o = :owner",
-                {":owner": owner, ":until": now + seconds, ":now": now, ":none": 0, ":one": 1},
+                {":owner": owner, ":until": until, ":now": now, ":none": 0, ":one": 1},
                 {"#o": "Owner"},
             )
         except ConditionFailed:
@@ -70,9 +80,7 @@ class Leases:
             raise LeaseHeldError(
                 file, held.get("Owner", "somebody"), float(held.get("LeaseUntil", now))
             ) from None
-        return Lease(
-            file, owner, now + seconds, int(head["Attempt"]), str(head.get("CurrentVersion", ""))
-        )
+        return Lease(file, owner, until, int(head["Attempt"]), str(head.get("CurrentVersion", "")))
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """The same lease, living so many seconds from now. Raises LeaseLostError."""

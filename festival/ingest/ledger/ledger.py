@@ -8,7 +8,8 @@ expressions").
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -75,14 +76,19 @@ class Ledger:
             ]
         expression = "SET " + ", ".join(changes)
         if again:
-            expression += " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e"
+            expression += (
+                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, GivenUp, "
+                "Removal, ReconciledAt, ReconcileNote, RemovedAt"
+            )
         try:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
                 expression,
-                # Its own number, too: the answer may get lost, and the call be made again.
-                "attribute_not_exists(Attempt) OR Attempt <= :attempt",
+                # The answer may get lost and the call be made again; a call that is carried out
+                # late must not open again what this attempt has settled.
+                "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
+                "(Attempt = :attempt AND #s = :running)",
                 values,
                 names,
             )
@@ -100,13 +106,13 @@ class Ledger:
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:
         """Where a later attempt can go on. Raises LeaseLostError."""
-        self._as_attempt(lease, version, "SET Progress = :p", {":p": progress})
+        self._as_attempt(lease, version, "SET Progress = :p", {":p": progress}, (Status.RUNNING,))
 
     def finish(
         self,
         lease: Lease,
         version: str,
-        status: str,
+        status: Status,
         report: IngestReport,
         shown: str,
         milliseconds: int,
@@ -130,7 +136,8 @@ class Ledger:
                 ":ms": milliseconds,
                 ":expires": self._expiry(),
             },
-            {"#s": "Status", "#e": "Error"},
+            (Status.RUNNING, status),
+            {"#e": "Error"},
         )
 
     def adopt(self, lease: Lease, version: str) -> None:
@@ -147,7 +154,7 @@ class Ledger:
         except ConditionFailed:
             raise lost(lease) from None
 
-    def mark_notified(self, lease: Lease, version: str, status: str, by: str) -> None:
+    def mark_notified(self, lease: Lease, version: str, status: Status, by: str) -> None:
         """The e-mail about a settled version was sent: by which message, or which run."""
         self._as_attempt(
             lease,
@@ -158,8 +165,23 @@ class Ledger:
                 ":at": utc(self.now()),
                 ":by": by,
             },
-            {"#s": "Status"},
+            (status, Status.NOTIFIED if status == Status.WRITTEN else status),
         )
+
+    def note_removed(self, lease: Lease, version: str, *, removed: bool) -> None:
+        """Record that a version's file was deleted from its bucket, or is there again."""
+        change = "SET RemovedAt = :at" if removed else "REMOVE RemovedAt"
+        with suppress(ConditionFailed):
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + version,
+                change,
+                "attribute_exists(#s) AND attribute_not_exists(RemovedAt)"
+                if removed
+                else "attribute_exists(RemovedAt)",
+                {":at": utc(self.now())} if removed else {},
+                {"#s": "Status"} if removed else {},
+            )
 
     def supersede(self, file: str, version: str, sequencer: str = "") -> None:
         """The version is no longer the key's current one; a finished one stays as it is."""
@@ -262,16 +284,19 @@ class Ledger:
         version: str,
         changes: str,
         values: dict[str, Any],
+        among: Sequence[Status],
         names: dict[str, str] | None = None,
     ) -> None:
+        """Change the record if it is still this attempt's, and its status is among these."""
+        asked = {f":among{number}": status for number, status in enumerate(among)}
         try:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
                 changes,
-                "Attempt = :attempt",
-                values | {":attempt": lease.attempt},
-                names or {},
+                f"Attempt = :attempt AND ({' OR '.join(f'#s = {name}' for name in asked)})",
+                values | asked | {":attempt": lease.attempt},
+                {"#s": "Status"} | (names or {}),
             )
         except ConditionFailed:
             raise lost(lease) from None

@@ -55,7 +55,7 @@ class VersionRecord:
     """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
 
     `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
-    or where in the reports bucket it is.
+    or where in the reports bucket it is. `removed_at` is when its file was deleted from its bucket.
     """
 
     file: str
@@ -78,6 +78,7 @@ class VersionRecord:
     given_up: bool = False
     reconciled_at: str = ""
     removed: int = 0
+    removed_at: str = ""
 
     @property
     def is_done(self) -> bool:
@@ -85,6 +86,11 @@ class VersionRecord:
         return self.status in (Status.NOTIFIED, Status.SUPERSEDED) or (
             self.status == Status.FAILED and bool(self.notified_at)
         )
+
+    @property
+    def is_settled(self) -> bool:
+        """Its rows and its e-mail are done with: while it is the file's current one, for good."""
+        return self.is_done and self.status != Status.SUPERSEDED
 
     @property
     def awaits_notice(self) -> bool:
@@ -135,4 +141,5 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         reasons=item.get("Reasons", {}),
         reconciled_at=item.get("ReconciledAt", ""),
         removed=item.get("Removal", {}).get("removed", 0),
+        removed_at=item.get("RemovedAt", ""),
     )

@@ -77,9 +77,10 @@ class LedgerTable:
             "TableName": self.name,
             "Key": pack({"File": file, "Entry": entry}),
             "UpdateExpression": changes,
-            "ExpressionAttributeValues": pack(values),
             "ReturnValues": "ALL_NEW",
         }
+        if values:
+            request["ExpressionAttributeValues"] = pack(values)
         if condition:
             request["ConditionExpression"] = condition
         if names:

@@ -158,7 +158,7 @@ class Reconciler:
         """For a stack's tables and its reports bucket, by name."""
         return cls(
             clients.s3,
-            Ledger(clients.dynamodb, ledger_table),
+            Ledger(clients.dynamodb, ledger_table, now=clients.clock.now),
             KeyLists(clients.s3, reports_bucket),
             Items(clients.dynamodb, table),
         )

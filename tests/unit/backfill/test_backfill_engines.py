@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from festival.backfill.engines import DirectEngine
-from festival.backfill.plan import BackfillPlan
+from festival.backfill.plan import BackfillPlan, Effort
 from festival.backfill.run import choose_engine, pick_engine
 from festival.errors import FestivalError
 
 
 def choice(files=1, rows=1_000, workers=10):
-    return choose_engine(files, rows, workers=workers)
+    return choose_engine(Effort(files, rows), workers=workers)
 
 
 def test_a_weekend_of_files_is_for_this_process():
@@ -25,8 +25,8 @@ def test_many_small_files_are_for_the_fleet():
     engine, why = choice(files=12_000, rows=600_000)
     assert engine == "queue"
     assert why == (
-        "12,000 files with about 600,000 rows would take this process about 18 minutes; "
-        "10 workers of the function share them"
+        "12,000 files with about 600,000 rows would take this process about 15.0 minutes; "
+        "10 workers of the function take about 10.0"
     )
 
 
@@ -44,7 +44,7 @@ OUTPUTS = SimpleNamespace(upload_bucket="uploads", table="table")
 
 
 def pick(wanted, bucket="uploads", **more):
-    plan = BackfillPlan(bucket, (), None, 0.0)
+    plan = BackfillPlan(bucket, ())
     return pick_engine(wanted, plan, None, None, OUTPUTS, **more)
 
 
@@ -65,3 +65,29 @@ def test_the_fleet_is_refused_for_a_bucket_that_the_function_does_not_read():
 def test_another_name_is_refused_with_those_there_are(name):
     with pytest.raises(FestivalError, match=f"engine is '{name}': expected auto, direct or queue"):
         pick(name)
+
+
+def test_a_choice_and_the_plan_tell_of_the_same_minutes():
+    effort = Effort(files=100, new_rows=2_300_000)
+    plan = BackfillPlan("uploads", ())
+    assert plan.minutes == 0
+    assert effort.seconds() / 60 == pytest.approx(38.3, abs=0.05)
+    assert (
+        "about 38.3 minutes; 10 workers of the function take about 38.3"
+        in (choose_engine(effort, workers=10)[1])
+    ), "the partition of PopularityIndex is as narrow for the fleet"
+
+
+def test_rows_that_are_there_already_cost_a_quarter_and_wait_for_no_partition():
+    new, same = Effort(1, 1_000_000), Effort(1, 0, 1_000_000)
+    assert (new.write_units, same.write_units) == (4_000_000, 1_000_000)
+    assert new.seconds() == 1_000
+    assert same.seconds() < 60
+    assert same.dollars(0.625e-6) == pytest.approx(0.625)
+    assert same.dollars(None) is None
+
+
+def test_a_worker_has_its_share_of_a_processor():
+    same = Effort(1, 0, 30_000_000)
+    assert same.seconds() == pytest.approx(1_000)
+    assert same.fleet_seconds(10, memory_mb=256) == pytest.approx(1_000 * 1769 / 2560, rel=0.01)

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
+from festival.backfill.engines import outcome_of_report
 from festival.backfill.plan import (
+    Effort,
     ListedFile,
     Selection,
     list_files,
@@ -21,10 +23,12 @@ from festival.backfill.run import (
     FileOutcome,
     new_run_id,
     outcome_rows,
+    outcome_sentence,
     require_no_stop,
     run_backfill,
     summary,
     tell,
+    written_effort,
 )
 from festival.errors import FestivalError
 from festival.ingest.ledger.records import Status, VersionRecord
@@ -186,9 +190,35 @@ def test_a_plan_says_bytes_rows_dollars_and_minutes():
     assert plan.dollars == pytest.approx(100_000 * 4 * 0.625e-6)
     assert plan.minutes == pytest.approx(100 / 60)
     assert plan_sentence(plan) == (
-        "1 of 1 files to ingest, 6,000,000 bytes, about 100,000 rows; about $0.2500 for writes and "
+        "1 of 1 file to ingest, 6,000,000 bytes, about 100,000 rows; about $0.2500 for writes and "
         "1.7 minutes"
     )
+
+
+def test_rows_that_the_ledger_has_counted_are_not_estimated_and_cost_a_unit_when_unchanged():
+    done = replace(record(Status.NOTIFIED), counts=Counts(read=1_200))
+    plan = make_plan(
+        "uploads", [(listed("a.csv", 6_000_000), done)], again=True, region="us-east-1"
+    )
+    assert plan.effort == Effort(files=1, new_rows=0, same_rows=1_200)
+    assert plan.dollars == pytest.approx(1_200 * 0.625e-6)
+    assert "about 1,200 rows, 1,200 of them unchanged" in plan_sentence(plan)
+
+
+def test_a_report_counts_by_the_plans_own_model():
+    done = replace(record(Status.NOTIFIED), counts=Counts(read=100))
+    plan = make_plan(
+        "uploads",
+        [(listed("old.csv"), done), (listed("new.csv"), None)],
+        again=True,
+        region="us-east-1",
+    )
+    outcomes = [
+        FileOutcome("uploads/old.csv", "success", Counts(read=100)),
+        FileOutcome("uploads/new.csv", "partial", Counts(read=60, rejected=10)),
+    ]
+    assert written_effort(plan, outcomes) == Effort(files=2, new_rows=50, same_rows=100)
+    assert "Writes: about 300 write units, $0.0002" in summary(plan, outcomes, "run-1")[1]
 
 
 def test_a_region_without_prices_has_no_dollars_and_a_plan_all_the_same():
@@ -283,7 +313,7 @@ def test_one_summary_tells_of_the_whole_run():
         FileOutcome("b.csv", "failure", Counts(), "the file is empty"),
     ]
     subject, body = summary(plan, outcomes, "run-1")
-    assert subject == "FAILURE: backfill of 2 files - 8 rows written, 1 failed"
+    assert subject == "FAILURE: backfill of 2 files - 8 rows written, 1 file failed"
     assert len(subject) < 100
     assert "a.csv: 2 rows rejected" in body
     assert "b.csv: the file is empty" in body
@@ -306,7 +336,7 @@ def test_a_run_that_did_something_sends_one_email_and_one_that_did_not_sends_non
     assert "no e-mail" in tell(mailer, plan_of("a"), [], "run-1")
     assert sent == []
     said = tell(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
-    assert sent == ["SUCCESS: backfill of 1 files - 1 rows written"]
+    assert sent == ["SUCCESS: backfill of 1 file - 1 row written"]
     assert sent[0] in said
 
 
@@ -321,8 +351,53 @@ def test_the_outcomes_are_rows_of_a_table():
         "duplicates": 0,
         "unwritten": 0,
         "seconds": 1.23,
-        "error": "",
+        "reason": "",
     }
+
+
+def test_of_many_files_those_that_failed_come_first_and_a_long_table_is_cut_and_says_so():
+    outcomes = [FileOutcome(f"{n}.csv", "success", Counts(read=1)) for n in range(10_000)]
+    outcomes[5_000] = FileOutcome("partial.csv", "partial", Counts(read=2, rejected=1))
+    outcomes[9_999] = FileOutcome("failed.csv", "failure", Counts(), "the file is empty")
+    rows = outcome_rows(outcomes)
+    assert [row["file"] for row in rows[:3]] == ["failed.csv", "partial.csv", "0.csv"]
+    assert len(rows) == 200
+    assert outcome_sentence(outcomes) == (
+        "10,000 files: 9,998 success, 1 partial, 1 failure. The table shows the first 200."
+    )
+
+
+ROWS = [
+    {"line": 4, "field": "Date", "value": "10/07/2025", "reason": "expected YYYY-MM-DD"},
+    {"line": 5, "field": "Stage", "value": "", "reason": "is blank"},
+    {"line": 9, "field": "Date", "value": "11/07/2025", "reason": "expected YYYY-MM-DD"},
+]
+
+
+def test_the_email_says_of_a_file_its_first_reason_the_others_and_where_the_rows_are():
+    at = "s3://reports/rejected/park/"
+    report = IngestReport(
+        "uploads/park.csv", Counts(read=9, rejected=3), ROWS, [], [], rejected_rows_at=at
+    )
+    outcome = outcome_of_report(report.file, report)
+    _, body = summary(plan_of("park"), [outcome], "run-1")
+    assert body.endswith(
+        "With rejected rows:\n"
+        "  uploads/park.csv: 3 rows rejected\n"
+        '    first: line 4, Date = "10/07/2025": expected YYYY-MM-DD\n'
+        "    reasons: 2 × Date expected YYYY-MM-DD; 1 × Stage is blank\n"
+        f"    all of them: {at}\n"
+    )
+
+
+def test_a_file_of_which_nothing_was_kept_is_listed_once_with_all_that_is_known():
+    report = IngestReport(
+        "uploads/park.csv", Counts(read=3, rejected=3), ROWS, [], [], "no row kept"
+    )
+    _, body = summary(plan_of("park"), [outcome_of_report(report.file, report)], "run-1")
+    assert body.count("uploads/park.csv") == 1
+    assert "Not kept:\n  uploads/park.csv: no row kept; 3 rows rejected\n    first: line 4" in body
+    assert "     failure:        1 file\n" in body
 
 
 def test_run_names_differ_and_say_when():

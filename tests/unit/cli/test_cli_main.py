@@ -1,12 +1,17 @@
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import click
 import pytest
 
+from festival import __main__ as first_step
 from festival.cli import main as command
 from festival.errors import FestivalError
+
+ROOT = Path(__file__).parents[3]
 
 
 def said(capsys, *args):
@@ -79,12 +84,40 @@ def test_ctrl_c_ends_quietly(capsys, check_that):
     assert said(capsys, "check") == (130, "", [])
 
 
+class InterruptedModule:
+    """A module whose import Ctrl-C interrupts."""
+
+    @property
+    def main(self):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_quietly_even_while_modules_are_imported(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "festival.cli.main", InterruptedModule())
+    with pytest.raises(SystemExit) as ended:
+        first_step.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_command_begins_with_a_step_that_imports_nothing_slow():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"] == {"festival": "festival.__main__:main"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import festival.__main__, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert {"click", "festival.cli.main"}.isdisjoint(loaded)
+
+
 def test_a_missing_extra_is_named(capsys, check_that):
     check_that(raising(ModuleNotFoundError("No module named 'moto'", name="moto.server")))
     status, _, err = said(capsys, "check")
     assert (status, err) == (
         2,
-        ["festival: this command needs moto: pip install 'festival[local]'"],
+        ["festival: this command needs moto: run pip install -e '.[local]' in the kit's folder"],
     )
 
 

@@ -1,6 +1,7 @@
 """What a message of the ingest queue asks for, and which messages nobody can understand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,15 +35,33 @@ def test_every_record_of_a_message_is_a_file():
     assert [event.key for event in files_of_message(message)] == ["a.csv", "b.json"]
 
 
+@pytest.mark.parametrize("kind", ["ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated"])
+def test_a_removal_asks_to_look_at_the_file_and_not_at_the_version_that_went(kind):
+    (event,) = files_of_message(body(s3_event("a.csv", versionId="v2") | {"eventName": kind}))
+    assert event == FileEvent("upload", "a.csv", removed=True)
+
+
+def test_a_bucket_whose_versioning_was_suspended_names_no_version():
+    (event,) = files_of_message(body(s3_event("a.csv", versionId="null")))
+    assert event.version == ""
+
+
 def test_the_test_event_and_folder_markers_ask_for_nothing():
     assert files_of_message('{"Service": "Amazon S3", "Event": "s3:TestEvent"}') == []
     assert files_of_message(body(s3_event("summer/"))) == []
 
 
 def test_a_continuation_comes_back_as_the_file_it_was_sent_for():
-    event = FileEvent("upload", "big.csv", "v1", "0A", "nightly")
+    event = FileEvent("upload", "big.csv", "v1", "0A", "nightly", mark="day-first")
     (carried_on,) = files_of_message(continuation(event, 12))
-    assert carried_on == FileEvent("upload", "big.csv", "v1", "0A", "nightly", continues=12)
+    assert carried_on == replace(event, continues=12)
+
+
+def test_a_continuation_that_an_earlier_version_of_the_kit_sent_has_no_mark():
+    (carried_on,) = files_of_message(
+        '{"festival": "continue", "bucket": "b", "key": "k", "version": "v", "attempt": 3}'
+    )
+    assert (carried_on.continues, carried_on.mark) == (3, None)
 
 
 def test_a_message_of_a_run_names_the_run():
@@ -59,7 +78,7 @@ def test_a_message_of_a_run_names_the_run():
         '{"Records": 3}',
         '{"Records": [{}]}',
         body(s3_event("")),
-        body(s3_event("a.csv") | {"eventName": "ObjectRemoved:Delete"}),
+        body(s3_event("a.csv") | {"eventName": "ObjectRestore:Post"}),
         body(s3_event("a.csv") | {"eventSource": "aws:sns"}),
         '{"festival": "continue", "bucket": "upload"}',
         '{"festival": "continue", "bucket": "u", "key": "k", "version": "v", "attempt": "x"}',

@@ -1,8 +1,10 @@
 """The e-mail: a subject that SNS takes for any file name, a body a person can act on."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from festival.errors import NotYetError
 from festival.ingest.mail import Mailer, body, subject
 from festival.ingest.report import Counts, IngestReport
 
@@ -74,14 +76,15 @@ def test_a_file_that_is_no_lineup_is_to_be_corrected():
     assert "dead-letter" not in text
 
 
+class Sns:
+    sent = 0
+
+    def publish(self, **message):
+        self.sent += 1
+        return {"MessageId": str(self.sent)}
+
+
 def test_e_mails_keep_the_pace_that_sns_bears():
-    class Sns:
-        sent = 0
-
-        def publish(self, **message):
-            self.sent += 1
-            return {"MessageId": str(self.sent)}
-
     now = [100.0]
     waits = []
 
@@ -95,3 +98,38 @@ def test_e_mails_keep_the_pace_that_sns_bears():
         mailer.send(report())
     assert sns.sent == 3
     assert waits == [0.5, 0.5]  # four processes at eight a second: each may send two a second
+
+
+@pytest.mark.parametrize("processes", [2, 1_000])  # as the template's MaximumConcurrency
+@pytest.mark.parametrize("batch", [1, 10])  # and its BatchSize
+def test_no_e_mail_is_slept_for_past_the_end_of_its_try(processes, batch):
+    now, end = [100.0], 400.0
+
+    def sleep(seconds):
+        now[0] += seconds
+        assert now[0] < end
+
+    sns = Sns()
+    mailer = Mailer(sns, "arn:aws:sns:eu-west-1:1:festival", processes, lambda: now[0], sleep)
+    late = []
+    for _ in range(batch):
+        try:
+            mailer.send(report(), until=end)
+        except NotYetError as turn:
+            late.append(turn.until)
+    assert sns.sent + len(late) == batch
+    assert all(end <= turn <= end + processes / 8 for turn in late)
+
+
+def test_no_e_mail_is_sent_after_the_lease_by_a_machine_that_was_suspended():
+    now = [100.0]
+
+    def suspended(_):
+        now[0] += 3600
+
+    sns = Sns()
+    mailer = Mailer(sns, "arn:aws:sns:eu-west-1:1:festival", 8, lambda: now[0], suspended)
+    mailer.send(report(), until=125.0)
+    with pytest.raises(NotYetError):
+        mailer.send(report(), until=125.0)
+    assert sns.sent == 1

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from festival.errors import RetryableError
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
-from festival.ingest.messages import Message, MessageHandler
+from festival.ingest.messages import Message, MessageHandler, pause_after
 from festival.ingest.report import Counts, IngestReport
 from festival.ingest.resources import Action, TryResult
 
@@ -63,6 +64,10 @@ class Ingestor:
         return not self.goes_on
 
 
+def refuse(**_):
+    raise EndpointConnectionError(endpoint_url="http://sqs")
+
+
 @dataclass
 class Sqs:
     hidden: list = field(default_factory=list)
@@ -109,7 +114,16 @@ def test_one_file_that_fails_brings_the_message_back_after_the_others_were_tried
     assert ingestor.tried == ["a.csv", "b.csv"]
     assert ingestor.resources.ledger.noted == [("upload/a.csv", "v1", "m-1 receive 1", "throttled")]
     assert ingestor.given_up == []
-    assert 10 <= here.sqs.hidden[0] <= 20
+    assert 15 <= here.sqs.hidden[0] <= 30
+
+
+def test_a_message_that_fails_comes_back_over_days_and_before_the_queue_forgets_it():
+    longest = [pause_after(receives, 1.0) for receives in range(1, 20)]
+    assert longest[:3] == [30, 60, 120]
+    assert max(longest) <= 12 * 3600  # no visibility timeout is longer
+    days = sum(longest) / 86_400
+    assert 2 < days < 3, "of the 4 that the queue keeps it"
+    assert sum(longest[:8]) > 2 * 3600, "an outage of an hour leaves more than half of the tries"
 
 
 def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
@@ -117,25 +131,34 @@ def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
     here = message_handler(ingestor, out)
     assert not here.work_on(s3_message("a.csv", receives=5), "me", remaining)
     assert ingestor.given_up == [("a.csv", "throttled")]
-    assert here.sqs.hidden == []
+    assert here.sqs.hidden == [0]  # SQS moves it on at once
 
 
-def test_a_message_that_meets_a_live_lease_is_hidden_until_it_lapses(out):
+def test_waiting_for_a_lease_is_no_try_the_message_is_sent_anew_for_when_it_lapses(out):
     ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
     here = message_handler(ingestor, out)
-    assert not here.work_on(s3_message("a.csv"), "me", remaining)
-    assert 121 <= here.sqs.hidden[0] <= 125
-    assert ingestor.resources.ledger.noted == []
-
-
-def test_at_its_last_receive_a_waiting_message_is_sent_anew_unaltered(out):
-    ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
-    here = message_handler(ingestor, out)
-    message = s3_message("a.csv", receives=5)
+    message = s3_message("a.csv")
     assert here.work_on(message, "me", remaining)
     ((body, delay),) = here.sqs.sent
     assert body == message.body
-    assert delay >= 120
+    assert 121 <= delay <= 125
+    assert ingestor.resources.ledger.noted == []
+
+
+def test_a_message_of_which_one_file_failed_comes_back_once_for_the_one_that_waits_too(out):
+    waits = LeaseHeldError("upload/a.csv", "another", 1120.0)
+    ingestor = Ingestor(**{"a.csv": waits, "b.csv": RetryableError("throttled")})
+    here = message_handler(ingestor, out)
+    assert not here.work_on(s3_message("a.csv", "b.csv"), "me", remaining)
+    assert (len(here.sqs.hidden), here.sqs.sent) == (1, [])
+
+
+def test_a_message_that_cannot_be_sent_anew_is_hidden_for_as_long(out):
+    ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1120.0)})
+    here = message_handler(ingestor, out)
+    here.sqs.send_message = refuse
+    assert not here.work_on(s3_message("a.csv"), "me", remaining)
+    assert 121 <= here.sqs.hidden[0] <= 125
 
 
 def test_each_file_of_a_message_gets_the_time_that_those_before_it_have_left(out):
@@ -150,15 +173,9 @@ def test_each_file_of_a_message_gets_the_time_that_those_before_it_have_left(out
 def test_a_message_for_which_no_time_is_left_goes_to_another_invocation(out):
     ingestor = Ingestor()
     here = message_handler(ingestor, out)
-    assert not here.work_on(s3_message("a.csv"), "me", lambda: 3.9)
-    assert (ingestor.tried, here.sqs.hidden, ingestor.resources.ledger.noted) == ([], [0], [])
-
-
-def test_behind_large_files_a_message_is_never_dead_lettered_untried(out):
-    ingestor = Ingestor()
-    here = message_handler(ingestor, out)
-    message = s3_message("a.csv", receives=5)
+    message = s3_message("a.csv")
     assert here.work_on(message, "me", lambda: 3.9)
+    assert (ingestor.tried, ingestor.resources.ledger.noted) == ([], [])
     assert here.sqs.sent == [(message.body, 0)]
 
 

@@ -78,6 +78,21 @@ def test_the_event_of_a_sidecar_asks_for_its_file_in_its_current_version():
     assert file_of_sidecar(plain) is plain
 
 
+@pytest.mark.parametrize("key", [".mapping.json", "2025/.mapping.json"])
+def test_a_mapping_without_a_name_before_it_belongs_to_no_file(key):
+    event = FileEvent("upload", key, "m3", "0A")
+    assert file_of_sidecar(event) is event
+
+
+def test_nothing_can_be_beside_a_file_whose_name_leaves_no_room_for_it():
+    class Nobody:
+        def get_object(self, **_):
+            raise AssertionError("S3 answers KeyTooLongError to this")
+
+    key = "é" * 506  # 1,012 bytes, and 13 more would be 1,025
+    assert applied_mapping(Nobody(), "upload", key, DEFAULT_MAPPING).mark == ""
+
+
 def test_the_stack_s_mapping_is_json_or_nothing():
     assert mapping_of("") == DEFAULT_MAPPING
     assert mapping_of('{"date_order": "day_first"}') == LineupMapping.from_dict(DAY_FIRST)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.ingest.tally import DuplicateRows, KeyLog
-from festival.lineup.model import Performance
+from festival.ingest.tally import DuplicateRows, KeyLog, Tally
+from festival.lineup.model import Block, Performance
 
 
 def row(performer, line):
@@ -47,3 +47,12 @@ def test_another_stage_date_or_start_is_another_key():
         ]
     )
     assert len(rows) == 0
+
+
+def test_a_row_over_a_limit_of_the_table_is_rejected_and_never_handed_on():
+    wide, fits = row("Z" * 2049, 2), row("Z" * 2048, 3)
+    tally = Tally(source="friday.csv")
+    assert tally.take(Block([wide, fits], [], [], 2, None)) == [fits]
+    (rejected,) = tally.report("friday.csv").rejections
+    assert (rejected["line"], rejected["field"]) == (2, "Performer")
+    assert "2,049 bytes" in rejected["reason"]

@@ -93,7 +93,7 @@ def test_an_item_that_an_earlier_version_wrote_into_a_shard_is_the_same_performa
 
 
 @given(performances, sources)
-def test_the_hand_written_json_says_what_the_item_says(performance, source):
+def test_the_fast_encoder_says_what_the_item_says(performance, source):
     text = put_request_encoder(source=source)(performance)
     item = to_item(performance, source=source)
     assert text.isascii()

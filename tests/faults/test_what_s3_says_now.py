@@ -1,0 +1,574 @@
+"""What S3 says now, under a lease that lives: mappings that change, undos, suspends, half answers.
+
+Each story ends with the truth. Each bug, sown into the code, makes the story beside it go wrong.
+"""
+
+import itertools
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from festival.errors import RetryableError
+from festival.ingest import attempt, sidecar
+from festival.ingest.attempt import Attempt
+from festival.ingest.events import FileEvent
+from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
+from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import Status, VersionRecord
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable
+from festival.ingest.reports_bucket import Reports
+from festival.ingest.resources import Action, Budget, Resources
+from festival.ingest.service import Ingestor
+from festival.lineup.decode import Limits
+from festival.lineup.mapping import LineupMapping
+from festival.table.connection import Response
+from festival.table.writer import BulkWriter
+
+from .people import UPLOADS
+from .reconciling import Line, reconciling_store
+from .wire import Request
+from .world import REPORTS
+
+BY_SCORE = b'{"columns": {"Popularity": "Score"}}'
+BY_RANK = b'{"columns": {"Popularity": "Rank"}}'
+HEADER = "Performer,Stage,Date,Start,End,Score,Rank\n"
+BJORK = f"{HEADER}Björk,Park,2025-06-28,20:00,21:00,90,7\n".encode()
+SAULT = f"{HEADER}Björk,Park,2025-06-28,20:00,21:30,50,3\n".encode()
+LARGE = (
+    HEADER + "".join(f"Band {number},Park,2025-06-28,20:00,21:00,90,7\n" for number in range(12))
+).encode()
+MANY = (
+    HEADER + "".join(f"Band {number},Park,2025-06-28,20:00,21:00,90,7\n" for number in range(200))
+).encode()
+THROTTLED = RetryableError("DynamoDB was throttled")
+WHOLE = Budget(work=280.0, write=290.0, lease=315.0)
+FEW_BLOCKS = Budget(work=6.0, write=290.0, lease=315.0)
+
+
+class Wire:
+    """The bulk writer's connection, straight into a store; `after` is called after each batch."""
+
+    def __init__(self, story):
+        self._story = story
+
+    def call(self, operation, body, *, timeout=None):
+        answer = self._story.store.answer(
+            Request(
+                "POST",
+                "/",
+                {
+                    "authorization": "Credential=a/b/us-east-1/dynamodb/aws4_request",
+                    "x-amz-target": f"DynamoDB.{operation}",
+                },
+                body,
+            )
+        )
+        self._story.after_batch()
+        return Response(answer.status, answer.body)
+
+
+class Post:
+    """SNS; down for as many e-mails as it is told."""
+
+    def __init__(self):
+        self.subjects, self.down = [], 0
+
+    def send(self, report, note="", until=0.0):
+        if self.down:
+            self.down -= 1
+            raise RetryableError("SNS does not answer")
+        self.subjects.append(str(report.status))
+        return f"mail-{len(self.subjects)}"
+
+
+class Story:
+    """One file, in a time that only goes on as the story says."""
+
+    key = "lineup.csv"
+
+    def __init__(self, line, store=None, now=1_752_300_000.0):
+        line.store = self.store = store or reconciling_store()
+        self.line, self.now, self.ticking = line, now, 0.0
+        line.tick = lambda: None
+        self.post, self.sent = Post(), []
+        self.after_batch = lambda: None
+        self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: self.now)
+        self.resources = Resources(
+            s3=line.clients.s3,
+            ledger=self.ledger,
+            open_writer=self.open_writer,
+            reports=Reports(line.clients.s3, REPORTS),
+            mailer=self.post,
+            send_continuation=lambda event, attempt: self.sent.append(
+                replace(event, continues=attempt)
+            ),
+            clock=self.clock,
+            limits=Limits(block_rows=2, block_bytes=100),
+        )
+        self.owners = itertools.count()
+
+    def clock(self):
+        self.now += self.ticking
+        return self.now
+
+    def open_writer(self, source, deadline):
+        return BulkWriter(
+            Wire(self),
+            "performances",
+            source=source,
+            lanes=1,
+            deadline=deadline,
+            clock=lambda: self.now,
+        )
+
+    @property
+    def file(self):
+        return f"{UPLOADS}/{self.key}"
+
+    def upload(self, body):
+        return self.store.put(UPLOADS, self.key, body)
+
+    def map(self, mapping):
+        self.store.put(UPLOADS, self.key + ".mapping.json", mapping)
+
+    def undo(self, key=""):
+        """Delete the newest version by its id, or a delete marker."""
+        self.store.objects[UPLOADS, key or self.key].pop()
+
+    def event(self, version="", **more):
+        return FileEvent(UPLOADS, self.key, version, **more)
+
+    def look(self, event=None, budget=WHOLE, **resources):
+        made = replace(self.resources, **resources)
+        event = event or self.event(removed=True)
+        return Ingestor(made).ingest(event, f"try {next(self.owners)}", budget).action
+
+    def give_up(self, event):
+        return Ingestor(self.resources).give_up(event, "the last try", WHOLE, THROTTLED)
+
+    def record(self, version):
+        return self.ledger.find(self.file, version)
+
+    @property
+    def popularities(self):
+        return {item.get("Popularity", {}).get("N") for item in self.store.items.values()}
+
+    @property
+    def ends(self):
+        return {item["EndTime"]["S"] for item in self.store.items.values()}
+
+
+@pytest.fixture(scope="module")
+def line():
+    return Line()
+
+
+@pytest.fixture
+def story(line):
+    return Story(line)
+
+
+# Done means that the table has it now
+
+
+def a_mapping_that_returns_is_what_the_table_has(story):
+    story.upload(BJORK)
+    for mapping, popularity in ((BY_SCORE, "90"), (BY_RANK, "7"), (BY_SCORE, "90")):
+        story.map(mapping)
+        assert story.look() == Action.INGESTED
+        assert story.popularities == {popularity}
+    assert story.look() == Action.DONE
+    assert story.post.subjects == ["success"] * 3
+
+
+def an_undo_brings_the_older_version_back(story):
+    story.look(story.event(story.upload(BJORK)))
+    story.look(story.event(story.upload(SAULT)))
+    story.undo()
+    assert story.look() == Action.INGESTED
+    assert story.ends == {"21:00"}
+
+
+def an_undo_brings_a_version_that_was_superseded(story):
+    first, second = story.upload(BJORK), story.upload(SAULT)
+    assert story.look(story.event(first)) == Action.SUPERSEDED
+    story.look(story.event(second))
+    story.undo()
+    assert story.look() == Action.INGESTED
+    assert story.ends == {"21:00"}
+
+
+def a_mapping_that_goes_is_not_used_any_more(story):
+    story.upload(BJORK)
+    story.map(BY_RANK)
+    story.look()
+    story.undo(story.key + ".mapping.json")
+    key = story.key + ".mapping.json"
+    event = FileEvent(UPLOADS, key, removed=True)
+    assert story.look(event) == Action.INGESTED
+    assert story.popularities == {None}
+
+
+def a_file_that_is_deleted_is_recorded_and_stays_in_the_table(story):
+    version = story.upload(BJORK)
+    story.look(story.event(version))
+    story.store.delete(UPLOADS, story.key)
+    assert story.look() == Action.REMOVED
+    assert story.record(version).removed_at
+    assert len(story.store.items) == 1
+    assert story.look(story.event(version)) == Action.DONE  # a late copy of its event
+    story.undo()  # takes the delete marker away
+    assert story.look() == Action.DONE
+    assert not story.record(version).removed_at
+    assert story.post.subjects == ["success"]
+
+
+# A paused file is never orphaned
+
+
+def a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with(story):
+    story.ticking = 1.0
+    by_score = LineupMapping.from_json(BY_SCORE)
+    by_rank = LineupMapping.from_json(BY_RANK)
+    version = story.upload(LARGE)
+    assert story.look(story.event(version), FEW_BLOCKS, mapping=by_score) == Action.PAUSED
+    left = story.sent[-1]
+    story.post.down = 1  # the first try of the new reading fails, and its message comes back
+    with pytest.raises(RetryableError):
+        story.look(left, mapping=by_rank)
+    assert story.look(left, mapping=by_rank) == Action.NOTIFIED
+    assert len(story.store.items) == 12
+    assert story.popularities == {"7"}
+    assert story.record(f"{version}+{by_score.fingerprint()}").status == Status.SUPERSEDED
+
+
+def what_goes_on_with_a_changed_mapping_can_be_given_up(story):
+    story.ticking = 1.0
+    version = story.upload(LARGE)
+    by_score = LineupMapping.from_json(BY_SCORE)
+    assert story.look(story.event(version), FEW_BLOCKS, mapping=by_score) == Action.PAUSED
+    assert story.give_up(story.sent[-1])
+    assert story.post.subjects == ["failure"]
+
+
+# Under the lease
+
+
+def nothing_is_asked_of_s3_before_the_lease(story):
+    version, calls, answer = story.upload(BJORK), [], story.store.answer
+    story.store.answer = lambda request: calls.append(request.call[1]) or answer(request)
+    story.look(story.event(version))
+    lease = calls.index("UpdateItem")
+    assert {"HeadObject", "GetObject"} <= set(calls[lease:])
+    assert not {"HeadObject", "GetObject"} & set(calls[:lease])
+
+
+def a_clock_that_is_ahead_takes_no_living_lease(story):
+    version = story.upload(BJORK)
+    story.ledger.leases.acquire(story.file, "another", 30.0)
+    true = story.now
+    story.now = true + 40  # until the first answer says what time it is
+
+    def tick():
+        story.now = true
+
+    story.line.tick = tick
+    with pytest.raises(RetryableError, match="is being ingested by another"):
+        story.look(story.event(version))
+
+
+def two_lost_answers_leave_nobody_writing_without_a_lease(story):
+    version, answer, taken = story.upload(BJORK), story.store.answer, []
+
+    def slow(request):
+        if request.call[1] == "UpdateItem":
+            story.store.answer = rival
+            story.now += 40  # of the 30 that the lease has
+        return answer(request)
+
+    def rival(request):
+        came = answer(request)
+        if "CurrentVersion = " in str(request.body):
+            story.store.answer = answer
+            with suppress(LeaseHeldError):
+                taken.append(story.ledger.leases.acquire(story.file, "another", 30.0))
+        return came
+
+    story.store.answer = slow
+    with suppress(RetryableError):
+        story.look(story.event(version), Budget.of_command())
+    assert not (taken and story.store.items)
+
+
+def a_suspended_process_writes_nothing_more(story):
+    version = story.upload(MANY)
+
+    def lid():
+        story.after_batch = lambda: None
+        later = Story(story.line, story.store, story.now + 3600)
+        later.look(later.event(later.upload(SAULT)))
+        story.now = later.now
+
+    story.after_batch = lid
+    with pytest.raises(RetryableError):
+        story.look(story.event(version), Budget.of_command())
+    assert len(story.store.items) == 25 + 1  # what was sent before, and the newer version's row
+    assert story.ends == {"21:00", "21:30"}
+
+
+def nobody_mails_after_the_lease(story):
+    version, answer = story.upload(BJORK), story.store.answer
+
+    def suspended(request):
+        if "Outcome = :outcome" in str(request.body):
+            story.now += 3600
+        return answer(request)
+
+    story.store.answer = suspended
+    with pytest.raises(RetryableError):
+        story.look(story.event(version))
+    assert story.post.subjects == []
+    story.store.answer = answer
+    assert story.look(story.event(version)) == Action.NOTIFIED
+
+
+# Half an answer
+
+
+def half_a_head_supersedes_nothing(story):
+    version, answer = story.upload(BJORK), story.store.answer
+
+    def cut(request):
+        whole = answer(request)
+        if request.method == "HEAD":
+            story.store.answer = answer
+            headers = {n: v for n, v in whole.headers.items() if n != "x-amz-version-id"}
+            return replace(whole, headers=headers)
+        return whole
+
+    story.store.answer = cut
+    with pytest.raises(RetryableError, match="half an answer"):
+        story.look(story.event(version))
+    assert story.record(version) is None
+    assert story.look(story.event(version)) == Action.INGESTED
+
+
+# The tail
+
+
+def a_superseded_version_is_not_mourned(story):
+    version = story.upload(BJORK)
+    story.look(story.event(story.upload(SAULT)))
+    assert story.give_up(story.event(version)) is False
+    assert story.record(version).status == Status.SUPERSEDED
+    assert story.post.subjects == ["success"]
+
+
+def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
+    version, batches = story.upload(BJORK), []
+    story.after_batch = lambda: batches.append(1)
+    story.post.down = 2
+    for _ in range(2):
+        with pytest.raises(RetryableError):
+            story.look(story.event(version))
+    assert story.look(story.event(version)) == Action.NOTIFIED
+    assert (len(batches), story.post.subjects) == (1, ["success"])
+
+
+def a_call_that_is_carried_out_late_opens_nothing_again(story):
+    version = story.upload(BJORK)
+    began, update = [], LedgerTable.update
+
+    def noting(self, file, entry, changes, *rest):
+        if "StartedAt" in changes and entry.startswith("VERSION#"):
+            began.append((file, entry, changes, *rest))
+        return update(self, file, entry, changes, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LedgerTable, "update", noting)
+        story.look(story.event(version))
+    with pytest.raises(ConditionFailed):
+        update(story.ledger._table, *began[0])
+    assert story.record(version).status == Status.NOTIFIED
+
+
+def what_has_a_name_that_cannot_be_a_lineup_ends_in_an_e_mail(story):
+    story.key = ".mapping.json"
+    version = story.upload(b"{}")
+    assert story.look(story.event(version)) == Action.INGESTED
+    assert story.post.subjects == ["failure"]
+    assert story.record(version).outcome == "failure"
+
+
+# The bugs
+
+
+def done_is_what_was_ever_done(patch):
+    patch.setattr(Attempt, "_is_current", lambda self, version: not self._again)
+
+
+def superseded_counts_as_done(patch):
+    done_is_what_was_ever_done(patch)
+    patch.setattr(VersionRecord, "is_settled", VersionRecord.is_done)
+
+
+def a_mapping_that_went_is_used_all_the_same(patch):
+    mapping = LineupMapping.from_json(BY_RANK)
+
+    def remembered(self):
+        self._applied = sidecar.AppliedMapping(mapping, mapping.fingerprint())
+
+    patch.setattr(Attempt, "_read_mapping", remembered)
+
+
+def a_removal_is_a_failure(patch):
+    patch.setattr(Attempt, "_removed", lambda self: self._fail(self._lease.current_version))
+
+
+def a_continuation_is_stale_whatever_it_was_read_with(patch):
+    patch.setattr(Attempt, "_continues", property(lambda self: self._event.continues))
+
+
+def the_mapping_is_read_before_the_lease(patch):
+    acquire = Leases.acquire
+
+    def late(self, file, *rest, **more):
+        line = late.line
+        bucket, _, key = file.partition("/")
+        sidecar.applied_mapping(line.clients.s3, bucket, key, LineupMapping())
+        return acquire(self, file, *rest, **more)
+
+    patch.setattr(Leases, "acquire", late)
+    return late
+
+
+def the_clock_is_believed(patch):
+    get = LedgerTable.get
+
+    def nothing(self, file, entry):
+        return {} if entry == HEAD else get(self, file, entry)
+
+    patch.setattr(LedgerTable, "get", nothing)
+
+
+def a_lease_counts_from_its_answer(patch):
+    acquire = Leases.acquire
+
+    def counted(self, file, owner, seconds, *, since=None):
+        lease = acquire(self, file, owner, seconds, since=since)
+        return replace(lease, until=self._now() + seconds)
+
+    patch.setattr(Leases, "acquire", counted)
+
+
+def deadlines_stand_still_in_a_suspend(patch):
+    patch.setattr(BulkWriter, "_may_send", lambda self, attempt, trouble, began: True)
+    send = BulkWriter._send
+
+    def blind(self, rows, *, again):
+        self.deadline = float("inf")
+        return send(self, rows, again=again)
+
+    patch.setattr(BulkWriter, "_send", blind)
+
+
+def an_e_mail_is_sent_without_a_look(patch):
+    patch.setattr(Attempt, "_look", lambda self: None)
+
+
+def a_head_without_a_version_is_believed(patch):
+    head = attempt.current_object
+
+    def believing(s3, bucket, key, *, versioned):
+        return head(s3, bucket, key)
+
+    patch.setattr(attempt, "current_object", believing)
+    patch.setattr(Attempt, "_newest", lambda self: self._head())
+
+
+def the_last_try_fails_whatever_s3_says(patch):
+    give_up = Attempt.give_up
+
+    def blind(self, error):
+        self._event = replace(self._event, version=self._head().version)
+        return give_up(self, error) or self._settle_unread(self._event.version, str(error))
+
+    patch.setattr(Attempt, "give_up", blind)
+
+
+def an_e_mail_that_failed_has_the_rows_written_again(patch):
+    patch.setattr(VersionRecord, "awaits_notice", property(lambda self: False))
+
+
+def begin_compares_the_attempt_alone(patch):
+    update = LedgerTable.update
+
+    def loose(self, file, entry, changes, condition, *rest):
+        if "StartedAt" in changes and condition and ":running" in condition:
+            condition = "attribute_not_exists(Attempt) OR Attempt <= :attempt"
+        return update(self, file, entry, changes, condition, *rest)
+
+    patch.setattr(LedgerTable, "update", loose)
+
+
+def every_mapping_belongs_to_a_file(patch):
+    def of_sidecar(event):
+        key = event.key.removesuffix(".mapping.json")
+        return event if key == event.key else replace(event, key=key, version="", by_sidecar=True)
+
+    patch.setattr("festival.ingest.service.file_of_sidecar", of_sidecar)
+
+
+STORIES = (
+    (a_mapping_that_returns_is_what_the_table_has, done_is_what_was_ever_done),
+    (an_undo_brings_the_older_version_back, done_is_what_was_ever_done),
+    (an_undo_brings_a_version_that_was_superseded, superseded_counts_as_done),
+    (a_mapping_that_goes_is_not_used_any_more, a_mapping_that_went_is_used_all_the_same),
+    (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),
+    (
+        a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with,
+        a_continuation_is_stale_whatever_it_was_read_with,
+    ),
+    (
+        what_goes_on_with_a_changed_mapping_can_be_given_up,
+        a_continuation_is_stale_whatever_it_was_read_with,
+    ),
+    (nothing_is_asked_of_s3_before_the_lease, the_mapping_is_read_before_the_lease),
+    (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
+    (
+        two_lost_answers_leave_nobody_writing_without_a_lease,
+        a_lease_counts_from_its_answer,
+    ),
+    (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
+    (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
+    (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
+    (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
+    (
+        an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice,
+        an_e_mail_that_failed_has_the_rows_written_again,
+    ),
+    (a_call_that_is_carried_out_late_opens_nothing_again, begin_compares_the_attempt_alone),
+    (
+        what_has_a_name_that_cannot_be_a_lineup_ends_in_an_e_mail,
+        every_mapping_belongs_to_a_file,
+    ),
+)
+
+
+def name(part):
+    return part.__name__
+
+
+@pytest.mark.parametrize("tell", [tell for tell, _ in STORIES], ids=name)
+def test_the_story_ends_well(tell, story):
+    tell(story)
+
+
+@pytest.mark.parametrize(("tell", "sow"), STORIES, ids=name)
+def test_a_bug_makes_the_story_end_badly(tell, sow, story, monkeypatch):
+    sown = sow(monkeypatch)
+    if sown is not None:
+        sown.line = story.line
+    with pytest.raises((AssertionError, RetryableError, pytest.fail.Exception)):
+        tell(story)
