@@ -169,11 +169,12 @@ class _CellSearch:
         end, time = by_field.get("End"), by_field.get(TIME)
         single = time is not None and not self._forms[time].startswith(RANGE)
         dates_only = end is not None and "End" not in self._said and self._forms[end] == OTHER
-        if DURATION in by_field or not ("End" in self.missing or single or dates_only):
+        known = by_field.get(DURATION)
+        if not ("End" in self.missing or single or dates_only) or (known and not dates_only):
             return
         lengths = [
             name
-            for name in self._worded(DURATION, self._free)
+            for name in self._worded(DURATION, [known] if known else self._free)
             if (cells := [c for c in self._sample.cells(name) if preview(c).strip()])
             and all(map(is_length, cells))
         ]

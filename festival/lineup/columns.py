@@ -148,10 +148,13 @@ class _Search:
     def end_parts(self, end: int | None) -> tuple[int | None, ...]:
         """The columns of the end's date and of the length; empty where there is neither.
 
-        A length that only its name tells counts where no column is the End.
+        Beside an End only a column that is called Duration, or said to be it, is the length.
         """
         date = None if end is None and not self.says(END_DATE) else self.place(END_DATE)
-        length = self.place(DURATION) if end is None or self.says(DURATION) else None
+        if end is None or DURATION in self._said:
+            length = self.place(DURATION)
+        else:
+            length = self._only(DURATION, self._free, {fold(DURATION)})
         return () if date is None and length is None else (date, length)
 
     def place(self, field: str) -> int | None:

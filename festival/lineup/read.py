@@ -64,6 +64,8 @@ def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool
     values = [_object(line) for line in lines]
     if len(values) == 1:
         return values[0] is not None and not _wraps(values[0], mapping)
+    if values[0] is None and _object(lines[0].rstrip(b", \t\r")) is not None:
+        return False  # elements of an array, without its brackets
     return values[0] is not None or None not in values[1:]
 
 

@@ -270,17 +270,20 @@ class RowRules:
     def _end_of(self, cell: EndParts) -> Moment | None:
         from festival.lineup.mapped.moments import minutes_long
 
-        length = None if _is_blank(cell.length) else minutes_long(cell.length)
-        blank = parts(cell.end.cell, self._part)[1] if isinstance(cell.end, RangeEnd) else cell.end
-        if length is not None and (_is_blank(blank) or self.is_no_end(blank)):
-            return Moment(0, LENGTH, length=length)
+        end = parts(cell.end.cell, self._part)[1] if isinstance(cell.end, RangeEnd) else cell.end
+        if not _is_blank(cell.length) and (_is_blank(end) or self.is_no_end(end)):
+            return Moment(0, LENGTH, length=minutes_long(cell.length))
         found = self.end(cell.end)
-        if found is None or _is_blank(cell.date):
-            return found and found._replace(length=length)
+        if found is None:
+            return None
+        if not _is_blank(cell.length):
+            found = _with_length(found, cell.length, minutes_long)
+        if _is_blank(cell.date):
+            return found
         day = self.day(cell.date)
         if found.date and found.date != day.text:
             raise RuleError(f"has a date other than {day.text}, its End date; expected the same")
-        return found._replace(date=day.text, length=length, doubt=found.doubt or day.doubt)
+        return found._replace(date=day.text, doubt=found.doubt or day.doubt)
 
 
 def _is_blank_text(cell: Any) -> bool:
@@ -305,6 +308,15 @@ def _no_end(cell: Any, broken: RuleError) -> RuleError:
 
 def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:
     return RowWarning(line, field, preview(cell), doubt.reason, doubt.kind)
+
+
+def _with_length(end: Moment, cell: Any, minutes_long: Callable[[Any], int]) -> Moment:
+    """An end with the length beside it, which is doubtful if it cannot be read."""
+    try:
+        return end._replace(length=minutes_long(cell))
+    except RuleError as broken:
+        doubt = Doubt(WarningKind.LENGTH, f"{broken}; kept End")
+        return end._replace(doubt=end.doubt or doubt)
 
 
 def _is_blank(cell: Any) -> bool:

@@ -21,7 +21,7 @@ BARE_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})"
-    r"(?:([:.h])([0-9]{2})(?:[:.]([0-9]{2})(?:\.[0-9]+)?)?|(h))?"
+    r"(?:([:.hu])([0-9]{2})(?:[:.]([0-9]{2})(?:\.[0-9]+)?)?|([hu]))?"
     r"(?: ?([ap])(?:\.? ?m)?\.?)?",
     re.IGNORECASE,
 )
@@ -185,7 +185,7 @@ def _from_clock(found: re.Match[str], last: int) -> Moment:
                 f"may be 00:{minute} or a spreadsheet's part of a day; expected a time with a "
                 "colon, such as 0:30"
             )
-        form = "19h30" if bare_h or separator in ("h", "H") else "20:00"
+        form = "19h30" if bare_h or separator in (*"hHuU",) else "20:00"
         return Moment(_minutes(hour, minute or "0", last), form)
     if not 1 <= int(hour) <= 12:
         raise RuleError("is not a 12-hour time; expected an hour from 1 to 12 before am or pm")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from festival.lineup.fields.text import RuleError, clean
+from festival.lineup.fields.text import RuleError, clean, preview
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import FIELDS
 
@@ -27,11 +27,11 @@ class RowsAbove:
         """The values in force, for a Position."""
         return tuple(text for pair in self._values.items() for text in pair)
 
-    def takes(self, cells: Sequence[str]) -> bool:
+    def takes(self, cells: Sequence[Any]) -> bool:
         """Whether a row is a title, or the header once more, and with that no performance."""
         if not self._sections:
             return False
-        texts = [clean(cell) for cell in cells]
+        texts = [clean(preview(cell)) for cell in cells]
         filled = [text for text in texts if text]
         if len(filled) != 1:
             return bool(filled) and texts == self._names
@@ -46,7 +46,7 @@ class RowsAbove:
         for at, field in self._fill:
             if isinstance(cells[at], str) and not clean(cells[at]):
                 cells[at] = self._values.get(field, cells[at])
-            elif isinstance(cells[at], str):
+            else:
                 self._values[field] = cells[at]
         return tuple(cells)
 

@@ -113,7 +113,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         for at in range(place.at, place.at + height)
         if at in lines.assumed
     ]
-    if place.at > index and not (mapping.header_row or mapping.sections):
+    if place.titles and not mapping.sections:
         line = lines.first + place.at
         said = "taken for the header, and the lines before it for titles"
         shown = preview(lines.text[place.at])
@@ -147,6 +147,7 @@ class _HeaderPlace(NamedTuple):
     at: int
     header: Header
     height: int
+    titles: bool = False
     misfit: str = ""
 
 
@@ -173,7 +174,7 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
             continue
         later = _HeaderPlace(index, *best_header(text, index, mapping, separators))
         if _fits(later.header):
-            return later
+            return later._replace(titles=True)
         if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
             likely = later
     if likely is found:

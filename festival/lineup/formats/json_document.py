@@ -16,6 +16,7 @@ from festival.lineup.model import Rows, WarningKind
 
 SHAPE = "document"
 ANY = "*"
+_SEVERAL = object()
 _ASK = "`festival inspect` proposes a mapping whose rows say where they are"
 
 
@@ -35,7 +36,8 @@ def document_rows(
     if not path:
         raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}")
     tables = [(each, table_of(document, each)) for each in mapping.lookups]
-    found = PathRows(document, path)
+    claimed = frozenset(name for _, name in mapping.columns if name)
+    found = PathRows(document, path, claimed)
     for index, element in enumerate(found, 1):
         row, unknown = looked_up(element, tables)
         if unknown:
@@ -73,8 +75,10 @@ def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
     """The objects of a lookup by their key, or what each of them has as its value."""
     table: dict[str, Any] = {}
     for each in PathRows(document, lookup.rows):
-        if isinstance(each, dict) and (key := _id(at_path(each, lookup.key))):
-            table[key] = at_path(each, lookup.value) if lookup.value else each
+        if not isinstance(each, dict) or not (key := _id(at_path(each, lookup.key))):
+            continue
+        value = at_path(each, lookup.value) if lookup.value else each
+        table[key] = value if table.get(key, value) == value else _SEVERAL
     return table
 
 
@@ -82,9 +86,9 @@ def looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tupl
     """A row with what its ids stand for, and why it is refused if one stands for nothing."""
     for lookup, table in tables:
         key = _id(at_path(row, lookup.column))
-        if key and key not in table:
-            where = " → ".join(lookup.rows)
-            return row, f"has the {lookup.column} '{preview(key)}', which is not in {where}"
+        if key and table.get(key, _SEVERAL) is _SEVERAL:
+            where, how = " → ".join(lookup.rows), "twice" if key in table else "not"
+            return row, f"has the {lookup.column} '{preview(key)}', which is {how} in {where}"
         if key:
             row = {**row, lookup.column: table[key]}
     return row, ""
@@ -146,15 +150,19 @@ class PathRows:
     for one whose keys say nothing. Lists on the way are gone through. What the objects on the way
     say beside belongs to each row below them, under its own key and under `step.key`
     ("days.date"); the row's own keys go first, and so does its own `stage` before the key of a
-    `<Stage>`. What has no such step is passed over and counted. Iterating raises LineupError where
-    the path leads nowhere at all.
+    `<Stage>`. What a mapping has `claimed` as `step.key` is not there under its own key as well: a
+    stage's name would pass for a performer's. What has no such step is passed over and counted.
+    Iterating raises LineupError if the path leads nowhere at all.
     """
 
-    def __init__(self, document: Any, path: Sequence[str]) -> None:
+    def __init__(
+        self, document: Any, path: Sequence[str], claimed: frozenset[str] = frozenset()
+    ) -> None:
         self.passed_over = 0
         self.example: Any = ""
         self._document = document
         self._path = path
+        self._claimed = claimed
         self._lost = ""
 
     def __iter__(self) -> Iterator[Any]:
@@ -170,7 +178,7 @@ class PathRows:
         if isinstance(value, list):
             for element in value:
                 yield from self._below(element, at, above)
-        elif at == len(path):
+        elif at == len(path) and value is not None:
             yield _with_above(value, above) if isinstance(value, dict) else value
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
@@ -185,14 +193,14 @@ class PathRows:
             if step is None:
                 self._pass_over(value, at, f"finds only {_keys(value)}")
             else:
-                beside = {**above, **_beside(value, path, at)}
+                beside = {**above, **_beside(value, path, at, self._claimed)}
                 yield from self._below(value[step], at + 1, beside)
 
     def _pass_over(self, value: Any, at: int, what: str) -> None:
         self.passed_over += 1
         if not self._lost:
             steps = " → ".join(self._path[: at + 1])
-            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; expected {_ASK}"
+            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; {_ASK}"
             self.example = value
 
 
@@ -213,13 +221,17 @@ def _with_above(row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**kept, **row}
 
 
-def _beside(value: dict[str, Any], path: Sequence[str], at: int) -> dict[str, Any]:
+def _beside(
+    value: dict[str, Any], path: Sequence[str], at: int, claimed: frozenset[str]
+) -> dict[str, Any]:
     """What an object on the way says itself: by its keys, and by the step that led to it."""
     plain = {key: item for key, item in value.items() if not isinstance(item, dict | list)}
     came_by = path[at - 1] if at else ""
     if not came_by or came_by == ANY or came_by.startswith("<"):
         return plain
-    return {**plain, **{f"{came_by}.{key}": item for key, item in plain.items()}}
+    by_step = {f"{came_by}.{key}": item for key, item in plain.items()}
+    free = {key: item for key, item in plain.items() if f"{came_by}.{key}" not in claimed}
+    return {**free, **by_step}
 
 
 def _described(document: Any) -> str:

@@ -10,8 +10,20 @@ from festival.lineup.fields.text import plain, preview
 from festival.lineup.formats.header import ignored
 from festival.lineup.formats.json_text import Repeated
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import FIELDS, Position, Rejection, Rows, RowWarning, WarningKind
+from festival.lineup.model import (
+    FIELDS,
+    Position,
+    Rejection,
+    RejectionKind,
+    Rows,
+    RowWarning,
+    WarningKind,
+)
 
+WRAPPED = (
+    "has no Performer, and lists of its own; expected the mapping's rows to say where the "
+    "performances are"
+)
 EXPECTED_OBJECT = 'is not an object; expected one such as {"Performer": "Abba", …}'
 TOO_DEEP = "is nested too deeply to be read; expected a flat object"
 _MISSING = object()
@@ -50,7 +62,10 @@ class ObjectRows:
             value = _with_paths(value, self._paths)
         layout = self._layouts.get(tuple(value)) or self._lay_out(value)
         if layout.columns.unclear:
-            self.refuse(line, value, layout.columns.unclear[0])
+            self.refuse(line, value, layout.columns.unclear[0], "columns")
+            return
+        if layout.columns.places[0] is None and _holds_objects(value, layout):
+            self.refuse(line, value, WRAPPED, "rows")
             return
         if isinstance(value, Repeated):
             self._warn_repeated(line, value, layout)
@@ -66,8 +81,10 @@ class ObjectRows:
         self._rows.append(value)
         self._cells.append(cells)
 
-    def refuse(self, line: int, value: Any, reason: str) -> None:
-        self._rejections.append(Rejection(line, "", preview(value), reason, original(value)))
+    def refuse(self, line: int, value: Any, reason: str, option: str = "") -> None:
+        kind = RejectionKind.UNSETTLED if option else RejectionKind.ROW
+        stood = original(value)
+        self._rejections.append(Rejection(line, "", preview(value), reason, stood, kind, option))
 
     def warn(self, line: int, value: Any, reason: str, kind: WarningKind) -> None:
         self._warnings.append(RowWarning(line, "", preview(value), reason, kind))
@@ -110,6 +127,14 @@ class ObjectRows:
                 self._warnings.append(
                     RowWarning(line, field_name, shown, reason, WarningKind.REPEATED_KEY)
                 )
+
+
+def _holds_objects(value: dict[str, Any], layout: _Layout) -> bool:
+    """Whether an object has a list of others, and nothing says who performs."""
+    if FIELDS.index("Performer") in dict(layout.columns.constants):
+        return False
+    lists = (item for item in value.values() if isinstance(item, list))
+    return any(isinstance(each, dict) for item in lists for each in item[:1])
 
 
 def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ WEEKDAY = "weekday"
 WEEKDAY_AND_DAY = "weekday and day"
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_YEAR_FIRST = re.compile(r"([0-9]{4})([/.]?)([0-9]{1,2})\2([0-9]{1,2})")
+_YEAR_FIRST = re.compile(r"((?:19|20|21)[0-9]{2})([/.-]?)([0-9]{1,2})\2([0-9]{1,2})")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
 _WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
 _FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))

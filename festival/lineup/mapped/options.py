@@ -49,7 +49,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown(name: str) -> str:
     near = get_close_matches(name, _CHECKS, 1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(_CHECKS)}"
-    return f"unknown mapping option '{preview(name)}'; {hint}"
+    return f"the mapping has an unknown option '{preview(name)}'; {hint}"
 
 
 def _columns(value: Any) -> tuple[tuple[str, str | None], ...]:

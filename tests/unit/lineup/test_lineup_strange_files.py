@@ -1,6 +1,8 @@
 """Files as festivals publish them, each with the values that a person reads in it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -702,3 +704,59 @@ def test_dtstart_and_dtend_are_start_and_end():
     text = "Summary,Location,DTSTART,DTEND\nAna,Main,20250613T200000,20250613T213000\n"
     mapping = by(columns={"Performer": "Summary", "Date": "DTSTART"})
     assert rows(read(text, mapping=mapping)) == ["Ana Main 06-13 20:00-21:30"]
+
+
+def test_a_null_end_leaves_the_duration_to_tell_it():
+    sets = [{**SETS[0], "end": None, "duration": 90}, {**SETS[1], "duration": "seconds: 3600"}]
+    reading = read(json.dumps(sets))
+    assert rows(reading) == ["Ana Main 06-13 18:00-19:30", "Ben Main 06-13 19:30-20:30"]
+    assert kinds(reading) == [WarningKind.LENGTH]
+
+
+def test_elements_without_the_brackets_of_their_array_are_not_json_lines():
+    reading = read(",\n".join(map(json.dumps, SETS)))
+    assert (reading.performances, "Extra data" in reading.error) == ([], True)
+
+
+def test_objects_that_hold_the_performances_ask_for_the_rows():
+    reading = read(json.dumps([{"date": "2025-06-13", "sets": SETS}]))
+    assert [each.option for each in reading.rejections] == ["rows"]
+    told = read(json.dumps([{"date": "2025-06-13", "sets": SETS}]), mapping=by(rows=["sets"]))
+    assert told.names == ["Ana", "Ben", "Cy"]
+
+
+def test_a_year_is_one_of_these_centuries():
+    text = "Performer,Stage,Date,Start,End\nAna,Main,12111012,20:00,21:00\n"
+    assert read(text).performances == []
+    assert rows(read(text.replace("12111012", "2025-6-13"))) == ["Ana Main 06-13 20:00-21:00"]
+
+
+def test_reading_the_kits_own_forms_loads_nothing_that_only_mappings_need():
+    text = "Performer,Stage,Date,Start,End\\nAbba,Main,2025-06-13,20:00,9:30pm\\n"
+    program = (
+        "import sys; from festival.lineup.read import read_lineup; "
+        f"[*read_lineup([b'{text}'])]; "
+        "print([name for name in sys.modules if 'mapped' in name or name == 'zoneinfo'])"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert told.stdout.strip() == b"[]"
+
+
+def test_an_id_that_two_objects_have_is_refused():
+    document = {
+        "stages": [{"id": 1, "name": "Main"}, {"id": 1, "name": "Tent"}],
+        "slots": [{**SETS[0], "stage": 1}],
+    }
+    lookups = {"stage": {"rows": ["stages"], "key": "id", "value": "name"}}
+    [refused] = read(json.dumps(document), mapping=by(rows=["slots"], lookups=lookups)).rejections
+    assert "the stage '1', which is twice in stages" in refused.reason
+
+
+def test_a_name_that_is_said_to_be_the_stages_is_not_a_performers():
+    slot = {"who": "Ana", "date": "2025-06-13", "start": "18:00", "end": "19:00"}
+    text = json.dumps({"stages": [{"name": "Main", "slots": [slot]}]})
+    where = {"rows": ["stages", "slots"]}
+    reading = read(text, mapping=by(**where, columns={"Stage": "stages.name"}))
+    assert reading.performances == []
+    told = read(text, mapping=by(**where, columns={"Stage": "stages.name", "Performer": "who"}))
+    assert rows(told) == ["Ana Main 06-13 18:00-19:00"]
