@@ -75,7 +75,7 @@ def _doubt(word: str) -> int:
             doubts += kind in ("Pi", "Pf", "Po", "Ps") and before.isalpha() and sign not in "’‘·…”»"
     accents = max(map(len, re.findall(r"[^\W\d_a-zA-Z]+", word)), default=0)
     latin = re.search(r"[A-Za-zÀ-ɏ]", word) is not None
-    mixed = latin and re.search(r"[Ͱ-ӿ]", word) is not None
+    mixed = latin and re.search(r"[Ͱ-ӿ\u3040-\u9fff\uac00-\ud7a3]", word) is not None
     western = re.search(r"[À-ÿ]", word) is not None
     return doubts + (accents if accents > 2 and western else 0) + _DOUBTFUL * mixed
 

@@ -17,6 +17,7 @@ from festival.lineup.rules import RowRules
 BLANK = "blank"
 PLACEHOLDER = "placeholder"
 OTHER = "other"
+OTHER_DATE = "another date"
 EPOCH = "epoch"
 RANGE = "range"
 LATE = "25:30"
@@ -37,7 +38,7 @@ _LENIENT = tuple(
 )
 _MOST = 0.6
 _LENGTHS = re.compile(
-    r"P(?:[0-9]+D)?T?(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]{1,3}|[0-9]:[0-9]{2}(?::00)?|"
+    r"P(?:[0-9]+D)?T?(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?|[0-9]{1,3}|[0-9]{1,2}:[0-9]{2}(?::00)?|"
     r"[0-9]{1,3} ?(?:m|min|mins|minutes|minuten|h|hr|hrs|hours?)\.?(?: ?[0-9]{1,2} ?(?:m|min)\.?)?",
     re.IGNORECASE,
 )
@@ -59,6 +60,8 @@ def time_form(cell: Any) -> str:
     common = _common_form(cell)
     if common:
         return common
+    if any(each.year or each.month or each.weekday for each in written(text_of(cell))):
+        return OTHER
     if found := as_moment(cell):
         return LATE if found.minutes > MINUTES_PER_DAY else found.form
     try:
@@ -95,8 +98,8 @@ def written_days(text: str) -> tuple[WrittenDate, ...]:
         return found
     words = text.replace(",", " ").split()
     for count in range(len(words) - 1, 0, -1):
-        for part in (words[:count], words[-count:]):
-            if found := written(" ".join(part)):
+        for part, rest in ((words[:count], words[count:]), (words[-count:], words[:-count])):
+            if (found := written(" ".join(part))) and as_moment(" ".join(rest)):
                 return found
     return ()
 
@@ -112,7 +115,13 @@ def date_form(cell: Any) -> str:
     except RuleError:
         return OTHER
     found = as_moment(cell)
-    return found.form if found and found.date else OTHER
+    if found and found.date:
+        return found.form
+    try:
+        _LENIENT[0].day(cell)
+    except RuleError:
+        return OTHER
+    return OTHER_DATE
 
 
 def popularity_form(cell: Any) -> str:

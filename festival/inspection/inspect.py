@@ -15,7 +15,17 @@ from typing import Any
 from festival.errors import LineupError
 from festival.inspection.encodings import suspected
 from festival.inspection.evidence import Evidence, Sample, merged
-from festival.inspection.paths import PathReading, find_paths, flat, flat_rows_at, reading_of
+from festival.inspection.paths import (
+    Path,
+    PathReading,
+    find_lookups,
+    find_paths,
+    flat,
+    flat_rows_at,
+    reading_of,
+    several,
+    unified,
+)
 from festival.inspection.questions import weigh
 from festival.inspection.result import Answer, Inspection, Question, RefusedReason
 from festival.lineup.decode import (
@@ -40,6 +50,18 @@ _HEAD_BYTES = 256 * 1024
 _HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
 
+_DAYS = frozenset(("year", "first_date", "dates"))
+_CHOICES = {
+    "integer_is": "hour or hhmm",
+    "date_order": "day_first, month_first or year_first",
+    "year": "such as 2025",
+    "first_date": "the festival's first day, as YYYY-MM-DD",
+    "dates": "what date each stands for",
+    "time_zone": "such as Europe/Paris",
+    "default_length": "minutes, such as 60",
+    "clock": "24h or 12h",
+}
+
 Reader = Callable[[LineupMapping], Iterable[Block]]
 
 
@@ -56,6 +78,7 @@ class SampledFile:
     more: bool = False
     paths: list[PathReading] = field(default_factory=list)
     problem: str = ""
+    several: Counter[str] = field(default_factory=Counter)
     questions: list[Question] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -108,7 +131,7 @@ def inspect_lineup(
 
 def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspection:
     """What the rows that were looked at say beyond a mapping; `read` reads the file with one."""
-    options = {**look.options, **mapping.to_dict()}
+    options = merged(look.options, mapping.to_dict())
     evidence = Evidence(Sample(look.names, look.rows), mapping, options)
     evidence.questions += look.questions
     if look.paths and not mapping.rows:
@@ -117,6 +140,8 @@ def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspec
         _tell_missed(evidence, look.paths[0])
     if look.names:
         weigh(evidence)
+    _tell_lookups(evidence, look)
+    _tell_several(evidence, look)
     lineup = not look.problem or not _is_no_lineup(evidence)
     if not lineup:
         evidence = Evidence(Sample((), ()), mapping, mapping.to_dict())
@@ -174,9 +199,16 @@ def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
 
 
 def _is_no_lineup(evidence: Evidence) -> bool:
-    """Whether nothing in a file that cannot be read looks like a time, a date or a performer."""
-    fields = set(evidence.by_field) - {"Popularity"}
-    return not fields & {"Start", "End", "Date", "Time"} or fields <= {"Date"}
+    """Whether nothing in a file that cannot be read looks like a time, and nothing is offered."""
+    fields = set(evidence.by_field) & {"Start", "End", "Time"}
+    offered = {
+        name
+        for question in evidence.questions
+        for answer in question.answers
+        for name in answer.options.get("columns", ())
+    }
+    told = any(each.must and each.option == "the file" for each in evidence.questions)
+    return not (fields or told or offered & {"Start", "End", "Date"})
 
 
 def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
@@ -217,6 +249,28 @@ def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
     )
 
 
+def _tell_lookups(evidence: Evidence, look: SampledFile) -> None:
+    for column, said in look.options.get("lookups", {}).items():
+        evidence.ask(
+            f"'{column}' is looked up in {' → '.join(said['rows'])}",
+            "lookups",
+            f"{said['key']} → {said['value']}",
+        )
+
+
+def _tell_several(evidence: Evidence, look: SampledFile) -> None:
+    """Of a list in a row only its first element is read."""
+    used = set(evidence.by_field.values())
+    for name, count in look.several.items():
+        if any(column.startswith(name) for column in used):
+            plain = name.removesuffix("[0]")
+            evidence.ask(
+                f"more than one in '{plain}', of which the first is read: {count:,}",
+                "the file",
+                "one row for each, or another column",
+            )
+
+
 def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
     long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
     if long and not any(each.option == "clock" for each in evidence.questions):
@@ -227,12 +281,15 @@ def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
 def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
     """Every option that a refused row waits for is asked about, whatever the sample showed."""
     asked = {each.option for each in evidence.questions}
+    if asked & _DAYS:
+        asked |= _DAYS
     for each in outcome.rejections:
         if each.option and each.option not in asked:
             asked.add(each.option)
             count = sum(other.option == each.option for other in outcome.rejections)
             seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
-            evidence.ask(seen, each.option, "see the README's options of a mapping", must=True)
+            choices = _CHOICES.get(each.option, "see the README's options of a mapping")
+            evidence.ask(seen, each.option, choices, must=True)
 
 
 def _in_encoding(
@@ -331,12 +388,13 @@ def _go_into_objects(look: SampledFile) -> None:
     if look.shape != json_document.SHAPE:
         found = find_paths(look.rows)
         if found and found[0].path:
-            look.shape, look.paths = json_document.SHAPE, found
-            inside = flat_rows_at(look.rows, found[0].path)
-            look.rows = [*islice(inside, SAMPLE_ROWS)]
-        elif found and found[0].missed:
-            look.paths = found
-    look.rows = [flat(row) for row in look.rows]
+            look.shape = json_document.SHAPE
+            document = look.rows[0] if len(look.rows) == 1 else look.rows
+            look.rows = [*islice(_rows_in(look, document, found[0].path), SAMPLE_ROWS)]
+        else:
+            look.several.update(name for row in look.rows for name in several(row))
+        look.paths = [each for each in found if each.path or each.missed]
+    look.rows = unified(flat(row) for row in look.rows)
     look.names = list(dict.fromkeys(name for row in look.rows for name in row))
 
 
@@ -389,7 +447,27 @@ def _document_rows(
             "the file is one JSON document, and nothing in it looks like rows; expected objects "
             "with a performer and a time, or a mapping whose rows say where they are"
         )
-    yield from flat_rows_at(document, look.paths[0].path)
+    yield from _rows_in(look, document, look.paths[0].path, mapping)
+
+
+def _rows_in(
+    look: SampledFile, document: Any, path: Path, mapping: LineupMapping = DEFAULT_MAPPING
+) -> Iterator[dict[str, Any]]:
+    """The flat rows of a document, with what their ids stand for in its other lists."""
+    look.several.update(name for row in rows_of(document, path) for name in several(row))
+    rows = unified(flat_rows_at(document, path))
+    lookups = mapping.lookups
+    if not lookups and (found := find_lookups(document, path, rows)):
+        look.options["lookups"] = found
+        lookups = LineupMapping.from_dict({"rows": [*path], "lookups": found}).lookups
+    tables = [(each, json_document.table_of(document, each)) for each in lookups]
+    for row in rows:
+        yield flat(json_document.looked_up(row, tables)[0])
+
+
+def rows_of(document: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """The objects that a path leads to."""
+    return (row for row in json_document.rows_at(document, path) if isinstance(row, dict))
 
 
 def _note_encoding(look: SampledFile, warnings: Sequence[RowWarning]) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from festival.inspection.evidence import Evidence
+from festival.inspection.evidence import Evidence, Sample
 from festival.inspection.forms import (
     BLANK,
     DATED,
@@ -16,7 +16,7 @@ from festival.inspection.forms import (
     main_form,
     time_form,
 )
-from festival.inspection.paths import METADATA, field_of_path
+from festival.inspection.paths import METADATA, field_of_ids, field_of_path
 from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
@@ -31,7 +31,7 @@ _WORDS = {
     "what name title künstler artiste artista konst program",
     "Stage": "room hall place floor area tent stage venue where ort platz bühne saal salle sal "
     "track location scene podium lieu",
-    "Start": "start begin from début debut anfang beginn inicio inizio od von ab time dtstart",
+    "Start": "start begin from début debut anfang beginn inicio inizio od von ab dtstart",
     "End": "end fin finish stop until to bis slut close dtend ende",
     "Date": "date day datum dato jour tag fecha dag dtstart start begin",
     DURATION: "duration length runtime dauer durée duree minutes mins len durata duración",
@@ -57,8 +57,9 @@ def match_fields(evidence: Evidence) -> None:
     evidence.by_field = by_field
     _ask_which(evidence, columns.unclear)
     search = _CellSearch(evidence, set(columns.missing))
+    search.lookups()
     search.by_path()
-    search.swapped_start()
+    search.swapped()
     search.range()
     search.ends()
     search.times()
@@ -67,6 +68,7 @@ def match_fields(evidence: Evidence) -> None:
     search.sections()
     for name in (each for each in FIELDS if each in search.missing):
         search.ask(name)
+    _tell_a_grid(evidence, search.missing)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
 
 
@@ -116,6 +118,13 @@ class _CellSearch:
         self._evidence.column(field, column)
         self.missing.discard(field)
 
+    def lookups(self) -> None:
+        """A column of ids is what they stand for: of acts the Performer, of stages the Stage."""
+        for column in self._evidence.options.get("lookups", {}):
+            field = field_of_ids(column)
+            if field in self.missing:
+                self._propose(field, column)
+
     def by_path(self) -> None:
         """`performer.name` is a performer, also if the event has a name of its own."""
         for field in ("Performer", "Stage"):
@@ -134,18 +143,18 @@ class _CellSearch:
                     answers=[Answer(each, {"columns": {field: each}}) for each in choices],
                 )
 
-    def swapped_start(self) -> None:
-        """A column called start that has dates is the Date, if another has the times."""
-        start = self._evidence.by_field.get("Start")
-        if start is None or "Start" in self._said or self._forms[start] not in _NO_TIME:
-            return
-        if main_form(self._sample.cells(start), date_form) in _NO_TIME:
-            return
-        times = self._worded("Start", self._timed())
-        if len(times) == 1:
-            self._propose("Start", times[0])
-            if "Date" in self.missing:
-                self._propose("Date", start)
+    def swapped(self) -> None:
+        """Columns called start and end that have dates, if others have the times."""
+        for field, date_field in (("Start", "Date"), ("End", END_DATE)):
+            column = self._evidence.by_field.get(field)
+            if column is None or field in self._said or self._forms[column] not in _NO_TIME:
+                continue
+            times = self._worded(field, self._timed())
+            if main_form(self._sample.cells(column), date_form) in _NO_TIME or len(times) != 1:
+                continue
+            self._propose(field, times[0])
+            if date_field in self.missing or date_field == END_DATE:
+                self._propose(date_field, column)
 
     def range(self) -> None:
         """One column with both times."""
@@ -155,18 +164,27 @@ class _CellSearch:
             self.missing -= {"Start", "End"}
 
     def ends(self) -> None:
-        """Lengths and the dates of ends; whatever the reader knows by name is its own affair."""
-        if "End" not in self.missing:
+        """A length, if no column has the ends; what the reader knows by name is its own affair."""
+        by_field = self._evidence.by_field
+        end, time = by_field.get("End"), by_field.get(TIME)
+        single = time is not None and not self._forms[time].startswith(RANGE)
+        dates_only = end is not None and "End" not in self._said and self._forms[end] == OTHER
+        known = by_field.get(DURATION)
+        if not ("End" in self.missing or single or dates_only) or (known and not dates_only):
             return
         lengths = [
             name
-            for name in self._worded(DURATION, self._free)
+            for name in self._worded(DURATION, [known] if known else self._free)
             if (cells := [c for c in self._sample.cells(name) if preview(c).strip()])
             and all(map(is_length, cells))
         ]
-        if len(lengths) == 1 and not self._worded("End", self._timed()):
+        if len(lengths) == 1 and (dates_only or not self._worded("End", self._timed())):
             self._propose(DURATION, lengths[0])
             self.missing.discard("End")
+            if dates_only:
+                del by_field["End"]
+                columns = {**self._evidence.options["columns"], "End": None}
+                self._evidence.options["columns"] = columns
 
     def times(self) -> None:
         """Start and End by the words in their names, where the cells are times."""
@@ -192,25 +210,25 @@ class _CellSearch:
 
     def texts(self) -> None:
         """Performer and Stage by the words in their names; such a guess is shown and asked."""
-        for field in ("Performer", "Stage"):
+        for field in ("Stage", "Performer"):
             likely = self._worded(field, self._worded_texts())
             if field in self.missing and len(likely) == 1:
                 self._propose(field, likely[0])
-                others = [name for name in self._worded_texts() if name != likely[0]][:3]
-                answers = [Answer(n, {"columns": {field: n}}) for n in (likely[0], *others)]
-                choices = (
-                    " or ".join(each.label for each in answers) if others else "another column"
-                )
                 self._evidence.ask(
-                    f"the {field} is taken from '{likely[0]}'", "columns", choices, answers=answers
+                    f"the {field} is taken from '{likely[0]}'",
+                    "columns",
+                    "another column, if that is wrong",
+                    answers=[Answer(likely[0], {"columns": {field: likely[0]}})],
                 )
 
     def sections(self) -> None:
         """Rows of one cell are titles, if the Stage or the Date is in no column."""
         told = [name for name in ("Date", "Stage") if name in self.missing]
         titles = [row for row in self._sample.rows if _is_title(row)]
-        if not told or not titles or len(titles) * 2 > len(self._sample.rows):
+        if not told or not titles or len(titles) == len(self._sample.rows):
             return
+        rows = [row for row in self._sample.rows if not _is_title(row)]
+        self._evidence.sample = Sample(self._sample.names, rows)
         texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
         dated = sum(date_form(text) not in _NO_TIME for text in texts)
         fields = told
@@ -317,6 +335,23 @@ def _is_text(cells: Sequence[object]) -> bool:
 
 
 _NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGNORECASE)
+
+
+def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
+    """A table with a column for each stage is none that can be read, and is told so."""
+    names = evidence.sample.names
+    starts = [name for name in names if _has_word(name, _WORDS["Start"].split())]
+    ends = [name for name in names if _has_word(name, ("end", "ende", "fin", "slut"))]
+    used = set(evidence.by_field.values())
+    texts = [n for n in names if fold(n) and n not in used and _is_text(evidence.sample.cells(n))]
+    timed = {"Start", TIME} & set(evidence.by_field)
+    guessed = "Stage" in missing or "Stage" in evidence.options.get("columns", {})
+    nameless = texts and not any(_has_word(n, _WORDS["Performer"].split()) for n in texts)
+    wide = len(starts) > 1 and len(ends) > 1 and {"Start", "End"} <= missing
+    if "Performer" in missing and (wide or (timed and guessed and nameless)):
+        seen = "this looks like a table with a column for each stage, which is not read"
+        way = "one row for each performance, with its stage"
+        evidence.questions = [Question(seen, "the file", way, True)]
 
 
 def _is_title(row: dict[str, object]) -> bool:

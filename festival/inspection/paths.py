@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from festival.lineup.columns import match
-from festival.lineup.fields.text import Number, RuleError, clean, fold, text_of
+from festival.lineup.fields.text import Number, RuleError, clean, fold, preview, text_of
 from festival.lineup.fields.times import moment
 from festival.lineup.formats.json_document import ANY, rows_at
 from festival.lineup.mapped.dates import written
@@ -24,6 +24,7 @@ DATE, STAGE = "<Date>", "<Stage>"
 _DEEPEST = 8
 _ROOMS = frozenset(("room", "hall", "area", "floor", "tent", "place", "track"))
 _FLAT_DEPTH = 3
+_ID_ENDING = re.compile(r"[ _-]?(?:ids?|uuids?|guids?|keys?|refs?|slugs?)$", re.IGNORECASE)
 _DAY_NUMBER = re.compile(r"(?:day|tag|dag|jour|d[ií]a|giorno|dzień|den) ?[0-9]{1,2}", re.IGNORECASE)
 METADATA = re.compile(r"creat|updat|modif|publish|delet|sync|changed|timestamp", re.IGNORECASE)
 
@@ -84,6 +85,65 @@ def flat(row: dict[str, Any]) -> dict[str, Any]:
 def flat_rows_at(document: Any, path: Path) -> Iterator[dict[str, Any]]:
     """The objects that a path leads to, flat. Raises LineupError if it leads nowhere."""
     return (flat(row) for row in rows_at(document, path) if isinstance(row, dict))
+
+
+def unified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Flat rows in which what is a list in one row and an object in another has one name."""
+    known = list(rows)
+    listed = {name for row in known for name in row if "[0]" in name}
+    names = {name.replace("[0]", ""): name for name in listed}
+    return [{names.get(name, name): cell for name, cell in row.items()} for row in known]
+
+
+def several(row: dict[str, Any]) -> Iterator[str]:
+    """The names of lists in a row that have more than one element, as `flat` names the first."""
+    for key, item in row.items():
+        if isinstance(item, list) and len(item) > 1:
+            yield f"{key}[0]"
+
+
+def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The mapping's `lookups`: columns whose every value is the id of an object in another list.
+
+    The column's name and the list's have to speak of the same field: ids by themselves are often
+    small numbers, and those are in every list.
+    """
+    found: dict[str, Any] = {}
+    tables = [(at, each) for at, each in _tables(document, ()) if at != path]
+    for column in dict.fromkeys(name for row in rows for name in row if "." not in name):
+        values = {preview(row[column]) for row in rows if preview(row.get(column)).strip()}
+        field = field_of_ids(column)
+        fitting = (each for each in tables if field == field_of_path(f"{each[0][-1]}.name"))
+        said = next(filter(None, (_lookup(values, *each) for each in fitting)), None)
+        if values and field and said:
+            found[column] = said
+    return found
+
+
+def field_of_ids(column: str) -> str:
+    """The field whose ids a column has by its name: `artist_id`, `stageUuid`, `act`."""
+    stem = _ID_ENDING.sub("", column.replace("[0]", ""))
+    return field_of_path(f"{stem}.name")
+
+
+def _tables(value: Any, path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+    if len(path) > _DEEPEST or not isinstance(value, dict):
+        return
+    for key, item in value.items():
+        if isinstance(item, list) and item and all(isinstance(each, dict) for each in item):
+            yield (*path, clean(key)), item
+        else:
+            yield from _tables(item, (*path, clean(key)))
+
+
+def _lookup(values: set[str], at: Path, elements: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    naming = [key for key in elements[0] if fold(key) in _NAMING]
+    keys = [key for key in elements[0] if key not in naming]
+    for key in keys:
+        ids = [preview(each.get(key)) for each in elements]
+        if naming and values <= set(ids) and len(set(ids)) == len(ids):
+            return {"rows": [*at], "key": key, "value": naming[0]}
+    return {}
 
 
 def looks_like_a_date(key: str) -> bool:

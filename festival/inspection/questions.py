@@ -4,6 +4,7 @@ Each function looks at one kind of doubt. What the cells decide becomes an optio
 what they do not becomes a question with the answers that can be named.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from festival.inspection.forms import (
     as_moment,
     counted_forms,
     date_form,
+    is_placeholder,
     written_days,
 )
 from festival.inspection.matching import match_fields
@@ -36,8 +38,11 @@ from festival.lineup.mapped.dates import (
 )
 from festival.lineup.model import DURATION, END_DATE, MINUTES_PER_DAY, TIME, Performance, clock
 
+_SHORT_YEAR = re.compile(r"[0-9]{2}-[0-9]{1,2}-[0-9]{1,2}")
 _ZONES = "such as Europe/Paris"
 _LABELS = 12
+_STATUS = re.compile(r"status|state|active|cancel|published|confirmed|visible", re.IGNORECASE)
+_NOT_PLAYED = frozenset(("n", "no", "false", "0", "cancelled", "canceled", "draft", "withdrawn"))
 _OFTEN = 3
 _MANY = 3
 _TIMES = ("Start", "End", TIME)
@@ -149,26 +154,39 @@ def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -
     numbers = [each.numbers for each in readings if each.numbers and each.form == NUMBERS]
     if not numbers or "date_order" in evidence.options:
         return
-    first, second = (max(each[place] for each in numbers) for place in (0, 1))
-    both = [Answer(order, {"date_order": order}) for order in ("day_first", "month_first")]
-    if first > 12 >= second or second > 12 >= first:
-        order = "day_first" if first > 12 else "month_first"
-        evidence.options["date_order"] = order
+    example = next((text for text, each in found if each.numbers), "")
+    orders = _orders([text for text, each in found if each.numbers], numbers)
+    if len(orders) == 1:
+        evidence.options["date_order"] = orders[0]
         evidence.ask(
-            f"dates taken as {order}, since {max(first, second)} is not a month",
+            f"dates taken as {orders[0]}, since {max(map(max, numbers))} is not a month",
             "date_order",
             "day_first or month_first",
         )
         return
-    example = next((text for text, each in found if each.numbers), "")
+    answers = [Answer(order, {"date_order": order}) for order in orders]
     evidence.ask(
         f"dates that may be meant both ways, such as {example}: {len(numbers):,}",
         "date_order",
-        "day_first or month_first",
+        " or ".join(orders),
         must=True,
-        answers=both,
-        assumed=both[0].options,
+        answers=answers,
+        assumed=answers[0].options,
     )
+
+
+def _orders(texts: Sequence[str], numbers: Sequence[tuple[int, int]]) -> list[str]:
+    """The orders in which dates of numbers can be meant, all of them together."""
+    first, second = (max(each[place] for each in numbers) for place in (0, 1))
+    orders = ["day_first", "month_first"]
+    if first > 12 >= second:
+        orders = ["day_first"]
+    elif second > 12 >= first:
+        orders = ["month_first"]
+    # 25-06-13 begins with a year as often as it ends with one; 13/06/25 hardly ever does.
+    if all(_SHORT_YEAR.fullmatch(text) for text in texts) and second <= 12:
+        orders.append("year_first")
+    return orders
 
 
 def _weigh_instants(evidence: Evidence) -> None:
@@ -288,16 +306,42 @@ def _weigh_ends(evidence: Evidence) -> None:
 def _weigh_names(evidence: Evidence) -> None:
     said = set(map(fold, evidence.given.placeholders))
     for name in ("Performer", "Stage", *_TIMES):
-        found = [each for each in evidence.forms if each.field == name and each.form == PLACEHOLDER]
-        for each in found:
-            if fold(each.example) in said:
-                continue
-            way = f'["{each.example}"], if that is not a {name}'
-            if name == "End":
-                way += ", and default_length"
-            answer = Answer(each.example, {"placeholders": [each.example]})
-            seen = f"the {name} is '{each.example}': {each.count:,}"
-            evidence.questions.append(Question(seen, "placeholders", way, False, (answer,)))
+        cells = [cell for cell in evidence.cells(name) if is_placeholder(cell)]
+        words = [*dict.fromkeys(preview(cell) for cell in cells if fold(preview(cell)) not in said)]
+        if not words:
+            continue
+        quoted = ", ".join(f'"{word}"' for word in words[:_LABELS])
+        article = "an" if name[0] in "AEIOU" else "a"
+        choices = f"[{quoted}], if that is not {article} {name}"
+        options: dict[str, Any] = {"placeholders": words}
+        if name == "End" and not evidence.given.default_length:
+            choices += ", and default_length"
+            options["default_length"] = 60
+        label = ", ".join(words) + (", 60 minutes long" if len(options) > 1 else "")
+        some = f"the {name} is '{words[0]}'" + (f" and {len(words) - 1} others" * (len(words) > 1))
+        evidence.questions.append(
+            Question(
+                f"{some}: {len(cells):,}", "placeholders", choices, False, (Answer(label, options),)
+            )
+        )
+    _weigh_cancelled(evidence)
+
+
+def _weigh_cancelled(evidence: Evidence) -> None:
+    """A column that says of some rows that they are not played."""
+    used = set(evidence.by_field.values())
+    for name in evidence.sample.names:
+        if name in used or not _STATUS.search(name):
+            continue
+        words = Counter(fold(preview(cell)) for cell in evidence.sample.cells(name))
+        off = {word: n for word, n in words.items() if word in _NOT_PLAYED}
+        if off and len(off) < len(words):
+            word, count = next(iter(off.items()))
+            evidence.ask(
+                f"the column '{name}' says '{word}': {count:,}; such rows are read as all others",
+                "the file",
+                "take out rows that are not played",
+            )
 
 
 def _weigh_popularity(evidence: Evidence) -> None:
@@ -333,8 +377,9 @@ def _weigh_nights(evidence: Evidence) -> None:
     """Whether starts after midnight belong to the evening before; the widest gap is the night."""
     if any(each.option == "day_starts_at" for each in evidence.questions):
         return
+    dated = evidence.by_field.get("Date") == evidence.by_field.get("Start")
     mapping = evidence.trial()
-    if mapping is None or mapping.date_is:
+    if mapping is None or mapping.date_is or dated:
         return
     performances = tried(evidence.sample.rows, mapping).performances
     morning = _day_starts(performances)

@@ -121,6 +121,8 @@ def read_numbered(
             read += result.read
             block, warnings = [], []
             yield result
+    if questions := sheet.open_questions():
+        yield Block([], [], questions, 0, None)
     if not read:
         raise LineupError(f"the sheet has no row; {_EXPECTED}, and at least one performance")
 
@@ -199,6 +201,10 @@ class _Sheet:
         read = len(outcome.performances) + len(rejections)
         warnings = [*warnings, *outcome.warnings]
         return Block(outcome.performances, rejections, warnings, read, None)
+
+    def open_questions(self) -> list[RowWarning]:
+        """What the sheet as a whole leaves open."""
+        return self._normaliser.open_questions()
 
     def _original(self, cells: list[Any]) -> dict[str, Any] | None:
         if _is_blank(cells):

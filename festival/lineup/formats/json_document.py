@@ -35,11 +35,11 @@ def document_rows(
     path = mapping.rows or only_list(document)
     if not path:
         raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}")
-    tables = [(each, _table(document, each)) for each in mapping.lookups]
+    tables = [(each, table_of(document, each)) for each in mapping.lookups]
     claimed = frozenset(name for _, name in mapping.columns if name)
     found = PathRows(document, path, claimed)
     for index, element in enumerate(found, 1):
-        row, unknown = _looked_up(element, tables)
+        row, unknown = looked_up(element, tables)
         if unknown:
             objects.refuse(index, row, unknown)
         else:
@@ -71,7 +71,7 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
             yield from _lists(item, (*path, clean(key)))
 
 
-def _table(document: Any, lookup: Lookup) -> dict[str, Any]:
+def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
     """The objects of a lookup by their key, or what each of them has as its value."""
     table: dict[str, Any] = {}
     for each in PathRows(document, lookup.rows):
@@ -82,7 +82,7 @@ def _table(document: Any, lookup: Lookup) -> dict[str, Any]:
     return table
 
 
-def _looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
+def looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
     """A row with what its ids stand for, and why it is refused if one stands for nothing."""
     for lookup, table in tables:
         key = _id(at_path(row, lookup.column))

@@ -153,8 +153,9 @@ def at_path(value: Any, path: str) -> Any:
         if key:
             value = value.get(key) if isinstance(value, dict) else None
         elif index:
-            within = isinstance(value, list) and int(index) < len(value)
-            value = value[int(index)] if within else None
+            # One performer is often an object, and several a list of them, in the same file.
+            listed = value if isinstance(value, list) else [value]
+            value = listed[int(index)] if int(index) < len(listed) else None
     return value
 
 
