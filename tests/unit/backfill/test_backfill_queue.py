@@ -286,7 +286,10 @@ def test_a_message_that_died_without_a_word_is_found_in_the_dead_letter_queue():
     festival = Festival(work=work)
     outcomes = festival.run(events(3))
     assert "is in the dead-letter queue" in outcomes["000.csv"].error
-    assert "no reason was kept: the function was ended before it could record one" in outcomes["000.csv"].error
+    assert (
+        "no reason was kept: the function was ended before it could record one"
+        in outcomes["000.csv"].error
+    )
     assert outcomes["001.csv"].status == "success"
     assert festival.now >= queue.QUIET_SECONDS
 
