@@ -107,6 +107,12 @@ class Part:
         return any(first <= date <= last for date in dates)
 
 
+def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
+    """A part of a version's list, compressed: what it is of, then a row a line."""
+    lines = [json.dumps({"file": file, "version": version}), *map(json.dumps, rows)]
+    return gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0)
+
+
 @dataclass(frozen=True)
 class KeyLists:
     """The lists in the reports bucket."""
@@ -117,12 +123,11 @@ class KeyLists:
     def keep(self, file: str, version: str, rows: Sequence[Performance]) -> None:
         """Put a part of a version's list. `rows` are one or more."""
         dates = sorted({row.date for row in rows})
-        lines = [json.dumps({"file": file, "version": version}), *map(json.dumps, rows)]
         self.s3.put_object(
             Bucket=self.bucket,
             Key=f"{_folder(file)}{version}/from-line-{rows[0].line:09d}.{dates[0]}.{dates[-1]}"
             ".jsonl.gz",
-            Body=gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0),
+            Body=listed(file, version, rows),
         )
 
     def versions(self, file: str) -> dict[str, list[Part]]:

@@ -1,8 +1,11 @@
 """The function's zip: the rooms that the handler needs, the same bytes from the same sources."""
 
 import hashlib
+import marshal
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path
 
 import festival
@@ -10,6 +13,11 @@ from festival.errors import FestivalError
 
 ROOMS = ("lineup", "table", "ingest")
 MODULES = ("__init__.py", "errors.py", "threads.py", "text.py")
+
+# The function's own runtime, whose bytecode goes with the sources if this is it.
+RUNTIME = (3, 12)
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: never compared with the source
+_MARSHAL_WITHOUT_REFERENCES = 2  # later forms depend on what else the process has in memory
 
 # A zip has no earlier time, and any fixed one will do.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -21,22 +29,37 @@ def build_zip(out: Path) -> Path:
     """Write the function's zip to `out` and return it.
 
     The same sources give the same bytes on any machine: fixed times, rights and order, and nothing
-    compressed, because zlib's implementations differ in what they make of the same input.
+    compressed, because zlib's implementations differ in what they make of the same input. Built
+    with the function's Python it holds bytecode, too: a cold start on a read-only folder would
+    compile every module anew. Any other Python leaves the sources alone, and ignores the bytecode.
 
     Raises FestivalError if the package on this machine is incomplete, or `out` cannot be written.
     """
     package = Path(festival.__file__).parent
-    sources = {path.relative_to(package.parent).as_posix(): path for path in _sources(package)}
-    return write_archive(out, sources)
+    files: dict[str, Path | bytes] = {}
+    for path in _sources(package):
+        name = path.relative_to(package.parent).as_posix()
+        files[name] = path
+        if sys.version_info[:2] == RUNTIME:
+            files[_cached(name)] = bytecode(path.read_bytes(), name)
+    return write_archive(out, files)
 
 
-def write_archive(out: Path, files: Mapping[str, Path]) -> Path:
+def bytecode(source: bytes, name: str) -> bytes:
+    """A module's `.pyc` for this Python, the same from the same source; it is used unchecked."""
+    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    body = marshal.dumps(code, _MARSHAL_WITHOUT_REFERENCES)
+    return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + body
+
+
+def write_archive(out: Path, files: Mapping[str, Path | bytes]) -> Path:
     """Write a zip of files by their names in it: the same content gives the same bytes."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for name, path in files.items():
-                archive.writestr(_entry(name), path.read_bytes())
+            for name, file in files.items():
+                content = file if isinstance(file, bytes) else file.read_bytes()
+                archive.writestr(_entry(name), content)
     except OSError as error:
         raise FestivalError(f"The zip {out} cannot be built: {error}") from error
     return out
@@ -52,6 +75,12 @@ def _sources(package: Path) -> Iterator[Path]:
     yield from (package / module for module in MODULES)
     for room in ROOMS:
         yield from sorted((package / room).rglob("*.py"))
+
+
+def _cached(name: str) -> str:
+    folder, _, module = name.rpartition("/")
+    tag = f"cpython-{RUNTIME[0]}{RUNTIME[1]}"
+    return f"{folder}/__pycache__/{module.removesuffix('.py')}.{tag}.pyc"
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

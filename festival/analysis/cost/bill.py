@@ -4,6 +4,7 @@ Amounts follow the rules of the services; what had to be assumed is a field of `
 `StackProfile` with a default that says so. A month has 30 days, a GB 2^30 bytes.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +26,8 @@ LEDGER_WRITE_UNITS = 3 + 3 * 2
 LEDGER_READ_UNITS = 2
 LEDGER_ENTRY_BYTES = 2 * (1000 + 100)
 LEDGER_DAYS = 120
+# A file is read and its rows are listed in blocks of so many bytes.
+BLOCK_BYTES = 64 * 1024
 # Lambda's START, END and REPORT lines and the function's own JSON line with its metrics.
 LOG_BYTES_PER_INVOCATION = 2500
 
@@ -74,7 +77,7 @@ def idle_bill(
 ) -> tuple[BillLine, ...]:
     """What the stack costs in a month in which nobody uploads or asks anything."""
     nothing = Workload(rows_per_day=0, files_per_day=0, reads_per_day=0)
-    empty = RowProfile(0, 0, {}, 0, 0, 0, Spread())
+    empty = RowProfile(0, 0, {}, 0, 0, 0, 0, Spread())
     lines = bill(nothing, empty, prices, stack=stack, free_tier=free_tier)
     return tuple(line for line in lines if line.amount)
 
@@ -217,11 +220,32 @@ def _files(
     kept = a_day * _days_so_far(month)
     old = a_day * workload.repeated * min(_days_so_far(month), stack.old_version_days)
     row = f"{profile.in_file:.0f} B a row"
+    parts = max(1, math.ceil(workload.rows_per_file * profile.in_file / BLOCK_BYTES))
+    lists = workload.rows_per_day * profile.in_list / GB * _days_so_far(month)
     return [
         BillLine("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
-        BillLine("S3", "key lists", files, prices["s3_put"], f"{files:,.0f} files, one list each"),
-        BillLine("S3", "reads", 2 * files, prices["s3_get"], f"{files:,.0f} files, HEAD and GET"),
+        BillLine(
+            "S3",
+            "key lists",
+            files * parts,
+            prices["s3_put"],
+            f"{files:,.0f} files × {parts:,} blocks of {BLOCK_BYTES // 1024} KB",
+        ),
+        BillLine(
+            "S3",
+            "reads",
+            3 * files,
+            prices["s3_get"],
+            f"{files:,.0f} files, HEAD, GET, and GET of a mapping",
+        ),
         BillLine("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
+        BillLine(
+            "S3",
+            "key lists, storage",
+            lists,
+            prices["s3_storage"],
+            f"every list kept, {profile.in_list:.0f} B a row",
+        ),
         BillLine(
             "S3",
             "old versions",

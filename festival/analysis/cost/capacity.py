@@ -61,10 +61,11 @@ def query_units(sizes: Iterable[int]) -> float:
 
 
 def _pages(sizes: Iterable[int]) -> list[list[int]]:
+    """A page ends with the item that reaches 1 MB, which it includes."""
     pages: list[list[int]] = [[]]
     room = PAGE_BYTES
     for size in sizes:
-        if size > room and pages[-1]:
+        if room <= 0:
             pages.append([])
             room = PAGE_BYTES
         pages[-1].append(size)

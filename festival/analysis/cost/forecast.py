@@ -13,6 +13,7 @@ from itertools import cycle
 from zlib import crc32
 
 from festival.analysis.cost.capacity import put_units
+from festival.analysis.cost.workload import EXAMPLE_SOURCE
 from festival.lineup.model import Performance
 from festival.table.item import to_item
 from festival.table.schema import (
@@ -64,7 +65,7 @@ class PartitionRun:
 
 def row_writes(performance: Performance) -> list[Write]:
     """The writes of one new row: where, partition key, WRU."""
-    units = put_units(to_item(performance))
+    units = put_units(to_item(performance, source=EXAMPLE_SOURCE))
     keys = {
         DATE_INDEX.name: performance.date,
         STAGE_INDEX.name: performance.stage,

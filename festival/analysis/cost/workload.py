@@ -12,6 +12,7 @@ from festival.analysis.cost.ingest_time import (
     spread,
 )
 from festival.errors import FestivalError
+from festival.ingest.reports_bucket import listed
 from festival.lineup.model import Performance
 from festival.table.item import item_size, to_item
 from festival.table.schema import INDEXES
@@ -22,7 +23,8 @@ class RowProfile:
     """What an average row weighs: means over real items.
 
     `table_units` and `index_units` (by index) are WRU of a new row, `stored` the bytes billed in
-    the table and all indexes, `in_table` those of the table alone, `in_file` those of its line.
+    the table and all indexes, `in_table` those of the table alone, `in_file` those of its line,
+    `in_list` those of its entry in the list of keys, compressed.
     """
 
     item_bytes: float
@@ -31,6 +33,7 @@ class RowProfile:
     stored: float
     in_table: float
     in_file: float
+    in_list: float
     spread: Spread
 
     @property
@@ -38,12 +41,19 @@ class RowProfile:
         return self.table_units + sum(self.index_units.values())
 
 
-def row_profile(performances: Iterable[Performance]) -> RowProfile:
-    """The average row of a real lineup. Raises FestivalError where there is no performance."""
+# What `Source` is of a file in the stack's own bucket: its bucket and its key.
+EXAMPLE_SOURCE = "o240-festival-uploads-123456789012-us-east-1/lineup.csv"
+
+
+def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SOURCE) -> RowProfile:
+    """The average row of a real lineup, as the ingest of the file `source` writes it.
+
+    Raises FestivalError if there is no performance.
+    """
     rows = list(performances)
     if not rows:
         raise FestivalError("a cost per row needs at least one performance; the lineup has none")
-    items = [to_item(row) for row in rows]
+    items = [to_item(row, source=source) for row in rows]
     units = [put_units(item) for item in items]
     return RowProfile(
         item_bytes=_mean(item_size(item) for item in items),
@@ -55,6 +65,7 @@ def row_profile(performances: Iterable[Performance]) -> RowProfile:
         stored=_mean(stored_bytes(item) for item in items),
         in_table=_mean(stored_bytes(item, indexes=()) for item in items),
         in_file=_mean(_line_bytes(row) for row in rows),
+        in_list=len(listed(source, "", rows)) / len(rows),
         spread=spread(rows),
     )
 
@@ -107,9 +118,11 @@ class StackProfile:
         )
 
 
-def read_units_of(rows: Sequence[Performance], *, found: float) -> float:
+def read_units_of(
+    rows: Sequence[Performance], *, found: float, source: str = EXAMPLE_SOURCE
+) -> float:
     """RRU of a question that finds so many average rows of these, eventually consistent."""
-    size = _mean(item_size(to_item(row)) for row in rows)
+    size = _mean(item_size(to_item(row, source=source)) for row in rows)
     return query_units([round(size)] * round(found))
 
 

@@ -1,15 +1,23 @@
 """The bill, line by line, against arithmetic a reader can redo."""
 
+import json
+
 import pytest
 
 from festival.analysis.cost.bill import IDLE_RECEIVES, bill, idle_bill, total
 from festival.analysis.cost.ingest_time import Spread, ingest_time, spread
 from festival.analysis.cost.original import compare, differences
 from festival.analysis.cost.prices import price_list
-from festival.analysis.cost.workload import StackProfile, Workload, read_units_of, row_profile
+from festival.analysis.cost.workload import (
+    EXAMPLE_SOURCE,
+    StackProfile,
+    Workload,
+    read_units_of,
+    row_profile,
+)
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
-from festival.table.item import item_size, to_item
+from festival.table.item import item_size, put_request_encoder, to_item
 
 BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
 BAND = Performance("Local Band", "Tent", "2025-07-13", 600, 645, None, 3)
@@ -23,10 +31,28 @@ def line(lines, item, component=None):
 
 
 def test_a_profile_is_the_mean_of_real_items():
-    sizes = [item_size(to_item(row)) for row in (BJORK, BAND)]
+    sizes = [item_size(to_item(row, source=EXAMPLE_SOURCE)) for row in (BJORK, BAND)]
     assert PROFILE.item_bytes == sum(sizes) / 2
     assert PROFILE.write_units == 3.5
     assert PROFILE.index_units["PopularityIndex"] == 0.5
+
+
+def test_the_item_that_is_priced_is_the_item_that_is_written():
+    """The writer's own request, for the file that the profile is told."""
+    source = "uploads-of-a-festival/2025/saturday.csv"
+    put = json.loads(put_request_encoder(source=source)(BJORK))["PutRequest"]["Item"]
+    assert row_profile([BJORK], source=source).item_bytes == item_size(put)
+
+
+def test_a_row_that_its_source_brings_over_a_kilobyte_costs_twice_as_much():
+    assert row_profile([BJORK], source="s" * 1024).table_units == 2
+
+
+def test_a_file_has_a_key_list_for_each_block_of_it():
+    lines = bill(Workload(rows_per_day=100_000), PROFILE, VIRGINIA)
+    blocks = -(-100_000 * PROFILE.in_file // (64 * 1024))
+    assert line(lines, "key lists").amount == 30 * blocks
+    assert line(lines, "key lists, storage").amount > 0
 
 
 def test_no_performance_has_no_profile():
@@ -104,7 +130,7 @@ def test_a_key_of_its_own_for_the_topic_is_on_the_bill():
 
 
 def test_a_question_that_finds_a_hundred_rows_reads_them_as_one():
-    size = round(item_size(to_item(BJORK)))
+    size = round(item_size(to_item(BJORK, source=EXAMPLE_SOURCE)))
     assert read_units_of([BJORK], found=100) == -(-100 * size // 4096) / 2
 
 

@@ -40,8 +40,13 @@ def test_a_query_that_finds_nothing_costs_half_a_unit():
 
 
 def test_each_page_of_a_megabyte_is_rounded_for_itself():
-    # 260 × 4,100 B are 261 blocks; as pages of 255 items (256 blocks) and of 5 (6 blocks) one more.
-    assert query_units([4100] * 260) == (256 + 6) / 2
+    # 260 × 4,100 B: the 256th item reaches 1 MB, so pages of 256 (257 blocks) and 4 (5 blocks).
+    assert query_units([4100] * 260) == (257 + 5) / 2
+
+
+def test_a_page_includes_the_item_that_crosses_a_megabyte():
+    # 4,000 items of 300 B: 3,496 items are 1,048,800 B, 256.05 blocks, and so 257.
+    assert query_units([300] * 3496) == 257 / 2
 
 
 def test_every_copy_of_an_item_is_stored_with_a_hundred_bytes_more():
