@@ -36,6 +36,7 @@ from festival.stack.stack import (
     list_resources,
 )
 from festival.stack.status import CONFIRMED, read_alarms, read_subscriptions
+from festival.text import counted
 
 PREFIX = "festival-verify/"  # reserved: the operator may delete what lies under it
 DATE, NEXT_DATE = "2000-01-01", "2000-01-02"
@@ -147,7 +148,7 @@ class Verification:
         alarms = list(read_alarms(self.session.client("cloudwatch"), self.stack_name))
         made = [each for each in self.resources if each.type == "AWS::CloudWatch::Alarm"]
         loud = [alarm for alarm in alarms if alarm.state == "ALARM"]
-        shown = f"{len(alarms)} alarms, {len(loud)} in ALARM"
+        shown = f"{counted(len(alarms), 'alarm')}, {len(loud)} in ALARM"
         if len(alarms) < len(made):
             return f"{shown}; the stack made {len(made)}", "run festival deploy"
         return shown, "festival status shows the remedy of each" if loud else ""
@@ -323,7 +324,7 @@ class Verification:
         until = self.clock() + INDEX_SECONDS
         while (found := ours()) != expected and self.clock() < until:
             self.sleep(POLL_SECONDS)
-        shown = f"{len(found)} of {len(expected)} performances"
+        shown = f"{len(found)} of {counted(len(expected), 'performance')}"
         return shown, "" if found == expected else "the index does not have what was written"
 
     # ── what is left ─────────────────────────────────────────────────────────────────────────────

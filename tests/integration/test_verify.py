@@ -118,7 +118,7 @@ def test_what_an_index_does_not_have_is_noticed(
                 TableName=outputs.table,
                 Key={"Performer": {"S": performer}, "Performance": {"S": performance}},
             )
-    assert made["performances with a popularity above 99"].found == "0 of 1 performances"
+    assert made["performances with a popularity above 99"].found == "0 of 1 performance"
     assert made["aws dynamodb query: popularity above 99"].remedy
     assert not made["aws dynamodb query: by performer"].remedy
 
