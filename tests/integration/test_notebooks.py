@@ -135,7 +135,7 @@ def test_a_dry_backfill_changes_nothing_in_table_ledger_queues_and_emails(
 ):
     before = everything(world)
     executed = world.run("backfill", again="yes", engine=engine)
-    assert executed.text("plan-said").startswith("3 of 3 files to ingest")
+    assert executed.text("plan").startswith("3 of 3 files to ingest")
     assert everything(world) == before
     assert all(before[0])
 
