@@ -3,7 +3,7 @@
 A pattern is pure data; `columns` asks it.
 
 A lineup with a festival day stores a set at half past one in the night under the day before, as
-`25:30`. A pattern means calendar time, so where that spelling is possible (before noon) it has one
+`25:30`. A pattern means calendar time, so if that spelling is possible (before noon) it has one
 more Query for it.
 """
 
@@ -39,7 +39,7 @@ _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 def asked_moment(date: str, time: str) -> tuple[int, int]:
     """The calendar day's number and the minute in it; `25:30` is half past one on the next day.
 
-    Raises FestivalError for what is no date or time.
+    Raises FestivalError for what is not a date or time.
     """
     days, minute = divmod(asked_minutes(time, "time"), MINUTES_PER_DAY)
     return asked_day(date) + days, minute
