@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json import dumps, loads
 from threading import Lock, local
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -24,6 +24,7 @@ from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.parsers import ResponseParserError
 
 from festival.errors import FestivalError, RetryableError
+from festival.table.faults import Response
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,22 +39,6 @@ _ABOUT_THE_SIGNATURE = frozenset(
 )
 # One lost packet says nothing of botocore; this many in a row, and never an answer, may.
 _LOST_BEFORE_DOUBT = 3
-
-
-class Response(NamedTuple):
-    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
-
-    status: int
-    body: bytes
-
-    def error(self) -> tuple[str, str]:
-        """Code and message of an error answer; a body that is not DynamoDB's is its own message."""
-        try:
-            said = loads(self.body)
-            code = str(said["__type"]).rpartition("#")[2]
-            return code, str(said.get("message", said.get("Message", "")))
-        except (ValueError, LookupError, AttributeError, TypeError):
-            return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
 
 
 class Way(Protocol):
