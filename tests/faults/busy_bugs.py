@@ -7,13 +7,15 @@ import pytest
 from festival.ingest import clients
 from festival.ingest.attempt import Attempt
 from festival.ingest.ledger.leases import Leases
+from festival.ingest.ledger.records import VersionRecord
 
 from .bugs import Sow
 
 
 def done_whatever_the_table_has_now(patch: pytest.MonkeyPatch) -> None:
-    """A finished record counts, even if the head names another version as current."""
+    """A finished record counts, even if another version was ingested after it."""
     patch.setattr(Attempt, "_is_current", lambda self, version: not self._again)
+    patch.setattr(VersionRecord, "is_settled", VersionRecord.is_done)
 
 
 def a_head_that_was_cut_is_believed(patch: pytest.MonkeyPatch) -> None:
