@@ -162,7 +162,7 @@ def list_files(s3: Any, selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
     Sidecars with a mapping are not lineups. Raises FestivalError for a bucket that is not there or
-    may not be listed, for a day that is none, and where nothing is selected.
+    may not be listed, for something that is not a day, and if nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)
@@ -194,7 +194,7 @@ def look_up(
 ) -> list[tuple[ListedFile, VersionRecord | None]]:
     """Each file with what the ledger has of its current version, read with its current mapping.
 
-    `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError where the
+    `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError if the
     ledger or a sidecar cannot be read.
     """
 

@@ -158,7 +158,7 @@ class QueueEngine:
 
         No more than some ten messages a worker are on their way at once. Closed before its end, the
         messages that were sent are still worked on; a later run sends only what is not done then.
-        Raises RetryableError where AWS does not answer.
+        Raises RetryableError if AWS does not answer.
         """
         try:
             yield from self._run(deque(files), again, stop_at_failure)

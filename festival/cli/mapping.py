@@ -20,7 +20,7 @@ OPTIONS = (
         "--mapping",
         "mapping_file",
         metavar="JSON",
-        help=f"A mapping file. Default: FILE{SIDECAR} where there is one.",
+        help=f"A mapping file. Default: FILE{SIDECAR} if there is one.",
     ),
     click.option(
         *("--column", "columns"),
@@ -86,13 +86,13 @@ OPTIONS = (
         *("--placeholder", "placeholders"),
         multiple=True,
         metavar="TEXT",
-        help="A performer or stage that is none yet: TBA.",
+        help="A performer or stage that is not announced yet: TBA.",
     ),
     click.option("--popularity-is", type=click.Choice(["rank", "score"])),
     click.option(
         "--popularity-none", multiple=True, metavar="VALUE", help="What says: no popularity."
     ),
-    click.option("--sheet", metavar="NAME", help="Of a workbook; needed where several have rows."),
+    click.option("--sheet", metavar="NAME", help="Of a workbook; needed if several have rows."),
 )
 
 

@@ -143,7 +143,7 @@ class MessageHandler:
         return Verdict(Fate.WAITS, left + random.uniform(1, 5))
 
     def _send_anew(self, message: Message, seconds: float, log: Log) -> bool:
-        """Replace a message that waits by its copy: a receive that was no try does not count."""
+        """Replace a message that waits by its copy: a receive that was not a try does not count."""
         try:
             self.sqs.send_message(
                 QueueUrl=self.queue_url,

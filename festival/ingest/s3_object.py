@@ -92,8 +92,8 @@ def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[by
     """The object's bytes from `offset` on, in chunks.
 
     A connection that breaks is opened again where it broke, up to five times without a byte.
-    Raises LineupError where the version is gone, SupersededError where an object in a bucket
-    without versioning changed, RetryableError where S3 does not answer.
+    Raises LineupError if the version is gone, SupersededError where an object in a bucket
+    without versioning changed, RetryableError if S3 does not answer.
     """
     tries = 0
     while offset < stored.size:

@@ -26,7 +26,7 @@ LONGEST_KEY_BYTES = 1024  # S3: "Creating object key names", in UTF-8
 class AppliedMapping:
     """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
 
-    `problem` says why the sidecar is no mapping; the file is then not read at all.
+    `problem` says why the sidecar is not a mapping; the file is then not read at all.
     """
 
     mapping: LineupMapping = DEFAULT_MAPPING
@@ -65,7 +65,7 @@ def _at_most(most: int, body: Any) -> bytes:
 
 
 def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> AppliedMapping:
-    """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
+    """The mapping for a file: one GetObject. Raises RetryableError if S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
     if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it
         return AppliedMapping(default, default.fingerprint())

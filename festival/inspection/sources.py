@@ -58,7 +58,7 @@ def lineups_in(
 
     Of a folder or prefix, what is named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with
     `.gz`). `clients` (`ingest.clients.Clients`) are for S3. A file is read with the mapping beside
-    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError where there
+    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError if there
     is nothing to read, or no such mapping.
     """
     default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING

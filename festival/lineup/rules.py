@@ -159,7 +159,7 @@ class RowRules:
         return found
 
     def end(self, cell: Any) -> Moment | None:
-        """The End, also that of a cell with both; None where there may be none."""
+        """The End, also that of a cell with both; None if there may be none."""
         if isinstance(cell, EndParts):
             return self._end_of(cell)
         if isinstance(cell, RangeEnd):
@@ -203,7 +203,7 @@ class RowRules:
             raise
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together. Raises RuleError where the end cannot be the start's."""
+        """The three together. Raises RuleError if the end cannot be the start's."""
         return Times(day, start.minutes, self.finish(day, start, end))
 
     def finish(self, day: str, start: Moment, end: Moment | None) -> int:

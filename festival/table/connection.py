@@ -33,7 +33,7 @@ _ABOUT_THE_SIGNATURE = frozenset(
         "MissingAuthenticationTokenException",
     }
 )
-# A lost packet is no sign of a changed botocore; this many in a row, and never an answer, may be.
+# One lost packet says nothing of botocore; this many in a row, and never an answer, may.
 _LOST_BEFORE_DOUBT = 3
 
 

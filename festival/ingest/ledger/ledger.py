@@ -34,7 +34,7 @@ class Ledger:
         self.reconciliations = Reconciliations(self._table, now)
 
     def find(self, file: str, version: str) -> VersionRecord | None:
-        """The record of one version, read consistently; None where there is none."""
+        """The record of one version, read consistently; None if there is none."""
         item = self._table.get(file, VERSION_PREFIX + version)
         return to_record(item) if item else None
 

@@ -54,7 +54,7 @@ class LedgerTable:
         self.name = name
 
     def get(self, file: str, entry: str) -> Item:
-        """One item, read consistently; empty where there is none."""
+        """One item, read consistently; empty if there is none."""
         answer = self._client.get_item(
             TableName=self.name, Key=pack({"File": file, "Entry": entry}), ConsistentRead=True
         )

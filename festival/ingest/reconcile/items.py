@@ -38,7 +38,7 @@ class Items:
     """The items of the table, changed one by one and only by whoever holds the lease.
 
     Each call is one transaction with a check of the lease's owner and attempt, and each change is
-    made only where `Source` is still the file. So a call that is carried out late, after a newer
+    made only if `Source` is still the file. So a call that is carried out late, after a newer
     version was begun, changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
@@ -50,7 +50,7 @@ class Items:
     def delete(self, rows: Sequence[Performance], file: str, *held: Lease) -> list[ItemOutcome]:
         """Delete performances of a file while all these leases are held.
 
-        Raises LeaseLostError, and RetryableError where other writers were in the way too often.
+        Raises LeaseLostError, and RetryableError if other writers were in the way too often.
         """
         changes = [("Delete", {"Key": _key(row.key)}) for row in rows]
         return self._change(changes, file, held)

@@ -178,7 +178,7 @@ class Reconciler:
     def versions(self, file: str) -> Versions:
         """Which versions of a file are to be compared.
 
-        Raises NotReconcilableError where the newest version is not in the table as a whole.
+        Raises NotReconcilableError if the newest version is not in the table as a whole.
         """
         bucket, _, key = file.partition("/")
         head = self.ledger.reconciliations.head(file)
@@ -233,7 +233,7 @@ class Reconciler:
     def reconcile(self, file: str, owner: str) -> tuple[Review, Removal]:
         """Remove what older versions of a file left behind, under its lease.
 
-        Raises LeaseHeldError where somebody works on the file, or on another one that has some of
+        Raises LeaseHeldError if somebody works on the file, or on another one that has some of
         its performances; NotReconcilableError; RetryableError.
         """
         leases = self.ledger.leases

@@ -205,7 +205,7 @@ class PathRows:
 
 
 def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
-    """The rows that a path leads to. Raises LineupError where it leads nowhere.
+    """The rows that a path leads to. Raises LineupError if it leads nowhere.
 
     >>> [*rows_at({"Main": [{"act": "Abba"}]}, ["<Stage>"])]
     [{'<Stage>': 'Main', 'act': 'Abba'}]

@@ -43,7 +43,7 @@ _COMPACT = re.compile(r"([0-9]{8})T([0-9]{4})(?:[0-9]{2})?(Z?)", re.IGNORECASE)
 
 
 def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
-    """The time in a cell of a rarer form, or None. Raises RuleError where an option is missing."""
+    """The time in a cell of a rarer form, or None. Raises RuleError if an option is missing."""
     if instant := epoch(cell):
         if not mapping.time_zone:
             raise RuleError(
@@ -73,7 +73,7 @@ def dated(cell: Any, mapping: LineupMapping) -> Moment | None:
 
 
 def day_in(text: str, mapping: LineupMapping) -> Day:
-    """The date of a text that is not YYYY-MM-DD. Raises RuleError where it is not clear."""
+    """The date of a text that is not YYYY-MM-DD. Raises RuleError if it is not clear."""
     try:
         return day_of(text, mapping)
     except RuleError as broken:

@@ -23,7 +23,7 @@ class MappedRules(RowRules):
         super().__init__(mapping)
         self._placeholders = frozenset(map(fold, mapping.placeholders))
         self._none = frozenset(map(fold, mapping.popularity_none))
-        # Clocks that go on past 24, as in 25:30, are read where Date is the festival day.
+        # Clocks that go on past 24, as in 25:30, are read if Date is the festival day.
         late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
         self._last_start = LAST_MINUTE + late
         self._last_end = MINUTES_PER_DAY * (2 if late else 1)
