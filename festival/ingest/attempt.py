@@ -58,6 +58,7 @@ class Attempt:
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
         self._applied = AppliedMapping(resources.mapping, resources.mapping.fingerprint())
         self._is_known = True  # what S3 says of the file and its mapping
+        self._has_sent = False
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
@@ -133,6 +134,11 @@ class Attempt:
             report = tally.report(event.file, error=str(error), version=version)
         self._settle(Status.FAILED, replace(report, given_up=True), {})
         return True
+
+    @property
+    def may_have_written_late(self) -> bool:
+        """Whether rows were sent, and the lease is over: a process may be stopped in between."""
+        return self._has_sent and self._clock() >= self._lease.until
 
     # What S3 says
 
@@ -245,6 +251,7 @@ class Attempt:
         chunks = object_chunks(self._resources.s3, stored, start.offset if start else 0)
         lists = self._resources.reports.key_lists
         until = self._until(self._budget.write)
+        self._has_sent = True
         with self._resources.open_writer(stored.file, until) as opened:
             writer = ListedWriter(opened, lists, stored.file, stored.ingest)
             try:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from festival import kit
 from festival.errors import RetryableError
 from festival.ingest import attempt, sidecar
 from festival.ingest.attempt import Attempt
@@ -48,12 +49,13 @@ FEW_BLOCKS = Budget(work=6.0, write=290.0, lease=315.0)
 
 
 class Wire:
-    """The bulk writer's connection, straight into a store; `after` is called after each batch."""
+    """The bulk writer's connection, straight into a store; the story may go on around a batch."""
 
     def __init__(self, story):
         self._story = story
 
     def call(self, operation, body, *, timeout=None):
+        self._story.before_batch()
         answer = self._story.store.answer(
             Request(
                 "POST",
@@ -93,7 +95,7 @@ class Story:
         self.line, self.now, self.ticking = line, now, 0.0
         line.tick = lambda: None
         self.post, self.sent = Post(), []
-        self.after_batch = lambda: None
+        self.before_batch = self.after_batch = lambda: None
         self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: self.now)
         self.resources = Resources(
             s3=line.clients.s3,
@@ -322,6 +324,23 @@ def a_suspended_process_writes_nothing_more(story):
     assert story.ends == {"21:00", "21:30"}
 
 
+def what_was_sent_after_the_lease_is_put_right(story):
+    story.upload(BJORK)
+
+    def lid():  # after the look at the lease, before the send
+        story.before_batch = lambda: None
+        later = Story(story.line, story.store, story.now + 3600)
+        later.look(later.event(later.upload(SAULT)))
+        story.now = later.now
+
+    story.before_batch, said = lid, []
+    kit.ingest_object(
+        Ingestor(story.resources), story.event(), say=said.append, sleep=lambda seconds: None
+    )
+    assert "this process was stopped amid writing" in said[0]
+    assert story.ends == {"21:30"}
+
+
 def nobody_mails_after_the_lease(story):
     version, answer = story.upload(BJORK), story.store.answer
 
@@ -502,6 +521,10 @@ def deadlines_stand_still_in_a_suspend(patch):
     patch.setattr(BulkWriter, "_send", blind)
 
 
+def nobody_asks_whether_rows_came_late(patch):
+    patch.setattr(Attempt, "may_have_written_late", False)
+
+
 def an_e_mail_is_sent_without_a_look(patch):
     patch.setattr(Attempt, "_look", lambda self: None)
 
@@ -580,6 +603,7 @@ STORIES = (
         a_lease_counts_from_its_answer,
     ),
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
+    (what_was_sent_after_the_lease_is_put_right, nobody_asks_whether_rows_came_late),
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
