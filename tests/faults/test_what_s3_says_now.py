@@ -23,7 +23,7 @@ from festival.ingest.resources import Action, Budget, Resources
 from festival.ingest.service import Ingestor
 from festival.lineup.decode import Limits
 from festival.lineup.mapping import LineupMapping
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.writer import BulkWriter
 
 from .people import UPLOADS
