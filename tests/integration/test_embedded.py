@@ -201,7 +201,7 @@ def test_a_session_from_before_does_not_leak_in_or_out(monkeypatch: pytest.Monke
 def test_one_process_has_one_embedded_aws_at_a_time_and_each_begins_empty():
     with EmbeddedAws() as aws:
         aws.session().client("sqs").create_queue(QueueName="left-behind")
-        with pytest.raises(FestivalError, match="already runs"), EmbeddedAws():
+        with pytest.raises(FestivalError, match="already running"), EmbeddedAws():
             pass
     with EmbeddedAws() as aws:
         assert "QueueUrls" not in aws.session().client("sqs").list_queues()
