@@ -1,7 +1,7 @@
 """How an answer was found and what it took, and what a Scan would cost."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,6 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from festival.analysis.cost.capacity import READ_BLOCK, page_units
 from festival.errors import FestivalError
 from festival.query.columns import PageCost
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 ASKED = "festival"
 SCAN = "Scan"
@@ -83,7 +86,7 @@ class TableSize:
         return max(1, -(-self.bytes // READ_BLOCK)) / 2
 
 
-def table_size(client: Any, table: str) -> TableSize:
+def table_size(client: "DynamoDBClient", table: str) -> TableSize:
     """The size of a table. Raises FestivalError for a table that is not there."""
     try:
         described = client.describe_table(TableName=table)["Table"]

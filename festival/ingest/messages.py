@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +13,9 @@ from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
 from festival.ingest.service import Ingestor
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 LEAST_SECONDS = 4.0
 # 20 receives, each after twice the pause before it: 2 days on average, 2.6 at most, of the 4 that
@@ -79,7 +82,7 @@ class MessageHandler:
     """Works on messages. `max_receives` is the queue's maxReceiveCount."""
 
     ingestor: Ingestor
-    sqs: Any
+    sqs: "SQSClient"
     queue_url: str
     max_receives: int
     function: str

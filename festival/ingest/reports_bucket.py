@@ -15,12 +15,15 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from festival.ingest.ledger.records import Progress
 from festival.ingest.tally import Spool
 from festival.lineup.formats.header import ADDED_COLUMNS, RAW_COLUMN, guard
 from festival.lineup.model import Performance
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PROPOSED = "corrections"
 
@@ -117,7 +120,7 @@ def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
 class KeyLists:
     """The lists in the reports bucket."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
 
     def keep(self, file: str, version: str, rows: Sequence[Performance]) -> None:
@@ -153,7 +156,7 @@ class KeyLists:
             yield from (Performance(*json.loads(line)) for line in lines)
 
     def _parts(self, prefix: str) -> Iterator[Part]:
-        request = {"Bucket": self.bucket, "Prefix": prefix}
+        request: Any = {"Bucket": self.bucket, "Prefix": prefix}
         while True:
             answer = self.s3.list_objects_v2(**request)
             for entry in answer.get("Contents", []):
@@ -196,7 +199,7 @@ IN_BUCKET = "s3:"
 class Reports:
     """The reports bucket. Everything the kit writes goes there; the upload bucket is people's."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
 
     @property

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, LineupError, RetryableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CHUNK_BYTES = 256 * 1024
 REOPENINGS = 5
@@ -42,7 +45,7 @@ class StoredObject:
 
 
 def current_object(
-    s3: Any, bucket: str, key: str, *, versioned: bool = False
+    s3: "S3Client", bucket: str, key: str, *, versioned: bool = False
 ) -> StoredObject | None:
     """The key's current version; None if the object is gone (docs: HeadObject).
 
@@ -88,7 +91,7 @@ def is_unversioned(version: str) -> bool:
     return version.startswith(UNVERSIONED)
 
 
-def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
+def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
     """The object's bytes from `offset` on, in chunks.
 
     A connection that breaks is opened again where it broke, up to five times without a byte.
@@ -114,8 +117,8 @@ def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[by
                 )
 
 
-def _open(s3: Any, stored: StoredObject, offset: int) -> Iterator[bytes]:
-    which = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
+def _open(s3: "S3Client", stored: StoredObject, offset: int) -> Iterator[bytes]:
+    which: Any = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
     if offset:
         which["Range"] = f"bytes={offset}-"
     try:

@@ -7,7 +7,7 @@ ledger's version: another mapping of the same object version is another ingest.
 import hashlib
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,9 @@ from festival.errors import LineupError
 from festival.ingest.events import FileEvent
 from festival.ingest.s3_object import GONE, unanswered
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SIDECAR = ".mapping.json"
 MARK = "+"
@@ -64,7 +67,9 @@ def _at_most(most: int, body: Any) -> bytes:
         return text
 
 
-def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> AppliedMapping:
+def applied_mapping(
+    s3: "S3Client", bucket: str, key: str, default: LineupMapping
+) -> AppliedMapping:
     """The mapping for a file: one GetObject. Raises RetryableError if S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
     if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it

@@ -49,26 +49,12 @@ import hashlib
 import json
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from festival.errors import LineupError
-from festival.lineup.model import clock
+from festival.lineup.model import Lookup, clock
 
 Pairs = tuple[tuple[str, str], ...]
-
-
-class Lookup(NamedTuple):
-    """A column whose values are the keys of objects that are elsewhere in the document."""
-
-    column: str
-    rows: tuple[str, ...]
-    key: str
-    value: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """What is said of the column."""
-        said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
-        return {**said, "value": self.value} if self.value else said
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from festival.lineup.fields.times import Moment
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import (
     MINUTES_PER_DAY,
+    Day,
     Performance,
     Rejection,
     RowWarning,
     WarningKind,
 )
-from festival.lineup.rules import LONG_MINUTES, AcceptedRow, Day, RowRules
+from festival.lineup.rules import LONG_MINUTES, AcceptedRow, RowRules
 
 Row = TypeVar("Row")
 _UNCLEAR = -1

@@ -20,6 +20,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import (
     FIELDS,
     MINUTES_PER_DAY,
+    Day,
     Doubt,
     Performance,
     Rejection,
@@ -40,13 +41,6 @@ class AcceptedRow(NamedTuple):
 
     performance: Performance
     warnings: list[RowWarning]
-
-
-class Day(NamedTuple):
-    """A date as `YYYY-MM-DD`, and what is doubtful about it."""
-
-    text: str
-    doubt: Doubt | None = None
 
 
 class Times(NamedTuple):

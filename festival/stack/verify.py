@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -39,6 +39,9 @@ from festival.stack.status import CONFIRMED, read_alarms, read_subscriptions
 from festival.table.connection import Connection
 from festival.text import counted
 
+if TYPE_CHECKING:
+    import boto3
+
 PREFIX = "festival-verify/"  # reserved: the operator may delete what lies under it
 DATE, NEXT_DATE = "2000-01-01", "2000-01-02"
 WAIT_SECONDS = 300.0  # one run of the function
@@ -63,7 +66,7 @@ class Check:
 class Verification:
     """One run. `session` is a boto3 session; `wait` is how many seconds the ingest may take."""
 
-    session: Any
+    session: "boto3.Session"
     stack_name: str = DEFAULT_STACK
     wait: float = WAIT_SECONDS
     sleep: Callable[[float], object] = time.sleep

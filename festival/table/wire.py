@@ -25,7 +25,7 @@ from urllib3.util import Timeout
 from urllib3.util.connection import is_connection_dropped
 
 from festival.errors import FestivalError, RetryableError
-from festival.table.connection import Response
+from festival.table.faults import Response
 
 _API = "DynamoDB_20120810"
 _CHUNK = 1 << 16

@@ -13,8 +13,8 @@ from typing import NamedTuple, Self
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, Rejection
 from festival.table import batch
-from festival.table.connection import Connection, Response
-from festival.table.faults import pause
+from festival.table.connection import Connection
+from festival.table.faults import Response, pause
 from festival.table.item import put_request_encoder, rejection
 from festival.table.schema import MAX_BATCH_ITEMS
 

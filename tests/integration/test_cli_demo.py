@@ -10,7 +10,7 @@ from festival.cli import main as command
 from festival.embedded import demo as work
 from festival.query.patterns import by_performer
 from festival.stack.deploy import deploy
-from festival.table.connection import Response
+from festival.table.faults import Response
 
 ROOT = Path(__file__).parents[2]
 

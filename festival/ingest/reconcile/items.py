@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +16,9 @@ from festival.lineup.model import Performance
 from festival.table.faults import pause
 from festival.table.item import to_item
 from festival.table.schema import PARTITION_KEY, SORT_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEYS_A_CALL = 100  # DynamoDB: BatchGetItem
 ACTIONS_A_CALL = 100  # DynamoDB: TransactWriteItems
@@ -42,7 +45,7 @@ class Items:
     version was begun, changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
-    client: Any
+    client: "DynamoDBClient"
     table: str
     leases: Leases
     sleep: Callable[[float], object] = time.sleep
@@ -127,7 +130,7 @@ class Items:
 
         botocore gives each call a token: sent again without an answer, it is carried out once.
         """
-        checks = [self.leases.check(lease) for lease in held]
+        checks: list[Any] = [self.leases.check(lease) for lease in held]
         try:
             self.client.transact_write_items(TransactItems=[*checks, *actions])
         except ClientError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
@@ -25,6 +25,9 @@ from festival.ingest.s3_object import current_object
 from festival.ingest.sidecar import MARK
 from festival.lineup.model import Performance
 from festival.threads import at_once
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 LOOKS_AT_ONCE = 8
 
@@ -157,7 +160,7 @@ class Review:
 class Reconciler:
     """What reconciling works with. `s3` reads the upload bucket."""
 
-    s3: Any
+    s3: "S3Client"
     ledger: Ledger
     lists: KeyLists
     items: Items

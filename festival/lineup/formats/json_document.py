@@ -11,8 +11,8 @@ from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origi
 from festival.lineup.fields.text import clean, fold, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
-from festival.lineup.mapping import LineupMapping, Lookup
-from festival.lineup.model import Rows, WarningKind
+from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import Lookup, Rows, WarningKind
 
 SHAPE = "document"
 ANY = "*"

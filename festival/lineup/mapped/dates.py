@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from festival.lineup.fields.text import RuleError, fold
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import Doubt, WarningKind
-from festival.lineup.rules import Day
+from festival.lineup.model import Day, Doubt, WarningKind
 
 _MONTHS = (
     "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",

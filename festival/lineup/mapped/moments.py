@@ -10,8 +10,7 @@ from festival.lineup.fields.times import Moment, moment
 from festival.lineup.mapped.dates import day_of, written
 from festival.lineup.mapped.instants import EPOCH, epoch, local
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Doubt, WarningKind
-from festival.lineup.rules import Day
+from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, WarningKind
 
 WORD = "word"
 SPREADSHEET = "spreadsheet number"

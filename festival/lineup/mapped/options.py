@@ -11,8 +11,7 @@ from festival.errors import LineupError
 from festival.lineup.fields.popularity import iso_date
 from festival.lineup.fields.text import RuleError, clean, fold, preview
 from festival.lineup.fields.times import moment
-from festival.lineup.mapping import Lookup
-from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME
+from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME, Lookup
 
 _CONSTANT_FIELDS = FIELDS[:3]
 _NOON = 12 * 60

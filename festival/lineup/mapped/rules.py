@@ -9,8 +9,8 @@ from festival.lineup.fields.times import BARE_FORMS, HALF_DAY, LAST_MINUTE, Mome
 from festival.lineup.mapped.instants import in_zone
 from festival.lineup.mapped.moments import dated
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Doubt, RowWarning, WarningKind, clock
-from festival.lineup.rules import Day, RowRules, Times, half_day_end, later
+from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, RowWarning, WarningKind, clock
+from festival.lineup.rules import RowRules, Times, half_day_end, later
 
 # Of twelve hours of starts the first and the last two could be the other half of the day's.
 _DOUBTFUL_FIRST, _DOUBTFUL_LAST = 60, HALF_DAY - 2 * 60

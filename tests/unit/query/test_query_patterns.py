@@ -17,7 +17,7 @@ from festival.query.patterns import (
     on_stage_at,
     stage_at_exactly,
 )
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import attributes, to_item
 
 BJORK = Performance("Björk", "Pyramid", "2024-06-28", 21 * 60, 22 * 60 + 30, 97, 2)
