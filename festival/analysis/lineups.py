@@ -90,7 +90,7 @@ def _as_told(lineup: LineupSource, sheet: str | None, options: dict[str, Any]) -
     return replace(lineup, sheet=sheet, mapping=LineupMapping.from_dict(said | options | pairs))
 
 
-def clashes(answer: pd.DataFrame, with_: str | None = None) -> pd.DataFrame:
+def clashes(answer: "Lineup | pd.DataFrame | str", with_: str | None = None) -> pd.DataFrame:
     """Performances that overlap in time, pair by pair: what nobody can see both of.
 
     One row for each pair, in the order of time: `Performer`, `Stage`, `Start`, `End`, the same of
@@ -102,7 +102,8 @@ def clashes(answer: pd.DataFrame, with_: str | None = None) -> pd.DataFrame:
     >>> set(clashes(rows, with_="Solar Anorak")["Performer"])
     {'Solar Anorak'}
     """
-    rows = answer.sort_values(["Start", "Stage", "Performer"], kind="stable", ignore_index=True)
+    by_time = ["Start", "Stage", "Performer"]
+    rows = as_performances(answer).sort_values(by_time, kind="stable", ignore_index=True)
     first, second = _overlapping(rows)
     if with_ is not None:
         names = rows["Performer"].to_numpy()
@@ -138,7 +139,18 @@ def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[A
 
 
 def as_performances(lineup: "Lineup | pd.DataFrame | str") -> pd.DataFrame:
-    """The performances of a lineup, of a file that is named, or the frame itself."""
+    """The performances of a lineup, of a file that is named, or the frame itself.
+
+    Raises FestivalError if a file could not be read to its end: what is missing would pass for
+    cancelled.
+    """
     if isinstance(lineup, str):
         lineup = read(lineup)
-    return lineup.performances if isinstance(lineup, Lineup) else lineup
+    if isinstance(lineup, pd.DataFrame):
+        return lineup
+    for one in lineup.files:
+        if one.report.error:
+            raise FestivalError(
+                f"{one.file}: {one.report.error}; pass .performances to take what could be read"
+            )
+    return lineup.performances

@@ -126,3 +126,20 @@ class TestCompare:
 
     def test_files_and_lineups_can_be_compared_with_each_other(self, friday):
         assert festival.compare(str(friday), festival.read(str(friday))).empty
+
+    def test_a_file_that_breaks_off_is_refused_for_its_end_would_pass_for_cancelled(
+        self, friday, tmp_path
+    ):
+        broken = tmp_path / "broken.json"
+        broken.write_text('[{"Performer": "Elbow", "Stage": "Park", "Date": "2024-06-28",')
+        with pytest.raises(FestivalError, match=r"broken\.json: .*pass \.performances"):
+            festival.compare(str(friday), str(broken))
+
+
+@pytest.mark.parametrize(
+    "ask", [festival.timeline, festival.heat_map, festival.popularity, festival.clashes]
+)
+def test_what_is_asked_of_an_answer_is_asked_of_a_lineup_or_a_file_too(friday, ask):
+    lineup = festival.read(str(friday))
+    of_answer, of_lineup, of_file = ask(lineup.performances), ask(lineup), ask(str(friday))
+    assert str(of_answer) == str(of_lineup) == str(of_file)
