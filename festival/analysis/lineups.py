@@ -1,19 +1,27 @@
 """Lineup files as an analyst reads them, and what a visitor asks of a lineup."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from festival.analysis.frames import performances_frame, rows_frame, summaries_frame, whole_minutes
+from festival.analysis.frames import (
+    ANSWER_DTYPES,
+    performances_frame,
+    require,
+    rows_frame,
+    summaries_frame,
+    whole_minutes,
+)
 from festival.analysis.validation import CheckedLineup, check_lineup, together
 from festival.errors import FestivalError
 from festival.ingest.clients import Clients
 from festival.inspection.sources import S3, LineupSource, existing, lineups_in
 from festival.lineup.mapping import LineupMapping
 from festival.query.names import suggestion
+from festival.text import counted
 
 # Options of a mapping that are pairs: what is given is added to what the mapping says.
 PAIRS = ("columns", "constants", "dates")
@@ -57,12 +65,17 @@ class Lineup:
     def __repr__(self) -> str:
         """The counts in one line, and the first reason why a file failed."""
         counts = self.report[["read", "written", "rejected", "duplicates"]].sum()
-        said = ", ".join(f"{counts[name]:,} {name}" for name in counts.index)
+        said = ", ".join(f"{counts[name]:,} {name}" for name in counts.index[:-1])
+        said += f", {counted(counts['duplicates'], 'duplicate')}"
         failed = [f"; {one.file}: {one.report.error}" for one in self.files if one.report.error]
         return f"Lineup: {said}" + "".join(failed[:1])
 
     def _rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         return rows_frame(((one.file, getattr(one.report, name)) for one in self.files), columns)
+
+
+# What pictures and comparisons take: an answer of the table, a lineup, or a file's name.
+Performances = Lineup | pd.DataFrame | str
 
 
 def read(file: str, *, sheet: str | None = None, **mapping: Any) -> Lineup:
@@ -90,7 +103,7 @@ def _as_told(lineup: LineupSource, sheet: str | None, options: dict[str, Any]) -
     return replace(lineup, sheet=sheet, mapping=LineupMapping.from_dict(said | options | pairs))
 
 
-def clashes(answer: "Lineup | pd.DataFrame | str", with_: str | None = None) -> pd.DataFrame:
+def clashes(answer: Performances, with_: str | None = None) -> pd.DataFrame:
     """Performances that overlap in time, pair by pair: what nobody can see both of.
 
     One row for each pair, in the order of time: `Performer`, `Stage`, `Start`, `End`, the same of
@@ -98,12 +111,12 @@ def clashes(answer: "Lineup | pd.DataFrame | str", with_: str | None = None) -> 
     share. `with_` shows only the pairs with that performer, who is then the first of each. Raises
     FestivalError if the answer has no such performer.
 
-    >>> rows = read("sample/sample.csv").performances
-    >>> set(clashes(rows, with_="Solar Anorak")["Performer"])
+    >>> lineup = read("sample/sample.csv")
+    >>> set(clashes(lineup, with_="Solar Anorak")["Performer"])
     {'Solar Anorak'}
     """
-    by_time = ["Start", "Stage", "Performer"]
-    rows = as_performances(answer).sort_values(by_time, kind="stable", ignore_index=True)
+    answer = as_performances(answer, ("Performer", "Stage", "Start", "End"))
+    rows = answer.sort_values(["Start", "Stage", "Performer"], kind="stable", ignore_index=True)
     first, second = _overlapping(rows)
     if with_ is not None:
         names = rows["Performer"].to_numpy()
@@ -138,19 +151,25 @@ def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     return first[lasting], second[lasting]
 
 
-def as_performances(lineup: "Lineup | pd.DataFrame | str") -> pd.DataFrame:
+def as_performances(lineup: Performances, needed: Iterable[str] = ANSWER_DTYPES) -> pd.DataFrame:
     """The performances of a lineup, of a file that is named, or the frame itself.
 
-    Raises FestivalError if a file could not be read to its end: what is missing would pass for
-    cancelled.
+    Raises FestivalError for a frame that lacks a needed column, for what is none of the three, and
+    for a file that could not be read to its end: what is missing would pass for cancelled.
     """
     if isinstance(lineup, str):
         lineup = read(lineup)
-    if isinstance(lineup, pd.DataFrame):
-        return lineup
-    for one in lineup.files:
-        if one.report.error:
-            raise FestivalError(
-                f"{one.file}: {one.report.error}; pass .performances to take what could be read"
-            )
-    return lineup.performances
+    if isinstance(lineup, Lineup):
+        for one in lineup.files:
+            if one.report.error:
+                raise FestivalError(
+                    f"{one.file}: {one.report.error}; pass .performances to take what could be read"
+                )
+    frame = lineup.performances if isinstance(lineup, Lineup) else lineup
+    if not isinstance(frame, pd.DataFrame):
+        raise FestivalError(
+            f"a {type(frame).__name__}: expected an answer of the table, a lineup of festival.read "
+            "or a file's name"
+        )
+    require(frame, needed)
+    return frame
