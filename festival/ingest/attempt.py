@@ -113,11 +113,12 @@ class Attempt:
         is_current = self._is_current(version)
         if self._is_known and stored is None and (event.removed or event.by_sidecar):
             return False
-        if stored is not None and event.version not in ("", stored.version):
+        if self._is_known and (stored is None or event.version not in ("", stored.version)):
             self._not_read(stored, version, record)
             return False
-        if record and is_current and record.is_settled:
-            return record.status == Status.FAILED
+        has_failed = record is not None and record.status == Status.FAILED
+        if record and record.is_settled and (is_current or (has_failed and not self._is_known)):
+            return has_failed
         if record and is_current and record.awaits_notice:
             self._notify_again(record)
             return record.status == Status.FAILED

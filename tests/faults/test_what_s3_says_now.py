@@ -389,6 +389,16 @@ def a_superseded_version_is_not_mourned(story):
     assert story.post.subjects == ["success"]
 
 
+def a_version_that_is_gone_is_mourned_once(story):
+    version = story.upload(BJORK)
+    story.store.delete(UPLOADS, story.key)
+    for _ in range(2):
+        assert story.give_up(story.event(version)) is False
+    assert story.look(story.event(version)) == Action.DONE
+    assert story.record(version).status == Status.FAILED
+    assert story.post.subjects == ["failure"]
+
+
 def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
     version, batches = story.upload(BJORK), []
     story.after_batch = lambda: batches.append(1)
@@ -549,6 +559,10 @@ def the_last_try_fails_whatever_s3_says(patch):
     patch.setattr(Attempt, "give_up", blind)
 
 
+def nothing_that_failed_is_ever_done(patch):
+    patch.setattr(VersionRecord, "is_done", False)
+
+
 def an_e_mail_that_failed_has_the_rows_written_again(patch):
     patch.setattr(VersionRecord, "awaits_notice", property(lambda self: False))
 
@@ -607,6 +621,7 @@ STORIES = (
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
+    (a_version_that_is_gone_is_mourned_once, nothing_that_failed_is_ever_done),
     (
         an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice,
         an_e_mail_that_failed_has_the_rows_written_again,
