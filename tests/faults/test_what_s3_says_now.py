@@ -216,6 +216,13 @@ def a_mapping_that_goes_is_not_used_any_more(story):
     assert story.popularities == {None}
 
 
+def a_mapping_that_comes_before_its_file_waits_for_it(story):
+    story.map(BY_RANK)
+    assert story.look(FileEvent(UPLOADS, story.key + ".mapping.json", "v0001")) == Action.AWAITED
+    assert story.look(story.event(story.upload(BJORK))) == Action.INGESTED
+    assert (story.popularities, story.post.subjects) == ({"7"}, ["success"])
+
+
 def a_file_that_is_deleted_is_recorded_and_stays_in_the_table(story):
     version = story.upload(BJORK)
     story.look(story.event(version))
@@ -601,6 +608,7 @@ STORIES = (
     (an_undo_brings_the_older_version_back, done_is_what_was_ever_done),
     (an_undo_brings_a_version_that_was_superseded, superseded_counts_as_done),
     (a_mapping_that_goes_is_not_used_any_more, a_mapping_that_went_is_used_all_the_same),
+    (a_mapping_that_comes_before_its_file_waits_for_it, a_removal_is_a_failure),
     (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),
     (
         a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with,
