@@ -115,8 +115,9 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     ]
     if place.titles and not mapping.sections:
         line = lines.first + place.at
-        said = "taken for the header, and the lines before it for titles"
-        shown = preview(lines.text[place.at])
+        above = ", and the lines before it for titles" if place.at > index else ""
+        said = f"taken for the header{above}"
+        shown = preview(" / ".join(lines.text[place.at : place.at + height]))
         warnings.append(RowWarning(line, "", shown, said, WarningKind.HEADER))
     if mapping.sections or mapping.fill_down:
         header = replace(header, above=RowsAbove(mapping, header.names, ()))
@@ -162,12 +163,18 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
                 f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
                 f"first {len(text)}"
             )
+        if mapping.header:
+            return _HeaderPlace(index, _given_header(text[index + 1 :], mapping), 1)
         return _HeaderPlace(index, *best_header(text, index, mapping))
+    if mapping.header:
+        return _HeaderPlace(first, _given_header(text[first:], mapping), 0)
     if (said := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
         separators, first = (said[1],), first + 1
     found = _HeaderPlace(first, *best_header(text, first, mapping, separators))
     if _fits(found.header):
         return found
+    if joined := _joined_header(text, first, mapping, separators):
+        return joined
     likely = found
     for index in range(first + 1, min(first + _TITLES, len(text))):
         if not text[index].strip(_PADDING):
@@ -175,6 +182,8 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
         later = _HeaderPlace(index, *best_header(text, index, mapping, separators))
         if _fits(later.header):
             return later._replace(titles=True)
+        if joined := _joined_header(text, index, mapping, separators):
+            return joined
         if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
             likely = later
     if likely is found:
@@ -182,9 +191,40 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
     line = lines.first + likely.at
     why = misfit(text[likely.at], likely.header)
     return found._replace(
-        misfit=f"the header seems to be in line {line}, for which the mapping's header_row is "
-        f"{line}; and {why}"
+        misfit=f"the header seems to be in line {line}, which the mapping's header_row can say; "
+        f"and {why}"
     )
+
+
+def _given_header(text: Sequence[str], mapping: LineupMapping) -> Header:
+    """The header that the mapping gives, under the delimiter that divides most rows as it does."""
+    names = mapping.header
+
+    def fitting(delimiter: str) -> int:
+        return sum(line.count(delimiter) == len(names) - 1 for line in text[:_TITLES])
+
+    return Header(names, max(DELIMITERS, key=fitting), match(names, mapping))
+
+
+def _joined_header(
+    text: list[str], index: int, mapping: LineupMapping, separators: Sequence[str]
+) -> _HeaderPlace | None:
+    """A header of two lines, of which the lower names what the upper has no cell of its own for."""
+    for delimiter in separators:
+        upper = _header_record(text, index, delimiter)
+        below = index + upper.lines
+        if below >= len(text) or len(upper.cells) <= len(REQUIRED) - 1:
+            continue
+        lower = _header_record(text, below, delimiter)
+        if len(lower.cells) != len(upper.cells) or all(map(clean, lower.cells)):
+            continue
+        names = tuple(
+            low if clean(low) else up for up, low in zip(upper.cells, lower.cells, strict=True)
+        )
+        header = Header(names, delimiter, match(names, mapping))
+        if _fits(header):
+            return _HeaderPlace(index, header, upper.lines + lower.lines, titles=True)
+    return None
 
 
 def _fits(header: Header) -> bool:
@@ -252,7 +292,10 @@ def misfit(line: str, header: Header) -> str:
                 f"the file is binary data (its first line has a NUL byte); {EXPECTED}, or the "
                 "mapping's encoding, such as utf-16-le"
             )
-        return f"the first line is not a header: '{preview(line)}'; {EXPECTED}"
+        return (
+            f"the first line is not a header: '{preview(line)}'; {EXPECTED}, or the mapping's "
+            "header, a list of names"
+        )
     if unclear:
         return unclear[0]
     if not missing:

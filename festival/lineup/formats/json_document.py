@@ -130,6 +130,11 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     except json.JSONDecodeError as error:
         if (lines := _line_values(text)) is not None:
             return lines, assumed
+        if text[error.pos : error.pos + 1] == ",":
+            raise LineupError(
+                "the file has objects with commas between them; put [ before the first and ] after "
+                "the last, to make it a JSON array"
+            ) from None
         raise LineupError(
             f"the JSON document breaks in line {error.lineno}, character {error.colno}: "
             f"{error.msg}; {EXPECTED}"
@@ -230,13 +235,26 @@ def _beside(
     value: dict[str, Any], path: Sequence[str], at: int, claimed: frozenset[str]
 ) -> dict[str, Any]:
     """What an object on the way says itself: by its keys, and by the step that led to it."""
-    plain = {key: item for key, item in value.items() if not isinstance(item, dict | list)}
+    plain = dict(said_by({key: item for key, item in value.items() if clean(key) != path[at]}))
     came_by = path[at - 1] if at else ""
     if not came_by or came_by == ANY or came_by.startswith("<"):
         return plain
     by_step = {f"{came_by}.{key}": item for key, item in plain.items()}
     free = {key: item for key, item in plain.items() if f"{came_by}.{key}" not in claimed}
     return {**free, **by_step}
+
+
+def said_by(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an object says beside its lists: by its keys, and of small objects by `stage.name`."""
+    for key, item in value.items():
+        if not isinstance(item, dict | list):
+            yield key, item
+        elif isinstance(item, dict) and not any(map(_is_container, item.values())):
+            yield from ((f"{key}.{name}", each) for name, each in item.items())
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _described(document: Any) -> str:

@@ -21,6 +21,7 @@ EVERYTHING = {
     "lookups": {"act_id": {"rows": ["acts"], "key": "id", "value": "name"}},
     "encoding": "cp1250",
     "header_row": 4,
+    "header": ["act", "set times"],
     "fill_down": ["Start"],
     "clock": "12h from 10:00",
     "integer_is": "hour",
