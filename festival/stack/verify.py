@@ -349,7 +349,7 @@ class Verification:
         return f"{removed} items and objects", ""
 
     def _removal_goes_unnoticed(self) -> bool:
-        """Whether the ledger still shows the lineup as there. If nobody ingested it, nobody looks."""
+        """Whether the ledger shows a lineup that was ingested, and not that it is gone."""
         records = self.ledger.history(self.file)
         return bool(records and records[-1].is_done and not records[-1].removed_at)
 
