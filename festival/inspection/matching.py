@@ -89,7 +89,8 @@ def _drop_copies(evidence: Evidence) -> None:
         if evidence.sample.cells(plain) != evidence.sample.cells(path):
             continue
         others = [name for name in evidence.sample.names if name != plain]
-        if match(others, evidence.given).places[FIELDS.index(field)] is None:
+        is_missing = match(others, evidence.given).places[FIELDS.index(field)] is None
+        if is_missing or dict(evidence.given.columns).get(field) == path:
             evidence.sample = Sample(others, evidence.sample.rows)
 
 

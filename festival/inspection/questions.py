@@ -119,7 +119,7 @@ def _weigh_dates(evidence: Evidence) -> None:
         evidence.ask(
             f"words or numbers for dates: {some}",
             "dates",
-            "what dates they stand for",
+            f"what date each stands for, such as {next(iter(labels))} = 2025-06-12",
             must=True,
             assumed={"dates": each_day},
         )

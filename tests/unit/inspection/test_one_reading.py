@@ -1,0 +1,120 @@
+"""One reading: inspect, check, normalize, the notebook and the function agree row by row."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from festival.analysis.lineups import read
+from festival.cli.files import check, normalize
+from festival.ingest.pipeline import ingest_blocks
+from festival.ingest.sidecar import SIDECAR
+from festival.ingest.tally import Tally
+from festival.inspection.evidence import merged
+from festival.inspection.reading import inspect_any
+from festival.lineup.mapping import LineupMapping
+from festival.lineup.read import read_lineup
+from festival.table.item import attributes
+from festival.table.writer import WriteOutcome
+from tests.unit.inspection.test_inspection_cases import FILES
+
+SAMPLES = {path.name: path.read_bytes() for path in Path("sample").glob("*.[cj]*")}
+
+
+class TakenRows:
+    """Takes performances as the table's writer would; of one key the last stays."""
+
+    deadline = float("inf")
+    stopped = ""
+
+    def __init__(self):
+        self.by_key = {}
+
+    def put(self, performances):
+        self.by_key.update((each.key, each) for each in performances)
+
+    def flush(self):
+        return WriteOutcome((), (), "", 0, 0, 0)
+
+
+def bytes_of(name):
+    return SAMPLES[name] if name in SAMPLES else FILES[name][0]
+
+
+@cache
+def inspected(name):
+    """The file as inspect sees it once every question has been answered, as well as can be."""
+    found = inspect_any([bytes_of(name)])
+    for _ in range(4):
+        options = found.proposal.to_dict()
+        for question in found.questions:
+            if question.must:
+                first = question.answers[0].options if question.answers else question.assumed
+                options = merged(options, first)
+        if options == found.proposal.to_dict():
+            break
+        found = inspect_any([bytes_of(name)], mapping=LineupMapping.from_dict(options))
+    return found
+
+
+def plain(rows):
+    return sorted((row["line"], row["field"], row["value"], row["reason"]) for row in rows)
+
+
+@pytest.mark.parametrize("name", [*SAMPLES, *FILES])
+def test_a_file_is_read_in_one_way_wherever_it_is_read(name, tmp_path):
+    data, found = bytes_of(name), inspected(name)
+    file = tmp_path / "lineup.csv"
+    file.write_bytes(data)
+    (tmp_path / f"lineup.csv{SIDECAR}").write_text(json.dumps(found.proposal.to_dict()))
+
+    kept, tally = TakenRows(), Tally(source="lineup.csv")
+    ended = ingest_blocks(read_lineup([data], mapping=found.proposal), tally, kept)
+    report = tally.report("lineup.csv", error=ended.error)
+    items = sorted(map(repr, map(attributes, kept.by_key.values())))
+
+    assert found.kept == report.counts.read - report.counts.rejected
+    assert found.refusal == ended.error
+    assert ended.error or found.rows == report.counts.read
+
+    checked = CliRunner().invoke(check, [str(file), "--json"])
+    said = json.loads(checked.stdout)
+    assert (said["read"], said["written"], said["rejected"], said["duplicates"]) == tuple(
+        report.counts.to_dict()[count] for count in ("read", "written", "rejected", "duplicates")
+    )
+    assert plain(said["rejections"]) == plain(report.rejections)
+    assert plain(said["warnings"]) == plain(report.warnings)
+
+    lines = CliRunner().invoke(normalize, [str(file), "-o", str(tmp_path / "out.jsonl")])
+    if lines.exit_code == 0:
+        written = (tmp_path / "out.jsonl").read_text().splitlines()
+        assert sorted(repr(json.loads(line)) for line in written) == items
+    else:
+        assert report.status == "failure"
+
+    notebook = read(str(file))
+    assert plain(notebook.rejections.to_dict("records")) == plain(report.rejections)
+    assert plain(notebook.warnings.to_dict("records")) == plain(report.warnings)
+    assert len(notebook.performances) == len(kept.by_key)
+
+
+# What no option settles: rows that break a rule, and what only the festival knows.
+LEFT = {
+    "messy.csv",
+    "Google Calendar",
+    "rows with too many cells",
+    "words for ends",
+    "a footnote",
+    "a range with an open end",
+    "a column for each stage",
+}
+
+
+@pytest.mark.parametrize("name", [*SAMPLES, *FILES])
+def test_once_all_is_answered_every_row_is_kept_and_nothing_must_be_decided(name):
+    found = inspected(name)
+    if name not in LEFT:
+        assert (found.kept, found.refused, found.refusal) == (found.rows, (), "")
+        assert [each.line() for each in found.questions if each.must] == []
