@@ -70,7 +70,9 @@ OPTIONS = (
     click.option(
         "--clock", metavar="CLOCK", help="Of times without am or pm: 24h, 12h, '12h from 10:00'."
     ),
-    click.option("--integer-is", type=click.Choice(["hour", "hhmm"]), help="20 is 20:00 or 00:20."),
+    click.option(
+        "--integer-is", type=click.Choice(["hour", "hhmm", "minute"]), help="20 is 20:00 or 00:20."
+    ),
     click.option(
         "--length-is",
         type=click.Choice(["minutes", "hours", "seconds", "days"]),

@@ -199,6 +199,8 @@ class Tally:
                 "value": rejection.value,
                 "reason": rejection.reason,
             }
+            if rejection.option:
+                row["option"] = rejection.option
             self.rejections.append(row)
             _show(self._shown["rejections"], row, SHOWN_REJECTIONS)
             if self._keep_rows:

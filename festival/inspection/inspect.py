@@ -54,7 +54,7 @@ _LAST_RESORT = "Windows-1252, as the last resort"
 
 _DAYS = frozenset(("year", "first_date", "dates"))
 _CHOICES = {
-    "integer_is": "hour or hhmm",
+    "integer_is": "hour, hhmm or minute",
     "date_order": "day_first, month_first or year_first",
     "year": "such as 2025",
     "first_date": "the festival's first day, as YYYY-MM-DD",

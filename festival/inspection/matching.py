@@ -24,6 +24,7 @@ from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
 from festival.lineup.formats.header import DELIMITERS
+from festival.lineup.mapped.dates import WEEKDAY, WEEKDAY_AND_DAY
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
@@ -221,7 +222,13 @@ class _CellSearch:
     def dates(self) -> None:
         """A Date from date-times, or from the one column of dates that is not the end's."""
         started = self._evidence.by_field.get("Start")
+        dated_by = self._evidence.by_field.get("Date")
         if "Date" not in self.missing:
+            cells = self._sample.cells(dated_by)
+            form = main_form(cells, date_form)
+            vague = form in (WEEKDAY, WEEKDAY_AND_DAY, *_NO_TIME) and dated_by != started
+            if vague and "Date" not in self._said and started and self._forms[started] in DATED:
+                self._propose("Date", started)
             return
         if started and self._forms[started] in DATED:
             self._propose("Date", started)

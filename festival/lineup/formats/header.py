@@ -38,6 +38,7 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 DELIMITERS = (",", ";", "\t", "|")
 _TITLES = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
+_COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
 _PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
 
 
@@ -279,8 +280,9 @@ def _fit(header: Header) -> tuple[int, int]:
 def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     record = divide(text, index, len(text), delimiter)
     if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
-        return Record(text[index].split(delimiter), 1)
-    return record
+        record = Record(text[index].split(delimiter), 1)
+    # Clashfinder writes its header as a comment.
+    return replace(record, cells=[_COMMENT.sub("", record.cells[0]), *record.cells[1:]])
 
 
 def misfit(line: str, header: Header) -> str:
