@@ -314,6 +314,18 @@ def two_lost_answers_leave_nobody_writing_without_a_lease(story):
     assert not (taken and story.store.items)
 
 
+def an_answer_that_comes_late_is_time_that_the_invocation_has_no_more(story):
+    version, answer = story.upload(LARGE), story.store.answer
+
+    def slow(request):  # the first of all, the ledger's about the lease
+        story.store.answer = answer
+        story.now += 285
+        return answer(request)
+
+    story.store.answer = slow
+    assert story.look(story.event(version)) == Action.PAUSED  # and is not killed amid the file
+
+
 def a_suspended_process_writes_nothing_more(story):
     version = story.upload(MANY)
 
@@ -622,6 +634,10 @@ STORIES = (
     (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
     (
         two_lost_answers_leave_nobody_writing_without_a_lease,
+        a_lease_counts_from_its_answer,
+    ),
+    (
+        an_answer_that_comes_late_is_time_that_the_invocation_has_no_more,
         a_lease_counts_from_its_answer,
     ),
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
