@@ -319,7 +319,7 @@ def an_answer_that_comes_late_is_time_that_the_invocation_has_no_more(story):
 
     def slow(request):  # the first of all, the ledger's about the lease
         story.store.answer = answer
-        story.now += 285
+        story.now += 282
         return answer(request)
 
     story.store.answer = slow
