@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from festival.errors import FestivalError, RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError, utc
@@ -33,7 +34,6 @@ from festival.ingest.resources import (
     WrittenLateError,
     writer_opener,
 )
-from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally
 from festival.lineup.mapping import LineupMapping

@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from festival.backfill.plan import FILES_AT_ONCE
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport, Outcome
 from festival.ingest.resources import Action, TryFailedError
-from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
 from festival.text import one_line
 from festival.threads import at_once

@@ -43,7 +43,7 @@ class FileEvent:
 
     @property
     def version_or_stand_in(self) -> str:
-        """The version; where the event names none and the object is gone, what stands for it.
+        """The version; what stands for it if the event names none and the object is gone.
 
         The sequencer is the same in every delivery of an event, and another for the next upload.
         """
@@ -128,7 +128,7 @@ def _version(entity: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} where a name was expected")
+        raise ValueError(f"{value!r} instead of a name")
     return value
 
 

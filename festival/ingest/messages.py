@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
-from festival.ingest.service import Ingestor
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -104,7 +104,7 @@ class WrittenLateError(RetryableError):
 
 @dataclass(frozen=True, slots=True)
 class TryResult:
-    """What one try did. `report` is there where it settled the file, or told of it."""
+    """What one try did. `report` is there if it settled the file, or notified."""
 
     action: Action
     file: str

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from festival import kit
 from festival.errors import FestivalError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import to_record
@@ -27,7 +28,6 @@ from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import KeyLists
-from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import SIDECAR
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Performance

@@ -13,7 +13,7 @@ import pytest
 from festival import kit
 from festival.errors import RetryableError
 from festival.ingest import attempt, sidecar
-from festival.ingest.attempt import Attempt
+from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
 from festival.ingest.ledger.ledger import Ledger
@@ -21,7 +21,6 @@ from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable
 from festival.ingest.reports_bucket import Reports
 from festival.ingest.resources import Action, Budget, Resources
-from festival.ingest.service import Ingestor
 from festival.lineup.decode import Limits
 from festival.lineup.mapping import LineupMapping
 from festival.table.faults import Response
@@ -602,7 +601,7 @@ def every_mapping_belongs_to_a_file(patch):
         key = event.key.removesuffix(".mapping.json")
         return event if key == event.key else replace(event, key=key, version="", by_sidecar=True)
 
-    patch.setattr("festival.ingest.service.file_of_sidecar", of_sidecar)
+    patch.setattr("festival.ingest.attempt.file_of_sidecar", of_sidecar)
 
 
 def empty_lines_are_read_for_ever(patch):

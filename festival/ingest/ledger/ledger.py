@@ -158,7 +158,7 @@ class Ledger:
         )
 
     def adopt(self, lease: Lease, version: str) -> None:
-        """Make a settled version this attempt's, so that it may tell. Raises LeaseLostError."""
+        """Make a settled version this attempt's, so that it may notify. Raises LeaseLostError."""
         try:
             self._table.update(
                 lease.file,

@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a large file is: where to read on, the counts so far, the first rows for the e-mail.
+    """How far a large file is: where to go on, the counts so far, the first rows for the e-mail.
 
     `continues` is the attempt whose continuation message may carry on; any other is stale.
     """
@@ -121,7 +121,7 @@ class VersionRecord:
 
     @property
     def report(self) -> IngestReport:
-        """What the ledger still knows of the ingest: the counts, and the first rows it told of."""
+        """What the ledger still knows of the ingest: the counts, and the first rows it reported."""
         return IngestReport(
             self.file,
             self.counts,
