@@ -128,9 +128,9 @@ class Attempt:
         if self._is_known and (stored is None or event.version not in ("", stored.version)):
             self._not_read(stored, version, record)
             return False
-        has_failed = record is not None and record.status == Status.FAILED
-        if record and record.is_settled and (is_current or (has_failed and not self._is_known)):
-            return has_failed
+        is_settled = record and is_current and record.is_settled
+        if record and (is_settled or (record.is_done and not self._is_known)):
+            return record.status == Status.FAILED
         if record and is_current and record.awaits_notice:
             self._notify_again(record)
             return record.status == Status.FAILED

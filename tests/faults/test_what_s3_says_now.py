@@ -28,7 +28,7 @@ from festival.table.writer import BulkWriter
 
 from .people import UPLOADS
 from .reconciling import Line, reconciling_store
-from .wire import Request
+from .wire import Answer, Request
 from .world import REPORTS
 
 BY_SCORE = b'{"columns": {"Popularity": "Score"}}'
@@ -417,6 +417,21 @@ def a_version_that_is_gone_is_mourned_once(story):
     assert story.post.subjects == ["failure"]
 
 
+def a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent(story):
+    first = story.upload(BJORK)
+    story.look(story.event(first))
+    story.look(story.event(story.upload(SAULT)))
+    answer = story.store.answer
+
+    def silent(request):
+        return Answer(503, b"", {}) if request.call[0] == "s3" else answer(request)
+
+    story.store.answer = silent
+    assert story.give_up(story.event(first)) is False
+    assert story.record(first).status == Status.NOTIFIED
+    assert story.post.subjects == ["success"] * 2
+
+
 def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
     version, batches = story.upload(BJORK), []
     story.after_batch = lambda: batches.append(1)
@@ -644,6 +659,10 @@ STORIES = (
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
+    (
+        a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent,
+        nothing_that_failed_is_ever_done,
+    ),
     (a_version_that_is_gone_is_mourned_once, nothing_that_failed_is_ever_done),
     (
         an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice,
