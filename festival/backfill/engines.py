@@ -137,8 +137,7 @@ def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> 
         # One file's error, of whatever kind, must not stop the other files.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
-            ledger = ingestor.resources.ledger
-            ledger.note_failed_try(event.file, event.version, event.run, text)
+            ingestor.note_failed_try(event, event.run, text)
         return unfinished(event.file, text, perf_counter() - began)
     seconds = perf_counter() - began
     if result.report is None or result.action in (Action.DONE, Action.SUPERSEDED):

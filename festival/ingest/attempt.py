@@ -94,7 +94,7 @@ class Attempt:
         if record and is_current and record.awaits_notice:
             return self._notify_again(record)
         progress = self._progress_of(record) if is_current else None
-        if self._continues and (progress is None or progress.continues != self._continues):
+        if event.continues and self._is_continued_by_another(progress):
             return TryResult(Action.STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
@@ -135,7 +135,7 @@ class Attempt:
             self._notify_again(record)
             return record.status == Status.FAILED
         progress = self._progress_of(record) if is_current else None
-        if self._continues != (progress.continues if progress else 0):
+        if self._is_continued_by_another(progress):
             return False
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         if stored is not None:
@@ -194,15 +194,13 @@ class Attempt:
         """Whether this version is what the table has, or is getting; never if asked for again."""
         return version == self._lease.current_version and not self._again
 
-    @property
-    def _continues(self) -> int:
-        """The attempt that a continuation belongs to; 0 if its mapping has changed since.
+    def _is_continued_by_another(self, progress: Progress | None) -> bool:
+        """Whether another continuation message goes on with this reading of the file.
 
-        Such a message starts the new reading: for a changed default mapping no other one comes.
+        None does if the mapping has changed, or an ingest --again has begun anew: whichever message
+        comes then starts over, for no other may ever come.
         """
-        event = self._event
-        same = event.mark in (None, self._applied.mark) or not self._is_known
-        return event.continues if same else 0
+        return progress is not None and progress.continues not in (0, self._event.continues)
 
     # What is not to be read
 
@@ -345,7 +343,7 @@ class Attempt:
         """
         if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        event = replace(self._event, version=stored.version, mark=self._applied.mark)
+        event = replace(self._event, version=stored.version)
         self._resources.send_continuation(event, self._lease.attempt)
         self._record(stored, replace(self._saved, continues=self._lease.attempt))
         return self._result(Action.PAUSED, stored, tally, None)
@@ -480,15 +478,22 @@ class Ingestor:
             return attempt.give_up(error)
 
     def note_failed_try(self, event: FileEvent, message: str, reason: str) -> None:
-        """Keep in the ledger why a try failed, under the version that was tried."""
-        event = file_of_sidecar(event)
-        version = event.version_or_stand_in
-        with suppress(RetryableError):
-            resources = self.resources
-            applied = applied_mapping(resources.s3, event.bucket, event.key, resources.mapping)
-            version = applied.version(version)
+        """Keep in the ledger why a try failed, under the version that was tried.
+
+        That is the file's current one if the event, of a removal or a mapping, names none.
+        """
+        event, resources = file_of_sidecar(event), self.resources
         with _answered():
-            self.resources.ledger.note_failed_try(event.file, version, message, reason)
+            ledger = resources.ledger
+            version = "" if event.version else ledger.reconciliations.head(event.file).current
+            if not version:
+                version = event.version_or_stand_in
+                with suppress(RetryableError):
+                    applied = applied_mapping(
+                        resources.s3, event.bucket, event.key, resources.mapping
+                    )
+                    version = applied.version(version)
+            ledger.note_failed_try(event.file, version, message, reason)
 
     @contextmanager
     def _leased(

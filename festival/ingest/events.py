@@ -20,10 +20,9 @@ class FileEvent:
     """A file to look at. `version` is '' if the event names none that is to be ingested.
 
     `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation
-    message belongs to; 0 for every other message. `mark` is the mark of the mapping that a
-    continuation was read with; None if the message does not say. `by_sidecar` says that it was the
-    file's mapping that came or went, and `removed` that a version of the file, or a delete marker,
-    was taken away: the file itself may not be there.
+    message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
+    that came or went, and `removed` that a version of the file, or a delete marker, was taken away:
+    the file itself may not be there.
     """
 
     bucket: str
@@ -34,7 +33,6 @@ class FileEvent:
     continues: int = 0
     by_sidecar: bool = False
     removed: bool = False
-    mark: str | None = None
 
     @property
     def file(self) -> str:
@@ -84,7 +82,6 @@ def continuation(event: FileEvent, attempt: int) -> str:
             "sequencer": event.sequencer,
             "run": event.run,
             "attempt": attempt,
-            "mapping": event.mark,
         }
     )
 
@@ -97,7 +94,6 @@ def _continued(message: Mapping[str, Any]) -> FileEvent:
         sequencer=str(message.get("sequencer", "")),
         run=str(message.get("run", "")),
         continues=int(message["attempt"]),
-        mark=message.get("mapping"),
     )
 
 

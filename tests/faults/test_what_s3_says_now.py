@@ -17,6 +17,7 @@ from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
 from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.reconciliations import Head, Reconciliations
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable
 from festival.ingest.reports_bucket import Reports
@@ -264,6 +265,29 @@ def what_goes_on_with_a_changed_mapping_can_be_given_up(story):
     assert story.post.subjects == ["failure"]
 
 
+def an_ingest_again_that_dies_amid_a_paused_file_leaves_it_to_its_continuation(story):
+    story.ticking = 1.0
+    version = story.upload(LARGE)
+    assert story.look(story.event(version), FEW_BLOCKS) == Action.PAUSED
+    left = story.sent[-1]
+    lease = story.ledger.leases.acquire(story.file, "a person", 30.0)
+    story.ledger.begin(lease, version, again=True)  # and there it is killed
+    story.now += 60
+    assert story.look(left) == Action.INGESTED
+    assert (len(story.store.items), story.post.subjects) == (12, ["success"])
+
+
+def what_an_ingest_again_left_is_given_up_as_well(story):
+    story.ticking = 1.0
+    version = story.upload(LARGE)
+    story.look(story.event(version), FEW_BLOCKS)
+    lease = story.ledger.leases.acquire(story.file, "a person", 30.0)
+    story.ledger.begin(lease, version, again=True)
+    story.now += 60
+    assert story.give_up(story.sent[-1]) is True
+    assert story.post.subjects == ["failure"]
+
+
 # Under the lease
 
 
@@ -432,6 +456,16 @@ def a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent(story)
     assert story.post.subjects == ["success"] * 2
 
 
+def a_failed_try_of_a_removal_leaves_no_record_that_runs_for_ever(story):
+    version = story.upload(BJORK)
+    story.look(story.event(version))
+    story.store.delete(UPLOADS, story.key)
+    Ingestor(story.resources).note_failed_try(story.event(removed=True), "letter", "S3 is silent")
+    found = story.ledger.history(story.file)
+    assert [(each.version, each.status) for each in found] == [(version, Status.NOTIFIED)]
+    assert found[0].reasons == {"letter": "S3 is silent"}
+
+
 def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
     version, batches = story.upload(BJORK), []
     story.after_batch = lambda: batches.append(1)
@@ -517,8 +551,11 @@ def a_removal_is_a_failure(patch):
     patch.setattr(Attempt, "_removed", lambda self: self._fail(self._lease.current_version))
 
 
-def a_continuation_is_stale_whatever_it_was_read_with(patch):
-    patch.setattr(Attempt, "_continues", property(lambda self: self._event.continues))
+def only_its_own_progress_is_continued(patch):
+    def is_stale(self, progress):
+        return self._event.continues != (progress.continues if progress else 0)
+
+    patch.setattr(Attempt, "_is_continued_by_another", is_stale)
 
 
 def the_mapping_is_read_before_the_lease(patch):
@@ -592,6 +629,10 @@ def the_last_try_fails_whatever_s3_says(patch):
     patch.setattr(Attempt, "give_up", blind)
 
 
+def no_version_is_current(patch):
+    patch.setattr(Reconciliations, "head", lambda self, file: Head("", ""))
+
+
 def nothing_that_failed_is_ever_done(patch):
     patch.setattr(VersionRecord, "is_done", False)
 
@@ -638,12 +679,17 @@ STORIES = (
     (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),
     (
         a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with,
-        a_continuation_is_stale_whatever_it_was_read_with,
+        only_its_own_progress_is_continued,
     ),
     (
         what_goes_on_with_a_changed_mapping_can_be_given_up,
-        a_continuation_is_stale_whatever_it_was_read_with,
+        only_its_own_progress_is_continued,
     ),
+    (
+        an_ingest_again_that_dies_amid_a_paused_file_leaves_it_to_its_continuation,
+        only_its_own_progress_is_continued,
+    ),
+    (what_an_ingest_again_left_is_given_up_as_well, only_its_own_progress_is_continued),
     (nothing_is_asked_of_s3_before_the_lease, the_mapping_is_read_before_the_lease),
     (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
     (
@@ -662,6 +708,10 @@ STORIES = (
     (
         a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent,
         nothing_that_failed_is_ever_done,
+    ),
+    (
+        a_failed_try_of_a_removal_leaves_no_record_that_runs_for_ever,
+        no_version_is_current,
     ),
     (a_version_that_is_gone_is_mourned_once, nothing_that_failed_is_ever_done),
     (

@@ -9,6 +9,7 @@ from typing import Any
 from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
+MESSAGE_FILE = "message/"  # stands for the file of a message that names none
 
 
 class Status(StrEnum):
@@ -103,6 +104,8 @@ class VersionRecord:
             )
         if self.is_done:
             return ""
+        if self.file.startswith(MESSAGE_FILE):
+            return "a message that was not understood: `festival dlq` shows it"
         return (
             "not finished yet: it comes back by itself while its message is in the queue. If "
             "`festival status` shows an empty queue, put it back with `festival dlq --redrive` or "

@@ -208,6 +208,13 @@ def test_reasons_of_failed_tries_are_kept_by_message(ledger):
     assert len(reasons["m-1 receive 2"]) == 400
 
 
+def test_a_message_that_was_not_understood_is_not_running_for_ever(ledger):
+    ledger.note_failed_try("message/m-1", "-", "m-1 receive 1", "not JSON", Status.FAILED)
+    (record,) = ledger.history("message/m-1")
+    assert record.status == Status.FAILED
+    assert record.advice == "a message that was not understood: `festival dlq` shows it"
+
+
 def test_only_a_failed_version_is_reopened(ledger):
     lease = ledger.leases.acquire(FILE, "first", 60)
     finished(ledger, lease)
