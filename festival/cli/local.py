@@ -130,17 +130,15 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
     Ends cleanly on Ctrl-C and SIGTERM: nothing is left behind.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with EmbeddedAws(port) as aws:
-            with step(f"an AWS of its own on {aws.endpoint_url}; deploying the stack"):
-                outputs = aws.deploy()
-            for name in () if empty else FILES:
-                with step(f"sample/{name}"):
-                    drop(aws, outputs, SAMPLES / name)
-            aws.work(complain)
+    with EmbeddedAws(port) as aws:
+        with step(f"an AWS of its own on {aws.endpoint_url}; deploying the stack"):
+            outputs = aws.deploy()
+        for name in () if empty else FILES:
+            with step(f"sample/{name}"):
+                drop(aws, outputs, SAMPLES / name)
+        aws.work(complain)
+        with suppress(KeyboardInterrupt):
             yield aws, outputs
-    except KeyboardInterrupt:
-        return
 
 
 def complain(error: Exception) -> None:
