@@ -23,7 +23,6 @@ from festival.inspection.paths import METADATA, field_of_ids, field_of_path
 from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
-from festival.lineup.formats.header import DELIMITERS
 from festival.lineup.mapped.dates import WEEKDAY, WEEKDAY_AND_DAY
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
@@ -396,12 +395,12 @@ class HeaderByCells(NamedTuple):
     reading: str
 
 
-def headers_by_cells(lines: Sequence[str]) -> list[HeaderByCells]:
+def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[HeaderByCells]:
     """What the columns may be called by their cells; nothing if no column has the time.
 
     Of two columns of text either may be the performer: that is for a person to say.
     """
-    divided = [next(csv.reader([line], delimiter=each)) for each in DELIMITERS for line in lines]
+    divided = [next(csv.reader([line], delimiter=each)) for each in delimiters for line in lines]
     widths = Counter(len(cells) for cells in divided if len(cells) > 2)
     if not widths:
         return []

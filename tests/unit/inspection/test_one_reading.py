@@ -1,5 +1,6 @@
 """One reading: inspect, check, normalize, the notebook and the function agree row by row."""
 
+import csv
 import json
 from functools import cache
 from pathlib import Path
@@ -9,11 +10,13 @@ from click.testing import CliRunner
 
 from festival.analysis.lineups import read
 from festival.cli.files import check, normalize
+from festival.errors import LineupError
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.sidecar import SIDECAR
 from festival.ingest.tally import Tally
 from festival.inspection.evidence import merged
 from festival.inspection.reading import inspect_any
+from festival.inspection.workbook import inspect_rows, read_rows
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.read import read_lineup
 from festival.table.item import attributes
@@ -118,3 +121,35 @@ def test_once_all_is_answered_every_row_is_kept_and_nothing_must_be_decided(name
     if name not in LEFT:
         assert (found.kept, found.refused, found.refusal) == (found.rows, (), "")
         assert [each.line() for each in found.questions if each.must] == []
+
+
+TABLES = {
+    name: inspect_any([data]).delimiter
+    for name, (data, *_) in FILES.items()
+    if inspect_any([data]).shape == "csv" and data.isascii() and b"\0" not in data
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_sheet_is_asked_about_and_read_as_the_csv_of_its_cells_is(name):
+    data = FILES[name][0]
+    lines = data.decode().splitlines()
+    rows = [next(csv.reader([line], delimiter=TABLES[name])) if line else [] for line in lines]
+    told, sheet = inspect_any([data]), inspect_rows(rows)
+    assert [each.line() for each in sheet.questions] == [each.line() for each in told.questions]
+    assert sheet.proposal == told.proposal
+    assert sheet.kept == told.kept
+    proposal = inspected(name).proposal
+    blocks = read_lineup([data], mapping=proposal)
+    both = [
+        [each for block in blocks for each in block.performances]
+        for blocks in (_quietly(blocks), _quietly(read_rows(rows, mapping=proposal)))
+    ]
+    assert both[0] == both[1]
+
+
+def _quietly(blocks):
+    try:
+        yield from blocks
+    except LineupError:
+        return
