@@ -20,6 +20,10 @@ UNVERSIONED = "etag-"
 GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405")
 
 
+class NoBucketError(RetryableError):
+    """There is no such bucket. An event's may come back; a person's is a slip of the pen."""
+
+
 class SupersededError(FestivalError):
     """The object changed while it was read: what was asked for is no longer its current version."""
 
@@ -144,5 +148,7 @@ def gone(file: str, version: str) -> str:
 
 def unanswered(what: str, error: Exception) -> RetryableError:
     """A call to AWS that failed, as one line that says which and why."""
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
+        return NoBucketError(f"{what}: there is no bucket of that name")
     text = " ".join(str(error).split())
     return RetryableError(f"{what}: {type(error).__name__}: {text}")
