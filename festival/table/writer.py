@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Condition, Event
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -139,8 +138,7 @@ _LONGEST_REQUEST = 10.0
 _BATCHES_WAITING_PER_LANE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOutcome:
+class WriteOutcome(NamedTuple):
     """What became of the rows put since the last flush: all others are stored.
 
     `rejections` are rows that DynamoDB can never hold, `unwritten` those that were not stored when

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -41,8 +40,7 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 _PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The header's cells, what divides them, and which column is which field."""
 
     names: tuple[str, ...]
@@ -76,8 +74,7 @@ class Header:
         return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
 
 
-@dataclass(frozen=True, slots=True)
-class FoundHeader:
+class FoundHeader(NamedTuple):
     """The likeliest header of a file, what was assumed about it, and why it will not do."""
 
     header: Header
@@ -119,7 +116,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         shown = preview(lines.text[place.at])
         warnings.append(RowWarning(line, "", shown, said, WarningKind.HEADER))
     if mapping.sections or mapping.fill_down:
-        header = replace(header, above=RowsAbove(mapping, header.names, ()))
+        header = header._replace(above=RowsAbove(mapping, header.names, ()))
         for text in lines.text[index : place.at]:
             if header.above:
                 header.above.takes(text.split(header.delimiter))
