@@ -9,7 +9,7 @@ class FestivalError(Exception):
 
 
 class LineupError(FestivalError):
-    """A file that is no lineup, or that breaks midway. Trying again cannot help."""
+    """A file that is not a lineup, or that breaks midway. Trying again cannot help."""
 
 
 class RetryableError(FestivalError):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,9 @@ from festival.query.contents import Contents, Group, scanned_contents, unknown_n
 from festival.query.names import matching
 from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 PROGRESS_SECONDS = 2.0
 
@@ -52,7 +55,7 @@ class LineupTable:
     """
 
     name: str
-    client: Any
+    client: "DynamoDBClient"
     recorded: Callable[[], Contents]
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ def check_lineups(
     """Every lineup of a source, checked; nothing is written.
 
     `source` is a file, a folder or `s3://bucket/prefix` (see `sources.lineups_in`). Raises
-    FestivalError where there is nothing to check, or `mapping` is no mapping file.
+    FestivalError if there is nothing to check, or `mapping` is not a mapping file.
     """
     return map(check_lineup, lineups_in(source, clients, mapping))
 
@@ -53,7 +53,7 @@ def together(checked: Iterable[CheckedLineup]) -> list[Performance]:
 
 
 def require_clean(checked: Iterable[CheckedLineup]) -> None:
-    """Raises FestivalError where a row was rejected or a file could not be read."""
+    """Raises FestivalError if a row was rejected or a file could not be read."""
     files = list(checked)
     refused = [one for one in files if one.report.counts.rejected]
     broken = [one.file for one in files if one.report.status == Outcome.FAILURE]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +19,9 @@ from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.text import counted
 from festival.threads import at_once
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # Bytes of a row in a file, as measured on real lineups; a plan estimates, a run counts.
 ROW_BYTES = {"csv": 60, "json": 150}
@@ -158,11 +161,11 @@ class BackfillPlan:
         return tuple(file for file in self.files if file.state == FAILED_BEFORE and not file.ingest)
 
 
-def list_files(s3: Any, selection: Selection) -> list[ListedFile]:
+def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
     Sidecars with a mapping are not lineups. Raises FestivalError for a bucket that is not there or
-    may not be listed, for a day that is none, and where nothing is selected.
+    may not be listed, for something that is not a day, and if nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)
@@ -189,12 +192,12 @@ def look_up(
     bucket: str,
     files: Sequence[ListedFile],
     *,
-    s3: Any = None,
+    s3: "S3Client | None" = None,
     mapping: LineupMapping = DEFAULT_MAPPING,
 ) -> list[tuple[ListedFile, VersionRecord | None]]:
     """Each file with what the ledger has of its current version, read with its current mapping.
 
-    `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError where the
+    `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError if the
     ledger or a sidecar cannot be read.
     """
 
@@ -272,7 +275,7 @@ def _lineups(objects: Iterable[ListedFile]) -> list[ListedFile]:
     ]
 
 
-def _current_versions(s3: Any, bucket: str, prefix: str) -> Iterator[ListedFile]:
+def _current_versions(s3: "S3Client", bucket: str, prefix: str) -> Iterator[ListedFile]:
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for entry in page.get("Versions", []):
             if entry["IsLatest"] and not entry["Key"].endswith("/"):

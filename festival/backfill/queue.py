@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote_plus
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +28,9 @@ from festival.ingest.sidecar import applied_mapping
 from festival.kit import new_owner
 from festival.stack.dead_letters import dead_letters, put_back_unread, queue_depth
 from festival.threads import at_once
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -77,7 +80,7 @@ def message_of(event: FileEvent) -> str:
 class Queues:
     """The ingest queue and its dead-letter queue. `sqs` is a low-level client."""
 
-    sqs: Any
+    sqs: "SQSClient"
     url: str
     dead_letter_url: str
     sleep: Callable[[float], object] = time.sleep
@@ -158,7 +161,7 @@ class QueueEngine:
 
         No more than some ten messages a worker are on their way at once. Closed before its end, the
         messages that were sent are still worked on; a later run sends only what is not done then.
-        Raises RetryableError where AWS does not answer.
+        Raises RetryableError if AWS does not answer.
         """
         try:
             yield from self._run(deque(files), again, stop_at_failure)

@@ -225,7 +225,7 @@ def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], ru
 
 
 def require_no_stop(outcomes: Sequence[FileOutcome]) -> None:
-    """Raises FestivalError where files were not started because one failed."""
+    """Raises FestivalError if files were not started because one failed."""
     left = sum(one.status == NOT_STARTED for one in outcomes)
     failed = [one for one in outcomes if one.failed]
     if left:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from festival.cli.text import table
 from festival.lineup.model import MINUTES_PER_DAY, Performance, wall_clock
-from festival.query.patterns import AccessPattern, Page
+from festival.query.columns import PageCost
+from festival.query.patterns import AccessPattern
 from festival.text import counted
 
 HEADS = ("Date", "Start", "End", "Stage", "Performer", "Popularity")
@@ -32,7 +33,7 @@ def time_of(minutes: int) -> str:
 
 
 def footer(
-    pattern: AccessPattern, performances: Sequence[Performance], pages: Sequence[Page]
+    pattern: AccessPattern, performances: Sequence[Performance], pages: Sequence[PageCost]
 ) -> str:
     """What it took: the number of Queries, read units, milliseconds."""
     units = sum(page.read_units for page in pages)

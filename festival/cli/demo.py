@@ -17,6 +17,7 @@ from festival.errors import FestivalError
 from festival.notebook.run import find_notebook, run_notebook
 from festival.stack.stack import StackOutputs
 from festival.stack.verify import Verification
+from festival.table.connection import Connection
 from festival.text import counted
 
 ROOT = SAMPLES.parent
@@ -58,8 +59,8 @@ def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
 def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
     click.echo("▸ what the table answers, each compared with the files themselves\n")
     files = [SAMPLES / name for name in FILES]
-    client = aws.session().client("dynamodb")
-    for answer in answers(client, outputs.table, files):
+    connection = Connection.from_client(aws.session().client("dynamodb"))
+    for answer in answers(connection, outputs.table, files):
         click.echo("\n".join(answer_lines(answer)) + "\n")
 
 

@@ -20,7 +20,7 @@ OPTIONS = (
         "--mapping",
         "mapping_file",
         metavar="JSON",
-        help=f"A mapping file. Default: FILE{SIDECAR} where there is one.",
+        help=f"A mapping file. Default: FILE{SIDECAR} if there is one.",
     ),
     click.option(
         *("--column", "columns"),
@@ -66,6 +66,11 @@ OPTIONS = (
         "--clock", metavar="CLOCK", help="Of times without am or pm: 24h, 12h, '12h from 10:00'."
     ),
     click.option("--integer-is", type=click.Choice(["hour", "hhmm"]), help="20 is 20:00 or 00:20."),
+    click.option(
+        "--length-is",
+        type=click.Choice(["minutes", "hours", "seconds", "days"]),
+        help="The unit of a Duration that is a number.",
+    ),
     click.option("--date-order", type=click.Choice(["day_first", "month_first", "year_first"])),
     click.option("--year", type=click.INT, help="For dates that have none."),
     click.option("--first-date", metavar="DATE", help="A weekday alone is the first from here on."),
@@ -86,13 +91,13 @@ OPTIONS = (
         *("--placeholder", "placeholders"),
         multiple=True,
         metavar="TEXT",
-        help="A performer or stage that is none yet: TBA.",
+        help="A performer or stage that is not announced yet: TBA.",
     ),
     click.option("--popularity-is", type=click.Choice(["rank", "score"])),
     click.option(
         "--popularity-none", multiple=True, metavar="VALUE", help="What says: no popularity."
     ),
-    click.option("--sheet", metavar="NAME", help="Of a workbook; needed where several have rows."),
+    click.option("--sheet", metavar="NAME", help="Of a workbook; needed if several have rows."),
 )
 
 

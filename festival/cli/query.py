@@ -9,7 +9,9 @@ import click
 from festival.cli import answers
 from festival.kit import Kit
 from festival.query import patterns
+from festival.query.columns import answer
 from festival.query.contents import unknown_name
+from festival.table.connection import Connection
 from festival.table.item import attributes
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -80,8 +82,7 @@ def show(
     """Print the answer. If it is empty and asks for a name, say which names are near."""
     kit = Kit.from_environment()
     name = kit.table_name(table)
-    pages = list(patterns.ask(kit.clients.dynamodb, name, pattern))
-    found = pattern.select([found for page in pages for found in page.performances])
+    found, pages = answer(Connection.from_client(kit.clients.dynamodb), name, pattern)
     if what and not found and (note := unknown_name(what, asked, kit.recorded_contents(name))):
         click.echo(note, err=True)
     if as_json:

@@ -18,7 +18,7 @@ VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100
 def show(report: IngestReport, *, as_json: bool, strict: bool, done: str = "written") -> None:
     """Print the report on standard output and end the command with its status.
 
-    `done` is the word for what was accepted (`would be written` where nothing was).
+    `done` is the word for what was accepted (`would be written` if nothing was).
     """
     if as_json:
         report.write_json(sys.stdout)
@@ -28,7 +28,7 @@ def show(report: IngestReport, *, as_json: bool, strict: bool, done: str = "writ
 
 
 def end(report: IngestReport, *, strict: bool) -> None:
-    """Raises FestivalError where it could not be done, and exits 1 for rejections with --strict."""
+    """Raises FestivalError if it could not be done, and exits 1 for rejections with --strict."""
     if report.status == Outcome.FAILURE:
         raise FestivalError(f"{printable(report.file)}: {reason_of_failure(report)}")
     if strict and report.counts.rejected:
@@ -49,7 +49,7 @@ def reason_of_failure(report: IngestReport) -> str:
 
 
 def lines(report: IngestReport, done: str) -> Iterator[str]:
-    """The whole report for a person: the counts, then the rows behind them."""
+    """The whole report for a person: the counts, then the rows they count."""
     yield summary(report, done)
     yield from _listed("Rejected", ("line", "field", "value", "reason"), report.rejections)
     yield from _listed("Warnings", ("line", "field", "value", "reason"), report.warnings)

@@ -23,7 +23,7 @@ STANDARD = "-"
 def chunks_of(file: str) -> Iterator[bytes]:
     """The bytes of a file, or of standard input for `-`.
 
-    Raises LineupError where it cannot be read, so that the report of the file says so.
+    Raises LineupError if it cannot be read, so that the report of the file says so.
     """
     try:
         if file == STANDARD:
@@ -56,7 +56,7 @@ def inspection_of(file: str, mapping: LineupMapping, sheet: str | None = None) -
 
 
 def refuse_same_file(file: str, out: str | None) -> None:
-    """Raises FestivalError where the output would replace the input."""
+    """Raises FestivalError if the output would replace the input."""
     if out is None or file == STANDARD or not Path(out).exists() or not Path(file).exists():
         return
     if Path(out).samefile(file):

@@ -132,11 +132,12 @@ class EmbeddedAws:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def session(self) -> Any:
+    def session(self) -> boto3.Session:
         """A boto3 session of this AWS, a new one for each thread that asks."""
         if not hasattr(self._sessions, "session"):
             self._sessions.session = _new_session()
-        return self._sessions.session
+        session: boto3.Session = self._sessions.session
+        return session
 
     def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
         """Deploy the kit's template, with parameters by the template's names."""
@@ -249,7 +250,7 @@ class EmbeddedAws:
         return {**seen, "AWS_ACCESS_KEY_ID": FUNCTION}
 
 
-def _new_session(access_key: str | None = None) -> Any:
+def _new_session(access_key: str | None = None) -> boto3.Session:
     core = botocore.session.get_session()
     core.register_component("data_loader", SERVICE_MODELS)
     secret = access_key and "embedded"

@@ -3,17 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from festival.embedded.aws import Email, EmbeddedAws
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.lineup.model import MINUTES_PER_DAY, Performance
 from festival.lineup.read import read_lineup
+from festival.query.columns import answer
 from festival.query.patterns import (
     AccessPattern,
-    Page,
-    ask,
     by_performer,
     more_popular_than,
     on_date,
@@ -21,6 +19,7 @@ from festival.query.patterns import (
     stage_at_exactly,
 )
 from festival.stack.stack import StackOutputs
+from festival.table.connection import Connection
 
 SAMPLES = Path(__file__).parents[2] / "sample"
 FILES = ("sample.csv", "sample.json", "messy.csv")
@@ -36,10 +35,9 @@ class DemoQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DemoAnswer:
-    """What the table answered, page by page, and the performances in order."""
+    """What the table answered, in order."""
 
     pattern: AccessPattern
-    pages: list[Page]
     performances: list[Performance]
 
 
@@ -95,22 +93,21 @@ def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
     return int(table["Table"]["ItemCount"])
 
 
-def answers(client: Any, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
+def answers(connection: Connection, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
     """The table's answer to each question.
 
     Raises FestivalError if it differs from what a look through the files themselves finds.
     """
     there = performances_of(files)
     for question in QUESTIONS:
-        pages = list(ask(client, table, question.pattern))
-        found = question.pattern.select([one for page in pages for one in page.performances])
+        found, _ = answer(connection, table, question.pattern)
         expected = {one.key for one in there if question.holds(one)}
         if len(found) != len(expected) or {one.key for one in found} != expected:
             raise FestivalError(
                 f"{question.pattern.question}: the table answers with {len(found)} performances, "
                 f"the files have {len(expected)}"
             )
-        yield DemoAnswer(question.pattern, pages, found)
+        yield DemoAnswer(question.pattern, found)
 
 
 def performances_of(files: Iterable[Path]) -> list[Performance]:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from moto.cloudformation import parsing
@@ -20,6 +20,9 @@ from moto.s3.models import S3Backend
 
 from festival.stack.stack import find_stack, list_resources
 from festival.stack.template import parse_template
+
+if TYPE_CHECKING:
+    import boto3
 
 TAP_SUFFIX = "-mail"
 
@@ -249,14 +252,14 @@ def _add_failure(stack: Any, status: str, failure: ResourceFailedError) -> None:
     )
 
 
-def complete_stacks(session: Any) -> None:
+def complete_stacks(session: "boto3.Session") -> None:
     """Make the calls for what the stacks' templates say and moto's CloudFormation has left out."""
     for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
         if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             _complete_stack(session, stack["StackName"])
 
 
-def _complete_stack(session: Any, name: str) -> None:
+def _complete_stack(session: "boto3.Session", name: str) -> None:
     cloudformation = session.client("cloudformation")
     template = parse_template(cloudformation.get_template(StackName=name)["TemplateBody"])
     stack = find_stack(cloudformation, name)
@@ -271,7 +274,7 @@ def _complete_stack(session: Any, name: str) -> None:
 
 
 def _complete_bucket(
-    session: Any, bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
+    session: "boto3.Session", bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """moto makes a bare bucket: AWS makes it versioned, and has it notify the queue."""
     s3 = session.client("s3")
@@ -280,7 +283,7 @@ def _complete_bucket(
             Bucket=bucket, VersioningConfiguration=properties["VersioningConfiguration"]
         )
     notification = properties.get("NotificationConfiguration", {})
-    queues = [
+    queues: list[Any] = [
         {
             "QueueArn": queue_arn(session, names[queue["Queue"]["Fn::GetAtt"][0]]),
             "Events": [queue["Event"]],
@@ -294,7 +297,7 @@ def _complete_bucket(
 
 
 def _complete_table(
-    session: Any, table: str, properties: Mapping[str, Any], names: Mapping[str, str]
+    session: "boto3.Session", table: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """moto forgets point-in-time recovery: AWS turns it on, and exports need it."""
     if "PointInTimeRecoverySpecification" in properties:
@@ -305,7 +308,7 @@ def _complete_table(
 
 
 def _complete_mapping(
-    session: Any, mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
+    session: "boto3.Session", mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """Not a call of AWS: moto's own mapping receives messages without running the function.
 
@@ -316,7 +319,7 @@ def _complete_mapping(
 
 
 def _complete_subscription(
-    session: Any, nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
+    session: "boto3.Session", nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
     """moto makes no subscription: AWS does, and somebody confirms it.
 
@@ -335,7 +338,7 @@ def tap_name(topic: str) -> str:
     return f"{topic.rpartition(':')[2]}{TAP_SUFFIX}"
 
 
-def queue_arn(session: Any, url: str) -> str:
+def queue_arn(session: "boto3.Session", url: str) -> str:
     """The ARN of a queue."""
     answer = session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return str(answer["Attributes"]["QueueArn"])

@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from festival.embedded.runtime import FunctionError
 from festival.stack.dead_letters import queue_depth
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 IDLE_SECONDS = 0.05
 
@@ -55,7 +58,7 @@ class Poller:
 
     def __init__(
         self,
-        sqs: Any,
+        sqs: "SQSClient",
         source: EventSource,
         runtime: Invokes,
         *,
@@ -136,7 +139,7 @@ class Poller:
         except Exception as error:
             on_failure(error)
 
-    def _receive(self) -> list[dict[str, Any]]:
+    def _receive(self) -> Sequence[Mapping[str, Any]]:
         answer = self._sqs.receive_message(
             QueueUrl=self._source.queue_url,
             MaxNumberOfMessages=self._source.batch_size,
@@ -144,8 +147,7 @@ class Poller:
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
-        return messages
+        return answer.get("Messages", [])
 
     def _event(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {"Records": [_record(message, self._source.queue_arn) for message in messages]}

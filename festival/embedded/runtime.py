@@ -19,12 +19,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError
 from festival.stack.stack import find_stack, read_outputs
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 
 class FunctionReply(NamedTuple):
@@ -213,7 +217,7 @@ class DeployedFunction:
 
     def __init__(
         self,
-        session: Any,
+        session: "boto3.Session",
         stack: str,
         *,
         outside: Mapping[str, str],
@@ -264,7 +268,7 @@ class DeployedFunction:
 class FunctionLog:
     """Puts the lines of a function into its log group, in the order in which they came."""
 
-    def __init__(self, logs: Any) -> None:
+    def __init__(self, logs: "CloudWatchLogsClient") -> None:
         """`logs` is a boto3 client."""
         self.group = ""
         self._logs = logs
@@ -279,7 +283,7 @@ class FunctionLog:
     def flush(self) -> None:
         """Send what came since the last time. A group that is gone takes no more lines."""
         stream = time.strftime("%Y/%m/%d/[$LATEST]embedded", time.gmtime())
-        where = {"logGroupName": self.group, "logStreamName": stream}
+        where: Any = {"logGroupName": self.group, "logStreamName": stream}
         with suppress(ClientError):
             if stream not in self._streams:
                 with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
@@ -288,11 +292,12 @@ class FunctionLog:
             while batch := [
                 self._lines.popleft() for _ in range(min(LINES_A_CALL, len(self._lines)))
             ]:
-                events = [{"timestamp": at, "message": line} for at, line in batch]
-                self._logs.put_log_events(**where, logEvents=events)
+                self._logs.put_log_events(
+                    **where, logEvents=[{"timestamp": at, "message": line} for at, line in batch]
+                )
 
 
-def download_function(session: Any, stack: str, folder: Path) -> Function:
+def download_function(session: "boto3.Session", stack: str, folder: Path) -> Function:
     """Read a deployed function's settings, and unpack its zip from the deployment bucket.
 
     Raises FestivalError if there is no such stack.

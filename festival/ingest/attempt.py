@@ -1,7 +1,7 @@
 """One try at one version of one file, under its lease: read, write, record, tell.
 
 The order is what makes it exact. The newest version is what S3 says under the lease; rows are
-stored before the place behind them is saved; `written` is recorded before stale items are removed;
+stored before the place after them is saved; `written` is recorded before stale items are removed;
 these are removed before the e-mail is sent, and it is sent before it is recorded as sent.
 """
 

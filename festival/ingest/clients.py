@@ -5,13 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import IncompleteReadError
 
 from festival.ingest.clock import AwsClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
 
 
 @contextmanager
@@ -50,20 +56,24 @@ class Clients:
         return cls(botocore.session.get_session())
 
     @cached_property
-    def s3(self) -> Any:
-        return self._client("s3", CONFIG)
+    def s3(self) -> "S3Client":
+        client: S3Client = self._client("s3", CONFIG)
+        return client
 
     @cached_property
-    def dynamodb(self) -> Any:
-        return self._client("dynamodb", CONFIG)
+    def dynamodb(self) -> "DynamoDBClient":
+        client: DynamoDBClient = self._client("dynamodb", CONFIG)
+        return client
 
     @cached_property
-    def sqs(self) -> Any:
-        return self._client("sqs", CONFIG)
+    def sqs(self) -> "SQSClient":
+        client: SQSClient = self._client("sqs", CONFIG)
+        return client
 
     @cached_property
-    def sns(self) -> Any:
-        return self._client("sns", ONCE)
+    def sns(self) -> "SNSClient":
+        client: SNSClient = self._client("sns", ONCE)
+        return client
 
     def _client(self, service: str, config: Config) -> Any:
         with paused():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from festival.ingest import startup  # first: the others load faster behind it
+from festival.ingest import startup  # first: the others load faster after it
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
 from festival.ingest.ledger.ledger import Ledger

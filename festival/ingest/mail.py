@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,9 @@ from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import MARK, SIDECAR
 from festival.text import one_line, shortened
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
 
 SUBJECT_LIMIT = 99  # SNS: "must be fewer than 100 characters", ASCII, no control characters
 REJECTIONS_SHOWN = 20
@@ -112,7 +115,7 @@ class Mailer:
 
     def __init__(
         self,
-        sns: Any,
+        sns: "SNSClient",
         topic_arn: str,
         processes: int = 1,
         clock: Callable[[], float] = time.time,

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +13,9 @@ from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
 from festival.ingest.service import Ingestor
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 LEAST_SECONDS = 4.0
 # 20 receives, each after twice the pause before it: 2 days on average, 2.6 at most, of the 4 that
@@ -77,7 +80,7 @@ class MessageHandler:
     """Works on messages. `max_receives` is the queue's maxReceiveCount."""
 
     ingestor: Ingestor
-    sqs: Any
+    sqs: "SQSClient"
     queue_url: str
     max_receives: int
     function: str
@@ -141,7 +144,7 @@ class MessageHandler:
         return Verdict(Fate.WAITS, left + random.uniform(1, 5))
 
     def _send_anew(self, message: Message, seconds: float, log: Log) -> bool:
-        """Replace a message that waits by its copy: a receive that was no try does not count."""
+        """Replace a message that waits by its copy: a receive that was not a try does not count."""
         try:
             self.sqs.send_message(
                 QueueUrl=self.queue_url,

@@ -52,7 +52,7 @@ def ingest_blocks(
 ) -> Pass:
     """Count every block and hand its performances to the writer (None: nothing is written).
 
-    `pause` is asked after each block; where it says yes, reading stops behind that block. Before
+    `pause` is asked after each block; if it says yes, reading stops after that block. Before
     returning, everything handed over is stored, refused, or counted as unwritten.
     """
     error = ""

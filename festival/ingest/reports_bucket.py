@@ -15,12 +15,15 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from festival.ingest.ledger.records import Progress
 from festival.ingest.tally import Spool
 from festival.lineup.formats.header import ADDED_COLUMNS, RAW_COLUMN, guard
 from festival.lineup.model import Performance
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 PROPOSED = "corrections"
 
@@ -116,7 +119,7 @@ def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
 class KeyLists:
     """The lists in the reports bucket."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
 
     def keep(self, file: str, version: str, rows: Sequence[Performance]) -> None:
@@ -152,7 +155,7 @@ class KeyLists:
             yield from (Performance(*json.loads(line)) for line in lines)
 
     def _parts(self, prefix: str) -> Iterator[Part]:
-        request = {"Bucket": self.bucket, "Prefix": prefix}
+        request: Any = {"Bucket": self.bucket, "Prefix": prefix}
         while True:
             answer = self.s3.list_objects_v2(**request)
             for entry in answer.get("Contents", []):
@@ -195,7 +198,7 @@ IN_BUCKET = "s3:"
 class Reports:
     """The reports bucket. Everything the kit writes goes there; the upload bucket is people's."""
 
-    s3: Any
+    s3: "S3Client"
     bucket: str
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
@@ -21,6 +21,9 @@ from festival.table.connection import Connection
 from festival.table.writer import BulkWriter
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
     from festival.ingest.reconcile.on_upload import OnUpload
 
 
@@ -49,7 +52,7 @@ class Budget(NamedTuple):
 
 
 def writer_opener(
-    client: Any,
+    client: "DynamoDBClient",
     table: str,
     clock: Callable[[], float] = time.monotonic,
     warn: Callable[[str], object] | None = None,
@@ -117,7 +120,7 @@ class Resources:
     files without a sidecar of their own.
     """
 
-    s3: Any
+    s3: "S3Client"
     ledger: Ledger
     open_writer: Callable[[str, float], LeasedWriter]
     reports: Reports

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, LineupError, RetryableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CHUNK_BYTES = 256 * 1024
 REOPENINGS = 5
@@ -40,7 +43,7 @@ class StoredObject(NamedTuple):
 
 
 def current_object(
-    s3: Any, bucket: str, key: str, *, versioned: bool = False
+    s3: "S3Client", bucket: str, key: str, *, versioned: bool = False
 ) -> StoredObject | None:
     """The key's current version; None if the object is gone (docs: HeadObject).
 
@@ -86,12 +89,12 @@ def is_unversioned(version: str) -> bool:
     return version.startswith(UNVERSIONED)
 
 
-def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
+def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
     """The object's bytes from `offset` on, in chunks.
 
     A connection that breaks is opened again where it broke, up to five times without a byte.
-    Raises LineupError where the version is gone, SupersededError where an object in a bucket
-    without versioning changed, RetryableError where S3 does not answer.
+    Raises LineupError if the version is gone, SupersededError where an object in a bucket
+    without versioning changed, RetryableError if S3 does not answer.
     """
     tries = 0
     while offset < stored.size:
@@ -112,8 +115,8 @@ def object_chunks(s3: Any, stored: StoredObject, offset: int = 0) -> Iterator[by
                 )
 
 
-def _open(s3: Any, stored: StoredObject, offset: int) -> Iterator[bytes]:
-    which = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
+def _open(s3: "S3Client", stored: StoredObject, offset: int) -> Iterator[bytes]:
+    which: Any = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
     if offset:
         which["Range"] = f"bytes={offset}-"
     try:

@@ -24,7 +24,7 @@ class FunctionSettings(NamedTuple):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "FunctionSettings":
-        """Raises FestivalError where a variable is missing or no number."""
+        """Raises FestivalError if a variable is missing or no number."""
         try:
             return cls(
                 table=environment["TABLE_NAME"],
@@ -46,4 +46,4 @@ class FunctionSettings(NamedTuple):
                 "the function"
             ) from None
         except ValueError as error:
-            raise FestivalError(f"an environment variable is no whole number: {error}") from None
+            raise FestivalError(f"an environment variable is not a whole number: {error}") from None

@@ -6,7 +6,7 @@ ledger's version: another mapping of the same object version is another ingest.
 
 import hashlib
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,9 @@ from festival.errors import LineupError
 from festival.ingest.events import FileEvent
 from festival.ingest.s3_object import GONE, unanswered
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 SIDECAR = ".mapping.json"
 MARK = "+"
@@ -24,7 +27,7 @@ LONGEST_KEY_BYTES = 1024  # S3: "Creating object key names", in UTF-8
 class AppliedMapping(NamedTuple):
     """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
 
-    `problem` says why the sidecar is no mapping; the file is then not read at all.
+    `problem` says why the sidecar is not a mapping; the file is then not read at all.
     """
 
     mapping: LineupMapping = DEFAULT_MAPPING
@@ -62,8 +65,10 @@ def _at_most(most: int, body: Any) -> bytes:
         return text
 
 
-def applied_mapping(s3: Any, bucket: str, key: str, default: LineupMapping) -> AppliedMapping:
-    """The mapping for a file: one GetObject. Raises RetryableError where S3 does not answer."""
+def applied_mapping(
+    s3: "S3Client", bucket: str, key: str, default: LineupMapping
+) -> AppliedMapping:
+    """The mapping for a file: one GetObject. Raises RetryableError if S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
     if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it
         return AppliedMapping(default, default.fingerprint())

@@ -7,7 +7,7 @@ gc.disable()
 
 
 def over() -> None:
-    """Collect again, where that was so before, and never look at what has been loaded."""
+    """Collect again, if that was so before, and never look at what has been loaded."""
     gc.freeze()
     if _was_enabled:
         gc.enable()

@@ -100,7 +100,7 @@ class KeyLog:
                 self._lines[slot] = line
 
     def line_of(self, key: tuple[Any, ...]) -> int:
-        """The line that had this (performer, stage, date, start) last; 0 where none had."""
+        """The line that had this (performer, stage, date, start) last; 0 if none had."""
         mark = hash(key) or 1
         slot = mark & self._mask
         while (there := self._hashes[slot]) != mark and there:

@@ -16,6 +16,7 @@ from festival.errors import LineupError
 from festival.inspection.inspect import SampledFile
 from festival.inspection.result import Inspection
 from festival.inspection.workbook import SheetRow, inspect_numbered, read_numbered
+from festival.lineup.decode import AS_CP1252, last_resort
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Rejection, RowWarning, WarningKind
@@ -38,7 +39,7 @@ def read_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> I
     A cancelled event is a rejection; of one that recurs the first time is read, with a warning.
     Raises LineupError for what is not a calendar, or has no event.
     """
-    events = _events(data)
+    events = _events(data, mapping)
     first = Block([], [*events.rejections], [*events.warnings], len(events.rejections), None)
     if events.rejections or events.warnings:
         yield first
@@ -50,7 +51,7 @@ def inspect_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -
     """A calendar's events as `inspect_lineup` looks at a file; `problem` if it is not one."""
     look = SampledFile(shape=SHAPE, encoding="UTF-8")
     try:
-        events = _events(data)
+        events = _events(data, mapping)
     except LineupError as error:
         return inspect_numbered(iter(()), replace(look, problem=str(error)), mapping, _no_rows)
     return inspect_numbered(
@@ -79,14 +80,29 @@ class _Events:
         yield from self.rows
 
 
-def _events(data: bytes) -> _Events:
-    text = data.decode("utf-8-sig", "replace")
+def _decoded(data: bytes, mapping: LineupMapping) -> tuple[str, bool]:
+    """The calendar's text, and whether its encoding was assumed. Raises LineupError."""
+    try:
+        return data.decode(mapping.encoding or "utf-8-sig"), False
+    except UnicodeDecodeError as error:
+        if mapping.encoding:
+            raise LineupError(f"the calendar is not {mapping.encoding}: {error.reason}") from None
+    text, reason = last_resort(data, "utf-8", multibyte=False)
+    if reason:
+        raise LineupError(f"the calendar {reason}")
+    return text, True
+
+
+def _events(data: bytes, mapping: LineupMapping) -> _Events:
+    text, assumed = _decoded(data, mapping)
     lines = [
         number
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip().upper() == "BEGIN:VEVENT"
     ]
     events = _Events()
+    if assumed:
+        events.warnings.append(RowWarning(0, "", "", AS_CP1252, WarningKind.ENCODING))
     named = ""
     try:
         calendars = Calendar.from_ical(text, multiple=True)

@@ -254,7 +254,7 @@ def _tell_lookups(evidence: Evidence, look: SampledFile) -> None:
         evidence.ask(
             f"'{column}' is looked up in {' → '.join(said['rows'])}",
             "lookups",
-            f"{said['key']} → {said['value']}",
+            f"{said['key']} → {said.get('value', 'its text')}",
         )
 
 

@@ -29,6 +29,7 @@ _DAY_NUMBER = re.compile(r"(?:day|tag|dag|jour|d[ií]a|giorno|dzień|den) ?[0-9]
 METADATA = re.compile(r"creat|updat|modif|publish|delet|sync|changed|timestamp", re.IGNORECASE)
 
 Path = tuple[str, ...]
+_Table = list[dict[str, Any]] | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +104,13 @@ def several(row: dict[str, Any]) -> Iterator[str]:
 
 
 def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mapping's `lookups`: columns whose every value is the id of an object in another list.
+    """The mapping's `lookups`: columns whose values are the ids of objects elsewhere.
 
     The column's name and the list's have to speak of the same field: ids by themselves are often
     small numbers, and those are in every list.
     """
     found: dict[str, Any] = {}
-    tables = [(at, each) for at, each in _tables(document, ()) if at != path]
+    tables = [(at, each) for at, each in _tables(document, ()) if at != path[: len(at)]]
     for column in dict.fromkeys(name for row in rows for name in row if "." not in name):
         values = {preview(row[column]) for row in rows if preview(row.get(column)).strip()}
         field = field_of_ids(column)
@@ -126,24 +127,50 @@ def field_of_ids(column: str) -> str:
     return field_of_path(f"{stem}.name")
 
 
-def _tables(value: Any, path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+def _tables(value: Any, path: Path) -> Iterator[tuple[Path, _Table]]:
+    """The lists of objects of a document, and its objects whose keys may be ids."""
     if len(path) > _DEEPEST or not isinstance(value, dict):
         return
     for key, item in value.items():
         if isinstance(item, list) and item and all(isinstance(each, dict) for each in item):
             yield (*path, clean(key)), item
-        else:
+        elif isinstance(item, dict) and item:
+            yield (*path, clean(key)), item
             yield from _tables(item, (*path, clean(key)))
 
 
-def _lookup(values: set[str], at: Path, elements: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    naming = [key for key in elements[0] if fold(key) in _NAMING]
-    keys = [key for key in elements[0] if key not in naming]
-    for key in keys:
-        ids = [preview(each.get(key)) for each in elements]
-        if naming and values <= set(ids) and len(set(ids)) == len(ids):
+def _lookup(values: set[str], at: Path, table: _Table) -> dict[str, Any]:
+    if isinstance(table, dict):
+        named = [_naming(each) if isinstance(each, dict) else [] for each in table.values()]
+        if not _mostly(values, set(map(clean, table))):
+            return {}
+        if all(isinstance(each, str) for each in table.values()):
+            return {"rows": [*at], "key": ANY}
+        return {"rows": [*at], "key": ANY, "value": named[0][0]} if all(named) else {}
+    naming = _naming(table[0])
+    for key in table[0]:
+        ids = [preview(each.get(key)) for each in table]
+        if not naming or fold(key) in _NAMING or len({*ids}) < len(ids):
+            continue
+        if _mostly(values, {*ids}):
             return {"rows": [*at], "key": key, "value": naming[0]}
     return {}
+
+
+def _mostly(values: set[str], ids: set[str]) -> bool:
+    """Whether most values are ids: one that is nobody's is refused when the rows are read."""
+    return len(values & ids) > len(values) / 2
+
+
+def _naming(element: dict[str, Any]) -> list[str]:
+    """Where an object's name is: under a key such as `name`, or by language, in `name.en`."""
+    found = []
+    for key, item in element.items():
+        if fold(key) not in _NAMING:
+            continue
+        languages = [each for each in item if item[each]] if isinstance(item, dict) else []
+        found += [f"{key}.{each}" for each in languages[:1]] or [key]
+    return found
 
 
 def looks_like_a_date(key: str) -> bool:

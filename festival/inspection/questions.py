@@ -44,6 +44,7 @@ _LABELS = 12
 _STATUS = re.compile(r"status|state|active|cancel|published|confirmed|visible", re.IGNORECASE)
 _NOT_PLAYED = frozenset(("n", "no", "false", "0", "cancelled", "canceled", "draft", "withdrawn"))
 _OFTEN = 3
+_BEST = 100
 _MANY = 3
 _TIMES = ("Start", "End", TIME)
 _CLOCK_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
@@ -364,13 +365,20 @@ def _weigh_popularity(evidence: Evidence) -> None:
                 f"[{largest}], if that means none",
                 answers=[Answer(str(largest), {"popularity_none": [largest]})],
             )
-    elif len(whole) >= _MANY and sorted(whole) == list(range(1, len(whole) + 1)):
+    elif _are_all_from_1(whole):
         evidence.ask(
             f"the popularities are 1 to {len(whole)}, each once or more",
             "popularity_is",
             "rank, if 1 is the biggest, or score",
             answers=answers,
         )
+
+
+def _are_all_from_1(scores: Counter[int]) -> bool:
+    """Whether scores are 1 to some number, and may be ranks; all of 1 to 100, often, are scores."""
+    last = len(scores)
+    is_all = last >= _MANY and sorted(scores) == list(range(1, last + 1))
+    return is_all and (last < _BEST or scores.total() == last)
 
 
 def _weigh_nights(evidence: Evidence) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from festival.errors import FestivalError, LineupError
 from festival.ingest.s3_object import current_object, object_chunks
@@ -14,6 +14,9 @@ from festival.inspection.reading import inspect_any, read_any
 from festival.inspection.result import Inspection
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 S3 = "s3://"
 CHUNK_BYTES = 256 * 1024
@@ -58,7 +61,7 @@ def lineups_in(
 
     Of a folder or prefix, what is named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with
     `.gz`). `clients` (`ingest.clients.Clients`) are for S3. A file is read with the mapping beside
-    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError where there
+    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError if there
     is nothing to read, or no such mapping.
     """
     default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING
@@ -82,7 +85,7 @@ def _sources(source: str, clients: Any, default: LineupMapping) -> Iterator[Line
         yield _file(source, Path(source), default)
 
 
-def _objects(source: str, s3: Any, default: LineupMapping) -> Iterator[LineupSource]:
+def _objects(source: str, s3: "S3Client", default: LineupMapping) -> Iterator[LineupSource]:
     bucket, _, prefix = source.removeprefix(S3).partition("/")
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for key in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
@@ -126,7 +129,7 @@ def _bytes(path: Path) -> Iterator[bytes]:
         raise LineupError(f"cannot be read: {error.strerror or error}") from None
 
 
-def _object(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
+def _object(s3: "S3Client", bucket: str, key: str) -> Iterator[bytes]:
     stored = current_object(s3, bucket, key)
     if stored is None:
         raise LineupError("was deleted while it was looked for")

@@ -144,7 +144,7 @@ class _Search:
         return None if said else self._only("Date", self._free, _START_DATE)
 
     def end_parts(self, end: int | None) -> tuple[int | None, ...]:
-        """The columns of the end's date and of the length; empty where there is neither.
+        """The columns of the end's date and of the length; empty if there is neither.
 
         Beside an End only a column that is called Duration, or said to be it, is the length.
         """

@@ -461,6 +461,11 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
     return (readable, NOT_CP1252) if _UNLIKELY.search(decoded) else (decoded, "")
 
 
+def option_for(reason: str) -> str:
+    """The option of a mapping that settles why a line is refused, or nothing."""
+    return "encoding" if reason == NOT_CP1252 else ""
+
+
 def too_long(limits: Limits) -> str:
     """Why a record longer than the limit is refused."""
     return f"is longer than the {limits.record_bytes:,} bytes a row may have"

@@ -14,7 +14,8 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
     lookups          {"stage_id": {"rows": ["stages"], "key": "id", "value": "name"}}: the value of
                      each row's stage_id is the key of an object elsewhere in the JSON document, and
                      becomes that object's name; without "value" it becomes the whole object, so
-                     that columns can name "stage_id.name"
+                     that columns can name "stage_id.name". With "key": "*" the ids are the keys of
+                     the object at "rows"
     encoding         "cp1250": how the text is encoded, by the name of one of Python's text codecs
     header_row       4: the line of the header, the first line of the file being 1
     fill_down        ["Date", "Stage"]: a blank cell of these fields has the value of the row above
@@ -24,6 +25,7 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
                      clock, and starts are from noon to midnight; "12h from 10:00": starts are in
                      the twelve hours from then. An end is the next such time after its start
     integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20
+    length_is        "minutes", "hours", "seconds" or "days": the unit of a Duration of one number
     date_order       "day_first", "month_first" or "year_first", for 01/02/2025 and 01-02-03
     year             2025, for dates that have none
     first_date       "2025-06-12": a weekday alone is the first such day from this one on
@@ -44,26 +46,12 @@ import hashlib
 import json
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 from festival.errors import LineupError
-from festival.lineup.model import clock
+from festival.lineup.model import Lookup, clock
 
 Pairs = tuple[tuple[str, str], ...]
-
-
-class Lookup(NamedTuple):
-    """A column whose values are the keys of objects that are elsewhere in the document."""
-
-    column: str
-    rows: tuple[str, ...]
-    key: str
-    value: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """What is said of the column."""
-        said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
-        return {**said, "value": self.value} if self.value else said
 
 
 @dataclass(frozen=True)
@@ -84,6 +72,7 @@ class LineupMapping:
     sections: tuple[str, ...] = ()
     clock: str = ""
     integer_is: str = ""
+    length_is: str = ""
     date_order: str = ""
     year: int = 0
     first_date: str = ""

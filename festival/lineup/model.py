@@ -218,3 +218,24 @@ class Rows:
     end: Position | None
     rejections: list[Rejection] = field(default_factory=list)
     warnings: list[RowWarning] = field(default_factory=list)
+
+
+class Day(NamedTuple):
+    """A date as `YYYY-MM-DD`, and what is doubtful about it."""
+
+    text: str
+    doubt: Doubt | None = None
+
+
+class Lookup(NamedTuple):
+    """A column whose values are the keys of objects that are elsewhere in the document."""
+
+    column: str
+    rows: tuple[str, ...]
+    key: str
+    value: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is said of the column."""
+        said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
+        return {**said, "value": self.value} if self.value else said

@@ -5,11 +5,19 @@ from dataclasses import dataclass, field, replace
 from operator import getitem
 from typing import Any, TypeVar
 
+from festival.lineup.fields.popularity import SeenScores
 from festival.lineup.fields.text import Memo, RuleError
 from festival.lineup.fields.times import Moment
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Performance, Rejection, RowWarning
-from festival.lineup.rules import LONG_MINUTES, AcceptedRow, Day, RowRules
+from festival.lineup.model import (
+    MINUTES_PER_DAY,
+    Day,
+    Performance,
+    Rejection,
+    RowWarning,
+    WarningKind,
+)
+from festival.lineup.rules import LONG_MINUTES, AcceptedRow, RowRules
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
@@ -41,6 +49,7 @@ class Normaliser:
         self._ends = Memo(_or(_FAR, self._plain_end))
         self._memos = (self._names, self._names, self._dates, self._starts, self._ends)
         self._scores = Memo(_or(_UNCLEAR, rules.score))
+        self._seen_scores = SeenScores()
         # Names that any rule beyond tidying concerns are left to the rules.
         self._tidy_only = not mapping.placeholders
 
@@ -86,11 +95,22 @@ class Normaliser:
                 keep(new(Performance, (performer, stage, day, start, end, score, line)))
             else:
                 self._carefully(line, row, six, original, outcome)
+        if any(scores.values()):
+            self._seen_scores.note(outcome.performances)
         return outcome
 
     def open_questions(self) -> list[RowWarning]:
         """What the rows so far leave open, each with the mapping's option that settles it."""
-        return list(self._rules.open_questions())
+        questions = list(self._rules.open_questions())
+        ranks = self._seen_scores.ranks
+        if ranks and not self._rules.mapping.popularity_is:
+            reason = (
+                "each is one performer's, as ranks are; read as scores, 100 being the best: set "
+                "the mapping's popularity_is to rank or score"
+            )
+            kind = WarningKind.POPULARITY
+            questions.append(RowWarning(0, "Popularity", f"1 to {ranks}", reason, kind))
+        return questions
 
     def accepts(self, cells: tuple[Any, ...]) -> bool:
         """Whether six cells are a performance."""

@@ -33,7 +33,7 @@ def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """The shape of the text at the beginning of a feed; takes its byte order mark away.
 
     What begins with `[` is a JSON array. What begins with `{` is JSON Lines if its first line is an
-    object by itself (or, where that line is damaged, if all the next ones are), else one JSON
+    object by itself (or, if that line is damaged, if all the next ones are), else one JSON
     document; so is a file of one line that holds other objects and no field. Where a mapping says
     where the rows are, all of these are a document.
     """
@@ -211,7 +211,7 @@ def open_rows(
     limits: Limits,
     watch: Callable[[], None] = unwatched,
 ) -> OpenedLineup:
-    """Find out how a file is written and open its rows. Raises LineupError if it is no lineup.
+    """Find out how a file is written and open its rows. Raises LineupError if it is not a lineup.
 
     `is_row` tells whether six cells are a performance: a quoted cell over several lines is not
     believed if it would swallow one.

@@ -20,6 +20,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import (
     FIELDS,
     MINUTES_PER_DAY,
+    Day,
     Doubt,
     Performance,
     Rejection,
@@ -40,13 +41,6 @@ class AcceptedRow(NamedTuple):
 
     performance: Performance
     warnings: list[RowWarning]
-
-
-class Day(NamedTuple):
-    """A date as `YYYY-MM-DD`, and what is doubtful about it."""
-
-    text: str
-    doubt: Doubt | None = None
 
 
 class Times(NamedTuple):
@@ -114,9 +108,11 @@ class RowRules:
             times = self.times(day.text, start, end)
         except RuleError as broken:
             at = min(len(kept), len(self._in_order) - 1)
-            kind = RejectionKind.UNSETTLED if broken.option else RejectionKind.VALUE
-            value, reason = preview(cells[at]), str(broken)
-            return Rejection(line, FIELDS[at], value, reason, None, kind, broken.option)
+            reason, option = str(broken), broken.option
+            if cells[at] is None and not option:
+                reason, option = f"{reason}, or the mapping's columns to say where it is", "columns"
+            kind = RejectionKind.UNSETTLED if option else RejectionKind.VALUE
+            return Rejection(line, FIELDS[at], preview(cells[at]), reason, None, kind, option)
         notes = list(self.assumed(times, day, start, end))
         score = None
         try:
@@ -154,12 +150,16 @@ class RowRules:
         """The Start, also that of a cell with both."""
         if isinstance(cell, RangeStart):
             cell = parts(cell.cell, self._part)[0]
-        found = self.moment(cell)
+        found = self.in_its_half(self.moment(cell))
         self.seen.note(cell, found, is_start=True)
         return found
 
+    def in_its_half(self, start: Moment) -> Moment:
+        """A start in its half of the day, if the clock has twelve hours."""
+        return start
+
     def end(self, cell: Any) -> Moment | None:
-        """The End, also that of a cell with both; None where there may be none."""
+        """The End, also that of a cell with both; None if there may be none."""
         if isinstance(cell, EndParts):
             return self._end_of(cell)
         if isinstance(cell, RangeEnd):
@@ -203,7 +203,7 @@ class RowRules:
             raise
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together. Raises RuleError where the end cannot be the start's."""
+        """The three together. Raises RuleError if the end cannot be the start's."""
         return Times(day, start.minutes, self.finish(day, start, end))
 
     def finish(self, day: str, start: Moment, end: Moment | None) -> int:
@@ -264,6 +264,16 @@ class RowRules:
             )
             yield RowWarning(0, "Start", seen.utc, reason, WarningKind.UTC)
 
+    def _with_length(
+        self, end: Moment, cell: Any, minutes_long: Callable[[Any, str], int]
+    ) -> Moment:
+        """An end with the length beside it, which is doubtful if it cannot be read."""
+        try:
+            return end._replace(length=minutes_long(cell, self.mapping.length_is))
+        except RuleError as broken:
+            doubt = Doubt(WarningKind.LENGTH, f"{broken}; kept End")
+            return end._replace(doubt=end.doubt or doubt)
+
     def _part(self, text: str) -> Moment:
         return self.moment(text, MINUTES_PER_DAY)
 
@@ -272,12 +282,13 @@ class RowRules:
 
         end = parts(cell.end.cell, self._part)[1] if isinstance(cell.end, RangeEnd) else cell.end
         if not _is_blank(cell.length) and (_is_blank(end) or self.is_no_end(end)):
-            return Moment(0, LENGTH, length=minutes_long(cell.length))
+            length = minutes_long(cell.length, self.mapping.length_is)
+            return Moment(0, LENGTH, length=length)
         found = self.end(cell.end)
         if found is None:
             return None
         if not _is_blank(cell.length):
-            found = _with_length(found, cell.length, minutes_long)
+            found = self._with_length(found, cell.length, minutes_long)
         if _is_blank(cell.date):
             return found
         day = self.day(cell.date)
@@ -308,15 +319,6 @@ def _no_end(cell: Any, broken: RuleError) -> RuleError:
 
 def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:
     return RowWarning(line, field, preview(cell), doubt.reason, doubt.kind)
-
-
-def _with_length(end: Moment, cell: Any, minutes_long: Callable[[Any], int]) -> Moment:
-    """An end with the length beside it, which is doubtful if it cannot be read."""
-    try:
-        return end._replace(length=minutes_long(cell))
-    except RuleError as broken:
-        doubt = Doubt(WarningKind.LENGTH, f"{broken}; kept End")
-        return end._replace(doubt=end.doubt or doubt)
 
 
 def _is_blank(cell: Any) -> bool:

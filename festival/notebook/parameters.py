@@ -44,7 +44,7 @@ class Parameter:
 
 
 def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
-    """The parameters of a notebook, in its order. Raises FestivalError for what is no notebook."""
+    """A notebook's parameters, in its order. Raises FestivalError if it is not a notebook."""
     for cell in _cells(notebook):
         if "parameters" in cell.metadata.get("tags", []):
             return tuple(parse(cell.source, notebook.name))
@@ -52,7 +52,7 @@ def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
 
 
 def parse(source: str, name: str = "notebook") -> Iterator[Parameter]:
-    """The parameters that a cell's source declares. Raises FestivalError where one is not clear."""
+    """The parameters that a cell's source declares. Raises FestivalError if one is not clear."""
     helps = _comments(source)
     for statement in ast.parse(source).body:
         if not isinstance(statement, ast.AnnAssign) or statement.value is None:
@@ -219,4 +219,6 @@ def _cells(notebook: Path) -> list[Any]:
     except OSError as error:
         raise FestivalError(f"notebook {notebook}: {error.strerror}") from None
     except Exception as error:
-        raise FestivalError(f"{notebook} is no notebook: {' '.join(str(error).split())}") from None
+        raise FestivalError(
+            f"{notebook} is not a notebook: {' '.join(str(error).split())}"
+        ) from None

@@ -89,7 +89,7 @@ def run_notebook(
 
 
 def _execute(notebook: Path, executed: str, values: Mapping[str, Value], progress: bool) -> str:
-    """Run it and write the executed copy; what the failing cell said, '' where none failed."""
+    """Run it and write the executed copy; what the failing cell said, '' if none failed."""
     # The parameters are checked by now, by better rules than papermill's, which would warn.
     getLogger("papermill").setLevel(ERROR)
     try:

@@ -1,7 +1,6 @@
-"""Many items at once, straight into columns, for DataFrames.
+"""The table's answers: items straight into columns, for DataFrames, and as performances.
 
-`patterns.answer` makes an object of each item, which is right for a screen of results. Here a
-page's values go into lists at once, while the next page is already on its way.
+A page's values go into lists at once, while the next page is already on its way.
 """
 
 import random
@@ -10,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import repeat
 from json import JSONDecoder, dumps, loads
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -128,6 +128,20 @@ class PageCost:
     milliseconds: float
 
 
+class TableAnswer(NamedTuple):
+    """The performances that a pattern asks for, in its order, and what each page took."""
+
+    performances: list[Performance]
+    pages: list[PageCost]
+
+
+def answer(connection: Connection, table: str, pattern: AccessPattern) -> TableAnswer:
+    """The whole answer to a pattern. Raises as `read_columns`."""
+    pages: list[PageCost] = []
+    columns = read_columns(connection, table, pattern, names=ESSENTIAL, saw=pages.append)
+    return TableAnswer(sorted(_performances(columns, repeat(0)), key=pattern.order), pages)
+
+
 def read_columns(
     connection: Connection,
     table: str,
@@ -136,10 +150,10 @@ def read_columns(
     names: Sequence[str] = COLUMNS,
     saw: Callable[[PageCost], None] | None = None,
 ) -> Columns:
-    """What `patterns.answer` answers, as columns.
+    """The answer to a pattern as columns.
 
-    The same rows in the same order, but for ties: one Query gives them in its index's order. Every
-    one of `names` is a column, numbers are int, and what an item may lack is None. Throttles are
+    In the pattern's order, but for ties: one Query gives them in its index's order. Every one of
+    `names` is a column, numbers are int, and what an item may lack is None. Throttles are
     waited out; raises FestivalError for a table that is not there or may not be read,
     RetryableError if a later try may succeed. `saw` is told what each page took.
     """
@@ -228,11 +242,14 @@ def _select(columns: Columns, pattern: AccessPattern) -> Columns:
     if not _needs_selecting(pattern):
         return columns
     places = range(len(columns["Performer"]))
-    rows = map(Performance._make, zip(*(columns[name] for name in ESSENTIAL), places, strict=True))
-    chosen = [row.line for row in pattern.select(list(rows))]
+    chosen = [row.line for row in pattern.select(list(_performances(columns, places)))]
     if chosen == list(places):
         return columns
     return {name: [values[place] for place in chosen] for name, values in columns.items()}
+
+
+def _performances(columns: Columns, lines: Iterable[int]) -> Iterator[Performance]:
+    return map(Performance._make, zip(*(columns[name] for name in ESSENTIAL), lines, strict=False))
 
 
 def _pages(

@@ -1,28 +1,22 @@
 """The access patterns: the questions the table answers with Queries, and their answers.
 
-A pattern is pure data. `ask` sends its Queries page by page; `answer` gives the performances.
+A pattern is pure data; `columns` asks it.
 
 A lineup with a festival day stores a set at half past one in the night under the day before, as
-`25:30`. A pattern means calendar time, so where that spelling is possible (before noon) it has one
+`25:30`. A pattern means calendar time, so if that spelling is possible (before noon) it has one
 more Query for it.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date as calendar_date
-from time import perf_counter
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NotConnectedError
-
-from festival.errors import FestivalError, RetryableError
+from festival.errors import FestivalError
 from festival.lineup.fields.text import clean
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
-from festival.table.faults import failure, in_one_line
-from festival.table.item import Item, from_item
 from festival.table.schema import (
     DATE_INDEX,
     PARTITION_KEY,
@@ -31,7 +25,6 @@ from festival.table.schema import (
     STAGE_INDEX,
     Index,
 )
-from festival.threads import at_once
 
 # How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
@@ -46,7 +39,7 @@ _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 def asked_moment(date: str, time: str) -> tuple[int, int]:
     """The calendar day's number and the minute in it; `25:30` is half past one on the next day.
 
-    Raises FestivalError for what is no date or time.
+    Raises FestivalError for what is not a date or time.
     """
     days, minute = divmod(asked_minutes(time, "time"), MINUTES_PER_DAY)
     return asked_day(date) + days, minute
@@ -133,20 +126,6 @@ class AccessPattern:
         return sorted(
             filter(self.keep, performances) if self.keep else performances, key=self.order
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a Query: DynamoDB's items, the same as performances, and what it took.
-
-    `read_units` is in RRU, `milliseconds` from request to answer as seen here.
-    """
-
-    items: list[Item]
-    performances: list[Performance]
-    read_units: float
-    milliseconds: float
-    scanned: int
 
 
 def by_performer(name: str) -> AccessPattern:
@@ -264,60 +243,6 @@ def more_popular_than(minimum: int) -> AccessPattern:
     )
     question = f"performances with a popularity above {minimum}"
     return AccessPattern(question, (query,), _by_popularity)
-
-
-def ask(client: Any, table: str, pattern: AccessPattern) -> Iterator[Page]:
-    """Every page of every Query of a pattern; several Queries are on their way at once.
-
-    `client` is boto3's low-level DynamoDB client. Raises FestivalError for a table that is not
-    there or may not be read, RetryableError where a later try may succeed.
-    """
-    first, *others = pattern.queries
-    if not others:
-        yield from _pages(client, first.request(table))
-        return
-    for pages in at_once(
-        lambda query: list(_pages(client, query.request(table))), pattern.queries, 1 + len(others)
-    ):
-        yield from pages
-
-
-def answer(client: Any, table: str, pattern: AccessPattern) -> list[Performance]:
-    """The performances a pattern asks for: paged to the end, filtered, in order."""
-    found = [
-        performance for page in ask(client, table, pattern) for performance in page.performances
-    ]
-    return pattern.select(found)
-
-
-def _pages(client: Any, request: dict[str, Any]) -> Iterator[Page]:
-    position: dict[str, Any] = {}
-    while True:
-        began = perf_counter()
-        try:
-            reply = client.query(**request, **position)
-        except (ClientError, BotoCoreError) as error:
-            raise _said(request["TableName"], error) from error
-        yield Page(
-            items=reply["Items"],
-            performances=[from_item(item) for item in reply["Items"]],
-            read_units=reply.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0),
-            milliseconds=1000 * (perf_counter() - began),
-            scanned=reply["ScannedCount"],
-        )
-        if "LastEvaluatedKey" not in reply:
-            return
-        position = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
-
-
-def _said(table: str, error: ClientError | BotoCoreError) -> FestivalError:
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-        said = error.response["Error"]
-        return failure(table, status, said["Code"], said["Message"])
-    passing = isinstance(error, NotConnectedError | HTTPClientError)
-    kind = RetryableError if passing else FestivalError
-    return kind(in_one_line(table, type(error).__name__, str(error)))
 
 
 def _between(index: Index, partition: str, first: str, last: str) -> KeyQuery:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from festival.errors import FestivalError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
 from festival.ingest.sidecar import MARK, file_of_sidecar
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,11 @@ class QueueDepth:
         return self.visible + self.hidden + self.delayed
 
 
-def queue_depth(sqs: Any, url: str) -> QueueDepth:
+def queue_depth(sqs: "SQSClient", url: str) -> QueueDepth:
     """What a queue holds now, as nearly as SQS knows it. `sqs` is a boto3 client."""
-    names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+    names: list[Any] = [
+        f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")
+    ]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     visible, hidden, delayed = (int(answer.get(name, 0)) for name in names)
     return QueueDepth(visible, hidden, delayed)
@@ -53,7 +58,7 @@ class DeadLetter:
     reasons: tuple[str, ...]
 
 
-def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
+def dead_letters(sqs: "SQSClient", queue_url: str, ledger: Ledger) -> list[DeadLetter]:
     """Every message of the queue with the ledger's reasons; hidden for ten minutes, not removed.
 
     Call `put_back_unread` after looking, so that the next look finds them at once.
@@ -61,7 +66,7 @@ def dead_letters(sqs: Any, queue_url: str, ledger: Ledger) -> list[DeadLetter]:
     return [_dead_letter(message, ledger) for message in _every_message(sqs, queue_url)]
 
 
-def _every_message(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
+def _every_message(sqs: "SQSClient", queue_url: str) -> list[dict[str, Any]]:
     """The whole queue, however long, and no message twice.
 
     It is at its end when nothing comes, or nothing new several times: SQS may deliver a message
@@ -81,12 +86,12 @@ def _every_message(sqs: Any, queue_url: str) -> list[dict[str, Any]]:
         if not messages:
             break
         known = len(found)
-        found |= {message["MessageId"]: message for message in messages}
+        found |= {message["MessageId"]: dict(message) for message in messages}
         without_news = without_news + 1 if len(found) == known else 0
     return list(found.values())
 
 
-def put_back_unread(sqs: Any, queue_url: str, letters: Iterable[DeadLetter]) -> None:
+def put_back_unread(sqs: "SQSClient", queue_url: str, letters: Iterable[DeadLetter]) -> None:
     """Make messages that were looked at visible again."""
     for letter in letters:
         sqs.change_message_visibility(
@@ -95,7 +100,11 @@ def put_back_unread(sqs: Any, queue_url: str, letters: Iterable[DeadLetter]) -> 
 
 
 def redrive(
-    sqs: Any, queue_url: str, ingest_queue_url: str, ledger: Ledger, letters: Sequence[DeadLetter]
+    sqs: "SQSClient",
+    queue_url: str,
+    ingest_queue_url: str,
+    ledger: Ledger,
+    letters: Sequence[DeadLetter],
 ) -> Iterator[DeadLetter]:
     """Send messages to the ingest queue again, unaltered; each is yielded once it has been sent.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -34,6 +34,11 @@ from festival.stack.stack import (
     why_it_failed,
 )
 
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
 LONGEST_BUCKET_NAME = 63
 
 
@@ -51,7 +56,7 @@ def default_bucket_name(prefix: str, account: str, region: str) -> str:
     return name
 
 
-def ensure_bucket(session: Any, name: str, account: str) -> None:
+def ensure_bucket(session: "boto3.Session", name: str, account: str) -> None:
     """Find the bucket of this account in this region, or make it: private, versioned.
 
     Raises FestivalError if the bucket belongs to another account or is in another region.
@@ -75,7 +80,7 @@ def ensure_bucket(session: Any, name: str, account: str) -> None:
         )
 
 
-def upload_once(session: Any, bucket: str, key: str, file: Path) -> str:
+def upload_once(session: "boto3.Session", bucket: str, key: str, file: Path) -> str:
     """Put the file under a key that stands for its content, unless it is there; return the key."""
     s3 = session.client("s3")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
@@ -85,9 +90,9 @@ def upload_once(session: Any, bucket: str, key: str, file: Path) -> str:
     return key
 
 
-def _make_bucket(s3: Any, name: str, region: str) -> None:
+def _make_bucket(s3: "S3Client", name: str, region: str) -> None:
     # us-east-1 is S3's default and the one region that may not be named here.
-    where = (
+    where: Any = (
         {}
         if region == "us-east-1"
         else {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -169,7 +174,7 @@ class PendingPlan:
     created: datetime | None
 
 
-def deploy(session: Any, deploy_request: DeployRequest) -> StackOutputs:
+def deploy(session: "boto3.Session", deploy_request: DeployRequest) -> StackOutputs:
     """Plan, execute and guard in one go. `session` is a boto3 session.
 
     Raises FestivalError with the reason of the resource that failed.
@@ -181,7 +186,7 @@ def deploy(session: Any, deploy_request: DeployRequest) -> StackOutputs:
     return read_outputs(session, deploy_request.stack)
 
 
-def plan(session: Any, deploy_request: DeployRequest) -> DeployPlan:
+def plan(session: "boto3.Session", deploy_request: DeployRequest) -> DeployPlan:
     """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
 
     Plans that were never executed are forgotten (`pending_plans` lists them). Raises FestivalError
@@ -235,7 +240,7 @@ def function_name(stack: str, parameters: Mapping[str, str]) -> str:
 
 
 def require_free_names(
-    session: Any, stack: str, parameters: Mapping[str, str], known: Mapping[str, str]
+    session: "boto3.Session", stack: str, parameters: Mapping[str, str], known: Mapping[str, str]
 ) -> None:
     """Raises FestivalError if a name that the stack would newly take exists already.
 
@@ -280,7 +285,7 @@ def _exists(ask: Callable[[], object]) -> bool:
     return True
 
 
-def execute(session: Any, plan: DeployPlan) -> Iterator[Step]:
+def execute(session: "boto3.Session", plan: DeployPlan) -> Iterator[Step]:
     """Carry out a plan; each step as it happens.
 
     Raises FestivalError at the end if the stack did not come up, naming the first causes.
@@ -303,14 +308,16 @@ def execute(session: Any, plan: DeployPlan) -> Iterator[Step]:
     )
 
 
-def _final_status(cloudformation: Any, stack_id: str, steps: Sequence[Step]) -> str:
+def _final_status(
+    cloudformation: "CloudFormationClient", stack_id: str, steps: Sequence[Step]
+) -> str:
     if steps and steps[-1].ends_the_change:
         return steps[-1].status
     stack = find_stack(cloudformation, stack_id)
     return stack.status if stack else "DELETE_COMPLETE"
 
 
-def guard(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
+def guard(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
     """Protect the tables of a stack that is up from deletion; a step for each that was not.
 
     Not in the template: a creation that fails could not be taken back then.
@@ -325,7 +332,7 @@ def guard(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
             yield table.step("PROTECTED", "deletion protection is on")
 
 
-def watch(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
+def watch(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
     """The steps of a change that is already under way, as after an interrupt, until it ends.
 
     Nothing if the stack is at rest, or there is none.
@@ -336,7 +343,7 @@ def watch(session: Any, name: str = DEFAULT_STACK) -> Iterator[Step]:
         yield from follow(cloudformation, stack.id, last_step(cloudformation, stack.id))
 
 
-def discard(session: Any, plan: DeployPlan) -> None:
+def discard(session: "boto3.Session", plan: DeployPlan) -> None:
     """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
     cloudformation = session.client("cloudformation")
     if plan.change_set is not None:
@@ -346,7 +353,7 @@ def discard(session: Any, plan: DeployPlan) -> None:
 
 
 def change_set_parameters(
-    declared: list[Mapping[str, Any]],
+    declared: Sequence[Mapping[str, Any]],
     given: Mapping[str, str],
     known: Mapping[str, str],
     fallbacks: Mapping[str, str],
@@ -377,7 +384,7 @@ def change_set_parameters(
     return parameters
 
 
-def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
+def _ready_for_a_plan(cloudformation: "CloudFormationClient", stack: Stack | None) -> Stack | None:
     if stack is None or stack.status in WELL:
         return stack
     if stack.status == "REVIEW_IN_PROGRESS":  # a plan that nobody carried out
@@ -388,7 +395,7 @@ def _ready_for_a_plan(cloudformation: Any, stack: Stack | None) -> Stack | None:
     raise FestivalError(f"The stack {stack.name} is {stack.status}{why}: {stack.remedy}")
 
 
-def pending_plans(session: Any, name: str = DEFAULT_STACK) -> list[PendingPlan]:
+def pending_plans(session: "boto3.Session", name: str = DEFAULT_STACK) -> list[PendingPlan]:
     """Plans of this kit for a stack that still wait for a yes: an interrupt's, or a colleague's."""
     cloudformation = session.client("cloudformation")
     if find_stack(cloudformation, name) is None:
@@ -399,7 +406,7 @@ def pending_plans(session: Any, name: str = DEFAULT_STACK) -> list[PendingPlan]:
     ]
 
 
-def _pending(cloudformation: Any, name: str) -> Iterator[Mapping[str, Any]]:
+def _pending(cloudformation: "CloudFormationClient", name: str) -> Iterator[Mapping[str, Any]]:
     for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
         for listed in page["Summaries"]:
             ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
@@ -408,13 +415,17 @@ def _pending(cloudformation: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _create_change_set(
-    cloudformation: Any, name: str, creates: bool, body: str, parameters: list[dict[str, Any]]
+    cloudformation: "CloudFormationClient",
+    name: str,
+    creates: bool,
+    body: str,
+    parameters: list[Any],
 ) -> DeployPlan:
     if not creates:  # a stack has room for a limited number of them
         for pending in list(_pending(cloudformation, name)):
             cloudformation.delete_change_set(ChangeSetName=pending["ChangeSetId"])
     # A creation that fails leaves nothing behind: the causes stay in the events of the stack's id.
-    on_failure = {"OnStackFailure": "DELETE"} if creates else {}
+    on_failure: Any = {"OnStackFailure": "DELETE"} if creates else {}
     try:
         answer = cloudformation.create_change_set(
             StackName=name,
@@ -447,7 +458,9 @@ def _create_change_set(
     return DeployPlan(name, answer["StackId"], creates, change_set, changes)
 
 
-def _wait_for_change_set(cloudformation: Any, change_set: str) -> Mapping[str, Any]:
+def _wait_for_change_set(
+    cloudformation: "CloudFormationClient", change_set: str
+) -> Mapping[str, Any]:
     while True:
         described: Mapping[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set)
         if described["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):

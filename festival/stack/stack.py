@@ -6,11 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from festival.errors import FestivalError
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 DEFAULT_STACK = "o240-festival"
 POLL_SECONDS = 2.0
@@ -156,7 +160,7 @@ class Resource:
         return Step("", datetime.now(UTC), self.name, self.type, status, reason)
 
 
-def find_stack(cloudformation: Any, name: str) -> Stack | None:
+def find_stack(cloudformation: "CloudFormationClient", name: str) -> Stack | None:
     """The stack of that name or id, or None. `cloudformation` is a boto3 client."""
     try:
         answer = cloudformation.describe_stacks(StackName=name)
@@ -181,7 +185,7 @@ def find_stack(cloudformation: Any, name: str) -> Stack | None:
     )
 
 
-def list_resources(cloudformation: Any, stack: str) -> list[Resource]:
+def list_resources(cloudformation: "CloudFormationClient", stack: str) -> list[Resource]:
     """Everything that the stack is made of. `stack` is its name or id."""
     return [
         Resource(
@@ -204,18 +208,18 @@ def causes(steps: Iterable[Step]) -> str:
     return "; ".join(reasons[:SHOWN_CAUSES]) or "no resource gave a reason"
 
 
-def why_it_failed(cloudformation: Any, stack_id: str) -> str:
+def why_it_failed(cloudformation: "CloudFormationClient", stack_id: str) -> str:
     """The causes in the whole life of a stack."""
     return causes(_steps_since(cloudformation, stack_id, ""))
 
 
-def last_step(cloudformation: Any, stack_id: str) -> str:
+def last_step(cloudformation: "CloudFormationClient", stack_id: str) -> str:
     """The id of the newest event of a stack, from which `follow` tells what is new."""
     events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
     return str(events[0]["EventId"]) if events else ""
 
 
-def follow(cloudformation: Any, stack_id: str, since: str) -> Iterator[Step]:
+def follow(cloudformation: "CloudFormationClient", stack_id: str, since: str) -> Iterator[Step]:
     """The events of a stack after the event `since`, as they come, until the stack is at rest.
 
     The end is the stack's own final event. DescribeStacks may still show the state from before the
@@ -255,7 +259,7 @@ def _passes(error: BotoCoreError | ClientError) -> bool:
     return isinstance(error, HTTPClientError)
 
 
-def _steps_since(cloudformation: Any, stack_id: str, since: str) -> list[Step]:
+def _steps_since(cloudformation: "CloudFormationClient", stack_id: str, since: str) -> list[Step]:
     """Oldest first. CloudFormation lists the newest first, a page at a time."""
     steps: list[Step] = []
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
@@ -275,7 +279,7 @@ def _steps_since(cloudformation: Any, stack_id: str, since: str) -> list[Step]:
     return steps[::-1]
 
 
-def read_outputs(session: Any, name: str = DEFAULT_STACK) -> StackOutputs:
+def read_outputs(session: "boto3.Session", name: str = DEFAULT_STACK) -> StackOutputs:
     """The outputs of the stack of that name. `session` is a boto3 session.
 
     Raises FestivalError if AWS cannot be asked, or there is no such stack.

@@ -3,13 +3,18 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
 from festival.stack.dead_letters import QueueDepth, queue_depth
 from festival.stack.stack import DEFAULT_STACK, Stack, StackOutputs, find_stack
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_sns import SNSClient
 
 DEPLOY = "run festival deploy"
 CONFIRMED, PENDING, REMOVED = "confirmed", "waits for confirmation", "not subscribed"
@@ -46,7 +51,9 @@ class StackStatus:
     subscriptions: tuple[Subscription, ...]
 
 
-def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -> StackStatus:
+def read_status(
+    session: "boto3.Session", name: str = DEFAULT_STACK, *, ingests: int = 10
+) -> StackStatus:
     """The state of a stack, with at most `ingests` of the last ingests.
 
     Raises FestivalError if there is no such stack, or if it has not come up.
@@ -72,7 +79,9 @@ def read_status(session: Any, name: str = DEFAULT_STACK, *, ingests: int = 10) -
     )
 
 
-def read_subscriptions(sns: Any, stack: Stack, outputs: StackOutputs) -> Iterator[Subscription]:
+def read_subscriptions(
+    sns: "SNSClient", stack: Stack, outputs: StackOutputs
+) -> Iterator[Subscription]:
     """The e-mail subscriptions of a stack's topic, the stack's own address first."""
     expected = stack.parameters.get("EmailAddress", "")
     return subscriptions(_subscribed(sns, outputs.topic_arn), expected, outputs.topic_arn)
@@ -101,7 +110,7 @@ def subscriptions(
             yield Subscription(address, CONFIRMED)
 
 
-def _subscribed(sns: Any, topic_arn: str) -> dict[str, str]:
+def _subscribed(sns: "SNSClient", topic_arn: str) -> dict[str, str]:
     return {
         each["Endpoint"]: each["SubscriptionArn"]
         for page in sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic_arn)
@@ -110,7 +119,7 @@ def _subscribed(sns: Any, topic_arn: str) -> dict[str, str]:
     }
 
 
-def read_alarms(cloudwatch: Any, stack: str) -> Iterator[Alarm]:
+def read_alarms(cloudwatch: "CloudWatchClient", stack: str) -> Iterator[Alarm]:
     """The alarms of a stack: CloudFormation begins the names that it generates with the stack's."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-")
     for page in pages:

@@ -1,8 +1,8 @@
 """Removing the stack: what would go is shown first, and data goes only if that is meant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from festival.errors import FestivalError
 from festival.stack.stack import (
@@ -15,6 +15,11 @@ from festival.stack.stack import (
     last_step,
     list_resources,
 )
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 POLICY = "AWS::IAM::ManagedPolicy"
@@ -37,7 +42,7 @@ class TeardownPlan:
     deployment_bucket: str
 
 
-def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
+def plan_teardown(session: "boto3.Session", name: str = DEFAULT_STACK) -> TeardownPlan:
     """Look at what a teardown would remove. `session` is a boto3 session.
 
     Raises FestivalError if there is no such stack, or it is being changed.
@@ -61,7 +66,9 @@ def plan_teardown(session: Any, name: str = DEFAULT_STACK) -> TeardownPlan:
     )
 
 
-def teardown(session: Any, plan: TeardownPlan, *, delete_data: bool = False) -> Iterator[Step]:
+def teardown(
+    session: "boto3.Session", plan: TeardownPlan, *, delete_data: bool = False
+) -> Iterator[Step]:
     """Remove the stack; each step as it happens.
 
     Data and policies are looked at again: a person may have thought long about the plan. Raises
@@ -103,13 +110,16 @@ def _of_type(resources: tuple[Resource, ...], type_: str) -> list[Resource]:
     return [each for each in resources if each.type == type_ and each.exists]
 
 
-def _attached(session: Any, resources: tuple[Resource, ...]) -> tuple[str, ...]:
+def _attached(session: "boto3.Session", resources: tuple[Resource, ...]) -> tuple[str, ...]:
     """A command to detach each of the stack's policies from each entity that is not the stack's."""
     iam = session.client("iam")
     own = {each.id for each in resources if each.type == "AWS::IAM::Role"}
     commands = []
     for policy in _of_type(resources, POLICY):
-        for page in iam.get_paginator("list_entities_for_policy").paginate(PolicyArn=policy.id):
+        pages: Iterable[Any] = iam.get_paginator("list_entities_for_policy").paginate(
+            PolicyArn=policy.id
+        )
+        for page in pages:
             for kind in ("User", "Group", "Role"):
                 commands += [
                     f"aws iam detach-{kind.lower()}-policy --{kind.lower()}-name {name}"
@@ -120,30 +130,32 @@ def _attached(session: Any, resources: tuple[Resource, ...]) -> tuple[str, ...]:
     return tuple(commands)
 
 
-def _holding_data(session: Any, resources: tuple[Resource, ...]) -> tuple[Resource, ...]:
+def _holding_data(
+    session: "boto3.Session", resources: tuple[Resource, ...]
+) -> tuple[Resource, ...]:
     dynamodb, s3 = session.client("dynamodb"), session.client("s3")
     tables = [t for t in _of_type(resources, TABLE) if _has_an_item(dynamodb, t.id)]
     buckets = [b for b in _of_type(resources, BUCKET) if _has_an_object(s3, b.id)]
     return (*tables, *buckets)
 
 
-def _has_an_item(dynamodb: Any, table: str) -> bool:
+def _has_an_item(dynamodb: "DynamoDBClient", table: str) -> bool:
     """A scan of one item. DescribeTable's ItemCount is up to six hours old."""
     return bool(dynamodb.scan(TableName=table, Limit=1, Select="COUNT")["Count"])
 
 
-def _has_an_object(s3: Any, bucket: str) -> bool:
+def _has_an_object(s3: "S3Client", bucket: str) -> bool:
     """Old versions and delete markers count, too: S3 keeps a bucket that has any."""
     answer = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
     return bool(answer.get("Versions") or answer.get("DeleteMarkers"))
 
 
-def _empty(session: Any, bucket: str) -> int:
+def _empty(session: "boto3.Session", bucket: str) -> int:
     s3 = session.client("s3")
     removed = 0
     while _has_an_object(s3, bucket):
         answer = s3.list_object_versions(Bucket=bucket, MaxKeys=OBJECTS_A_CALL)
-        objects = [
+        objects: list[Any] = [
             {"Key": each["Key"], "VersionId": each["VersionId"]}
             for each in (*answer.get("Versions", []), *answer.get("DeleteMarkers", []))
         ]

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -17,9 +17,9 @@ from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Outcome
 from festival.ingest.reports_bucket import KeyLists
 from festival.lineup.model import MINUTES_PER_DAY, Performance, clock
+from festival.query.columns import answer
 from festival.query.patterns import (
     AccessPattern,
-    answer,
     by_performer,
     more_popular_than,
     on_date,
@@ -36,7 +36,11 @@ from festival.stack.stack import (
     list_resources,
 )
 from festival.stack.status import CONFIRMED, read_alarms, read_subscriptions
+from festival.table.connection import Connection
 from festival.text import counted
+
+if TYPE_CHECKING:
+    import boto3
 
 PREFIX = "festival-verify/"  # reserved: the operator may delete what lies under it
 DATE, NEXT_DATE = "2000-01-01", "2000-01-02"
@@ -62,7 +66,7 @@ class Check:
 class Verification:
     """One run. `session` is a boto3 session; `wait` is how many seconds the ingest may take."""
 
-    session: Any
+    session: "boto3.Session"
     stack_name: str = DEFAULT_STACK
     wait: float = WAIT_SECONDS
     sleep: Callable[[float], object] = time.sleep
@@ -251,10 +255,10 @@ class Verification:
         yield more_popular_than(99), {headliner}
 
     def _ask(self, pattern: AccessPattern, expected: set[Key]) -> tuple[str, str]:
-        dynamodb = self.session.client("dynamodb")
+        connection = Connection.from_client(self.session.client("dynamodb"))
 
         def ours() -> set[Key]:
-            found = answer(dynamodb, self.outputs.table, pattern)
+            found, _ = answer(connection, self.outputs.table, pattern)
             return {one.key for one in found if one.stage == self.stage}
 
         return self._compare(ours, expected)

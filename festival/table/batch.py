@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.table.connection import Response
-from festival.table.faults import failure, is_throttle
+from festival.table.faults import Response, failure, is_throttle
 from festival.table.item import from_item
 
 # About a body as a whole; which row it is about has to be found out.

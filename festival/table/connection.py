@@ -11,7 +11,7 @@ from collections.abc import Callable
 from json import dumps, loads
 from threading import Lock, local
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -24,6 +24,10 @@ from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.parsers import ResponseParserError
 
 from festival.errors import FestivalError, RetryableError
+from festival.table.faults import Response
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 # Answers that say that a request was not signed as DynamoDB wants it.
 _ABOUT_THE_SIGNATURE = frozenset(
@@ -33,24 +37,8 @@ _ABOUT_THE_SIGNATURE = frozenset(
         "MissingAuthenticationTokenException",
     }
 )
-# A lost packet is no sign of a changed botocore; this many in a row, and never an answer, may be.
+# One lost packet says nothing of botocore; this many in a row, and never an answer, may.
 _LOST_BEFORE_DOUBT = 3
-
-
-class Response(NamedTuple):
-    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
-
-    status: int
-    body: bytes
-
-    def error(self) -> tuple[str, str]:
-        """Code and message of an error answer; a body that is not DynamoDB's is its own message."""
-        try:
-            said = loads(self.body)
-            code = str(said["__type"]).rpartition("#")[2]
-            return code, str(said.get("message", said.get("Message", "")))
-        except (ValueError, LookupError, AttributeError, TypeError):
-            return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
 
 
 class Way(Protocol):
@@ -68,7 +56,7 @@ class Connection:
     `warn` is called once, with one line, if the quick way does not work.
     """
 
-    def __init__(self, client: Any, warn: Callable[[str], object]) -> None:
+    def __init__(self, client: "DynamoDBClient", warn: Callable[[str], object]) -> None:
         self._client = client
         self._warn = warn
         self._lock = Lock()
@@ -78,7 +66,7 @@ class Connection:
 
     @classmethod
     def from_client(
-        cls, client: Any, *, warn: Callable[[str], object] | None = None
+        cls, client: "DynamoDBClient", *, warn: Callable[[str], object] | None = None
     ) -> "Connection":
         """With the endpoint, credentials, TLS, proxies and time-outs of a boto3 client."""
         return cls(client, warn or logging.getLogger("festival").warning)
@@ -160,7 +148,7 @@ class ClientWay:
     """Over the client's own methods, with its own retries. None of them begins after the time-out,
     but a request that has begun may take as long as the client allows."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: "DynamoDBClient") -> None:
         self._client = client
         self._url = client.meta.endpoint_url
         self._mine = local()

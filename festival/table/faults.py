@@ -1,7 +1,10 @@
-"""Which of DynamoDB's errors pass by themselves, and how any of them is said in one line.
+"""DynamoDB's answers: which errors pass by themselves, and how any of them is said in one line.
 
 Source: "Error handling with DynamoDB" (docs: Programming.Errors), its list of codes to retry.
 """
+
+from json import loads
+from typing import NamedTuple
 
 from festival.errors import FestivalError, RetryableError
 
@@ -20,6 +23,22 @@ _PASSING = frozenset(
 _THROTTLES = frozenset(
     {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
 )
+
+
+class Response(NamedTuple):
+    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
+
+    status: int
+    body: bytes
+
+    def error(self) -> tuple[str, str]:
+        """Code and message of an error answer; a body that is not DynamoDB's is its own message."""
+        try:
+            said = loads(self.body)
+            code = str(said["__type"]).rpartition("#")[2]
+            return code, str(said.get("message", said.get("Message", "")))
+        except (ValueError, LookupError, AttributeError, TypeError):
+            return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
 
 
 def failure(table: str, status: int, code: str, message: str) -> FestivalError:

@@ -25,7 +25,7 @@ from urllib3.util import Timeout
 from urllib3.util.connection import is_connection_dropped
 
 from festival.errors import FestivalError, RetryableError
-from festival.table.connection import Response
+from festival.table.faults import Response
 
 _API = "DynamoDB_20120810"
 _CHUNK = 1 << 16
@@ -59,7 +59,7 @@ def message(target: str, headers: Mapping[str, str], body: bytes) -> bytes:
 def exchange(connected: socket.socket, sent: bytes, timeout: float) -> Reply:
     """Send a request and read the answer, all in at most `timeout` seconds.
 
-    Raises OSError where the connection breaks or the answer does not come in time,
+    Raises OSError if the connection breaks or the answer does not come in time,
     UnusualAnswerError for an answer it does not understand.
     """
     until = monotonic() + timeout
@@ -158,7 +158,7 @@ class Wire:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._pool, self._target = _pool(session, self._url)
-        # A proxy that is no tunnel wants headers of its own, and urllib3 knows them.
+        # A proxy that is not a tunnel wants headers of its own, and urllib3 knows them.
         self._has_short_way = self._target.startswith("/")
         self._headers = {
             "Content-Type": "application/x-amz-json-1.0",
@@ -224,7 +224,7 @@ class Wire:
     def _short_way(
         self, headers: dict[str, str], body: bytes, timeout: float | None
     ) -> Reply | None:
-        """Over a connection that is open; None where there is none, or the answer is unusual."""
+        """Over a connection that is open; None if there is none, or the answer is unusual."""
         if not self._has_short_way or (kept := self._take()) is None:
             return None
         reply = None

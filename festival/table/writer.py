@@ -12,8 +12,8 @@ from typing import NamedTuple, Self
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, Rejection
 from festival.table import batch
-from festival.table.connection import Connection, Response
-from festival.table.faults import pause
+from festival.table.connection import Connection
+from festival.table.faults import Response, pause
 from festival.table.item import put_request_encoder, rejection
 from festival.table.schema import MAX_BATCH_ITEMS
 
@@ -84,7 +84,7 @@ class Lanes:
         self._full: deque[int] = deque()
 
     def add(self, rows: Iterable[Performance]) -> None:
-        """Queue rows behind those of the same key."""
+        """Queue rows after those of the same key."""
         lanes, count = self._rows, len(self._rows)
         for row in rows:
             number = hash(row[0]) % count
@@ -95,7 +95,7 @@ class Lanes:
                 self._full.append(number)
 
     def take(self, *, partial: bool) -> Batch | None:
-        """A full batch of one lane; where `partial`, also what several lanes have left."""
+        """A full batch of one lane; if `partial`, also what several lanes have left."""
         if self._full:
             return self._load([self._full.popleft()])
         if not partial:

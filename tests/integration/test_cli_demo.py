@@ -10,6 +10,7 @@ from festival.cli import main as command
 from festival.embedded import demo as work
 from festival.query.patterns import by_performer
 from festival.stack.deploy import deploy
+from festival.table.faults import Response
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,8 +69,8 @@ def test_an_answer_that_is_not_in_the_files_fails_the_demo(monkeypatch, sample):
     class Forgetful:
         """A table that has lost a performance."""
 
-        def query(self, **request):
-            return {"Items": [], "ScannedCount": 0}
+        def call(self, operation, body, *, timeout=None):
+            return Response(200, b'{"Items":[],"ScannedCount":0}')
 
     monkeypatch.setattr(
         work,

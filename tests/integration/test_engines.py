@@ -129,7 +129,8 @@ def test_every_file_has_the_same_outcome_and_counts(by_engine):
 @pytest.mark.parametrize("name", ["direct", "queue"])
 def test_one_e_mail_tells_of_the_run_and_no_other_is_sent(by_engine, name):
     (email,) = by_engine[name][2]
-    assert email.subject == f"FAILURE: backfill of 40 files - {36 * 4 + 1} rows written, 4 failed"
+    rows = 36 * 4 + 1
+    assert email.subject == f"FAILURE: backfill of 40 files - {rows} rows written, 4 files failed"
     assert f"Run: by {name}" in email.body
 
 

@@ -113,7 +113,7 @@ def test_a_backfill_plans_runs_and_reports_each_file(backfilled):
 
 def test_a_backfill_sends_one_email_for_all_its_files(world, backfilled):
     (email,) = world.aws.emails()
-    assert email.subject == "FAILURE: backfill of 3 files - 70 rows written, 1 failed"
+    assert email.subject == "FAILURE: backfill of 3 files - 70 rows written, 1 file failed"
     assert email.subject in backfilled.text("tell")
 
 
@@ -135,7 +135,7 @@ def test_a_dry_backfill_changes_nothing_in_table_ledger_queues_and_emails(
 ):
     before = everything(world)
     executed = world.run("backfill", again="yes", engine=engine)
-    assert executed.text("plan-said").startswith("3 of 3 files to ingest")
+    assert executed.text("plan").startswith("3 of 3 files to ingest")
     assert everything(world) == before
     assert all(before[0])
 

@@ -19,7 +19,7 @@ from festival.analysis.cost.forecast import (
     simulate,
 )
 from festival.lineup.model import Performance
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import from_item
 from festival.table.writer import BulkWriter
 

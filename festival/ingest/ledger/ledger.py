@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from festival.ingest.ledger.leases import Lease, Leases, lost, utc
 from festival.ingest.ledger.reconciliations import Reconciliations
 from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
 from festival.ingest.report import IngestReport
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEEP_DAYS = 120
 REASONS_KEPT_CHARACTERS = 400
@@ -27,14 +30,16 @@ REASONS_KEPT_CHARACTERS = 400
 class Ledger:
     """The ledger table. `now` gives epoch seconds."""
 
-    def __init__(self, client: Any, table: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table: str, now: Callable[[], float] = time.time
+    ) -> None:
         self._table = LedgerTable(client, table)
         self.now = now
         self.leases = Leases(self._table, now)
         self.reconciliations = Reconciliations(self._table, now)
 
     def find(self, file: str, version: str) -> VersionRecord | None:
-        """The record of one version, read consistently; None where there is none."""
+        """The record of one version, read consistently; None if there is none."""
         item = self._table.get(file, VERSION_PREFIX + version)
         return to_record(item) if item else None
 

@@ -1,11 +1,14 @@
 """The ledger's table: one place for its reads and its conditional writes."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def pack(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,12 +52,12 @@ class ConditionFailed(FestivalError):  # noqa: N818 - DynamoDB's own word for it
 class LedgerTable:
     """Items by `File` and `Entry`, as plain values."""
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
         self._client = client
         self.name = name
 
     def get(self, file: str, entry: str) -> Item:
-        """One item, read consistently; empty where there is none."""
+        """One item, read consistently; empty if there is none."""
         answer = self._client.get_item(
             TableName=self.name, Key=pack({"File": file, "Entry": entry}), ConsistentRead=True
         )

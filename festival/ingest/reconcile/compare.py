@@ -125,7 +125,7 @@ def stale_performers(
 
 
 def guard(removals: int, before: int, percent: int) -> None:
-    """Raises TooManyStaleError where more than so many percent of the performances would go."""
+    """Raises TooManyStaleError if more than so many percent of the performances would go."""
     if removals * 100 > before * percent:
         raise TooManyStaleError(
             f"{removals:,} of {before:,} performances would go, more than the guard's {percent}%"

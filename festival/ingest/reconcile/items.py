@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +16,9 @@ from festival.lineup.model import Performance
 from festival.table.faults import pause
 from festival.table.item import to_item
 from festival.table.schema import PARTITION_KEY, SORT_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEYS_A_CALL = 100  # DynamoDB: BatchGetItem
 ACTIONS_A_CALL = 100  # DynamoDB: TransactWriteItems
@@ -38,11 +41,11 @@ class Items:
     """The items of the table, changed one by one and only by whoever holds the lease.
 
     Each call is one transaction with a check of the lease's owner and attempt, and each change is
-    made only where `Source` is still the file. So a call that is carried out late, after a newer
+    made only if `Source` is still the file. So a call that is carried out late, after a newer
     version was begun, changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
-    client: Any
+    client: "DynamoDBClient"
     table: str
     leases: Leases
     sleep: Callable[[float], object] = time.sleep
@@ -50,7 +53,7 @@ class Items:
     def delete(self, rows: Sequence[Performance], file: str, *held: Lease) -> list[ItemOutcome]:
         """Delete performances of a file while all these leases are held.
 
-        Raises LeaseLostError, and RetryableError where other writers were in the way too often.
+        Raises LeaseLostError, and RetryableError if other writers were in the way too often.
         """
         changes = [("Delete", {"Key": _key(row.key)}) for row in rows]
         return self._change(changes, file, held)
@@ -127,7 +130,7 @@ class Items:
 
         botocore gives each call a token: sent again without an answer, it is carried out once.
         """
-        checks = [self.leases.check(lease) for lease in held]
+        checks: list[Any] = [self.leases.check(lease) for lease in held]
         try:
             self.client.transact_write_items(TransactItems=[*checks, *actions])
         except ClientError as error:

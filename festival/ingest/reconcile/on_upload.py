@@ -37,7 +37,7 @@ class OnUpload:
         """Reconcile the version that `report` is of; what the e-mail says about it, or ''.
 
         The lease is the file's, and its attempt owns the version's record. Asked again after a
-        crash it goes on, and says the same. Raises LeaseHeldError where another file is worked on
+        crash it goes on, and says the same. Raises LeaseHeldError if another file is worked on
         that has some of the performances, and RetryableError.
         """
         recorded = self.reconciler.ledger.reconciliations.find(report.file, report.version)
@@ -94,7 +94,7 @@ class OnUpload:
 
 
 def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str:
-    """What was removed, as a paragraph; '' where nothing was stale.
+    """What was removed, as a paragraph; '' if nothing was stale.
 
     An item that is not there any more counts as removed: a try that was cut off may have removed
     it, and the table says nothing of what is not in it.

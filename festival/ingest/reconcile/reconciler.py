@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from festival.errors import FestivalError, RetryableError
 from festival.ingest.clients import Clients
@@ -25,6 +25,9 @@ from festival.ingest.s3_object import current_object
 from festival.ingest.sidecar import MARK
 from festival.lineup.model import Performance
 from festival.threads import at_once
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 LOOKS_AT_ONCE = 8
 
@@ -157,7 +160,7 @@ class Review:
 class Reconciler:
     """What reconciling works with. `s3` reads the upload bucket."""
 
-    s3: Any
+    s3: "S3Client"
     ledger: Ledger
     lists: KeyLists
     items: Items
@@ -178,7 +181,7 @@ class Reconciler:
     def versions(self, file: str) -> Versions:
         """Which versions of a file are to be compared.
 
-        Raises NotReconcilableError where the newest version is not in the table as a whole.
+        Raises NotReconcilableError if the newest version is not in the table as a whole.
         """
         bucket, _, key = file.partition("/")
         head = self.ledger.reconciliations.head(file)
@@ -233,7 +236,7 @@ class Reconciler:
     def reconcile(self, file: str, owner: str) -> tuple[Review, Removal]:
         """Remove what older versions of a file left behind, under its lease.
 
-        Raises LeaseHeldError where somebody works on the file, or on another one that has some of
+        Raises LeaseHeldError if somebody works on the file, or on another one that has some of
         its performances; NotReconcilableError; RetryableError.
         """
         leases = self.ledger.leases

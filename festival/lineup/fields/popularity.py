@@ -1,13 +1,16 @@
 """Dates as the kit writes them, and popularities: each rule a pure function of one cell."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from festival.lineup.fields.text import RuleError, text_of
 from festival.lineup.fields.times import calendar_day
+from festival.lineup.model import Performance
 
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BEST = 100
+_FEWEST_RANKS = 3
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 
 
@@ -46,6 +49,39 @@ def rank(value: Any) -> int | None:
     if place < 1:
         raise RuleError("is not a rank, a whole number from 1 on; kept without it")
     return max(1, _BEST + 1 - place)
+
+
+class SeenScores:
+    """Whether the popularities so far are 1, 2, 3, … and each performer has one of their own.
+
+    That is how ranks look, of which 1 is the biggest, and hardly ever how scores do.
+    """
+
+    def __init__(self) -> None:
+        self._by_score: dict[int, str] = {}
+        self._by_performer: dict[str, int] = {}
+        self._are_shared = False
+
+    def note(self, performances: Iterable[Performance]) -> None:
+        """Remember them, until two performers have the same score or one has two."""
+        if self._are_shared:
+            return
+        for performer, *_, score, _ in performances:
+            if score is None:
+                continue
+            if (
+                self._by_score.setdefault(score, performer) != performer
+                or self._by_performer.setdefault(performer, score) != score
+            ):
+                self._are_shared = True
+                return
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks there are; 0 if the scores do not look like ranks."""
+        last = len(self._by_score)
+        is_all = not self._are_shared and last == max(self._by_score, default=0)
+        return last if is_all and last >= _FEWEST_RANKS else 0
 
 
 def _whole(text: str) -> int | None:

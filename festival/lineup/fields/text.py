@@ -101,7 +101,14 @@ def text_of(value: Any) -> str:
         return value.text
     if value is None:
         return ""
-    raise RuleError(f"is {_kind(value)}; expected text")
+    if isinstance(value, bool):
+        raise RuleError(f"is {'true' if value else 'false'}; expected text")
+    kind, part = ("a list", "[0]") if isinstance(value, list) else ("an object", ".name")
+    raise RuleError(
+        f"is {kind}; expected text, or the mapping's columns to say which part of it, such as "
+        f"'stage{part}'",
+        "columns",
+    )
 
 
 def name(value: Any) -> str:
@@ -159,9 +166,3 @@ def _plain_number(text: str) -> int | float | str:
         return int(text)
     except ValueError:
         return float(text)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "an object" if isinstance(value, Mapping) else "a list"

@@ -233,5 +233,9 @@ def _minutes(hour: str, minute: str, last: int) -> int:
     total = int(hour) * 60 + int(minute)
     if int(minute) > 59 or total > last:
         latest = "23:59" if last == LAST_MINUTE else clock(last)
-        raise RuleError(f"is not a time of day; expected 00:00 to {latest}")
+        expected = f"is not a time of day; expected 00:00 to {latest}"
+        if int(minute) < 60 and MINUTES_PER_DAY <= total < MINUTES_PER_DAY + HALF_DAY:
+            way = "or the mapping's day_starts_at, if the clock goes on past midnight"
+            raise RuleError(f"{expected}, {way}", "day_starts_at")
+        raise RuleError(expected)
     return total

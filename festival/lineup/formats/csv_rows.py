@@ -5,12 +5,19 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
+from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine, option_for
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, QuoteResolver, Record
 from festival.lineup.formats.header import Header, unguard
-from festival.lineup.model import Position, Rejection, Rows, RowWarning, WarningKind
+from festival.lineup.model import (
+    Position,
+    Rejection,
+    RejectionKind,
+    Rows,
+    RowWarning,
+    WarningKind,
+)
 
 SHAPE = "csv"
 
@@ -97,7 +104,8 @@ class CsvRows:
         while index < len(lines.text):
             number, text = lines.first + index, lines.text[index]
             if index in lines.refused:
-                block.refuse(number, text, lines.refused[index])
+                reason = lines.refused[index]
+                block.refuse(number, text, reason, option_for(reason))
                 index += 1
                 continue
             place = bisect_right(refused, index)
@@ -158,8 +166,9 @@ class _PendingRows:
         self._rejections: list[Rejection] = []
         self._warnings: list[RowWarning] = []
 
-    def refuse(self, line: int, text: str, reason: str) -> None:
-        self._rejections.append(Rejection(line, "", preview(text), reason, text))
+    def refuse(self, line: int, text: str, reason: str, option: str = "") -> None:
+        kind = RejectionKind.UNSETTLED if option else RejectionKind.ROW
+        self._rejections.append(Rejection(line, "", preview(text), reason, text, kind, option))
 
     def warn(self, line: int, text: str, reason: str, kind: WarningKind) -> None:
         self._warnings.append(RowWarning(line, "", preview(text), reason, kind))

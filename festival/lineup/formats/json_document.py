@@ -11,8 +11,8 @@ from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origi
 from festival.lineup.fields.text import clean, fold, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
-from festival.lineup.mapping import LineupMapping, Lookup
-from festival.lineup.model import Rows, WarningKind
+from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import Lookup, Rows, WarningKind
 
 SHAPE = "document"
 ANY = "*"
@@ -75,10 +75,13 @@ def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
     """The objects of a lookup by their key, or what each of them has as its value."""
     table: dict[str, Any] = {}
     for each in PathRows(document, lookup.rows):
-        if not isinstance(each, dict) or not (key := _id(at_path(each, lookup.key))):
+        if not isinstance(each, dict):
             continue
-        value = at_path(each, lookup.value) if lookup.value else each
-        table[key] = value if table.get(key, value) == value else _SEVERAL
+        pairs = each.items() if lookup.key == ANY else [(at_path(each, lookup.key), each)]
+        for found, item in pairs:
+            if key := _id(found):
+                value = at_path(item, lookup.value) if lookup.value else item
+                table[key] = value if table.get(key, value) == value else _SEVERAL
     return table
 
 
@@ -185,6 +188,8 @@ class PathRows:
         elif path[at] == ANY or path[at].startswith("<"):
             # What is beside the lists under such keys ("updated": "2025-05-01") is not a row.
             inside = {key: item for key, item in value.items() if isinstance(item, dict | list)}
+            if not inside and value:
+                self._pass_over(value, at, f"finds only {_keys(value)}")
             for key, item in inside.items():
                 named = {} if path[at] == ANY else {path[at]: key}
                 yield from self._below(item, at + 1, {**above, **named})
@@ -205,7 +210,7 @@ class PathRows:
 
 
 def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
-    """The rows that a path leads to. Raises LineupError where it leads nowhere.
+    """The rows that a path leads to. Raises LineupError if it leads nowhere.
 
     >>> [*rows_at({"Main": [{"act": "Abba"}]}, ["<Stage>"])]
     [{'<Stage>': 'Main', 'act': 'Abba'}]

@@ -142,7 +142,7 @@ def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What lies at a path such as `stage.name` or `artists[0].name`; None where nothing does.
+    """What lies at a path such as `stage.name` or `artists[0].name`; None if nothing does.
 
     >>> at_path({"artists": [{"name": "Abba"}]}, "artists[0].name")
     'Abba'

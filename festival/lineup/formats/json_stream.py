@@ -16,6 +16,7 @@ from festival.lineup.decode import (
     LongLine,
     Origin,
     last_resort,
+    option_for,
     too_long,
 )
 from festival.lineup.fields.text import preview
@@ -164,7 +165,7 @@ class ArrayRows:
         raw = source.encode("utf-8", "surrogateescape")
         decoded, reason = last_resort(raw, self._origin.encoding, self._multibyte)
         if reason:
-            self._objects.refuse(self._index, decoded, reason)
+            self._objects.refuse(self._index, decoded, reason, option_for(reason))
         else:
             self._objects.warn(self._index, decoded, AS_CP1252, WarningKind.ENCODING)
             self._objects.add(self._index, value_at(decoded, 0)[0])
@@ -259,7 +260,8 @@ def line_rows(reader: LineReader, objects: ObjectRows) -> Iterator[Rows]:
 def _take_line(objects: ObjectRows, lines: Lines, index: int, text: str) -> None:
     number = lines.first + index
     if index in lines.refused:
-        objects.refuse(number, text, lines.refused[index])
+        reason = lines.refused[index]
+        objects.refuse(number, text, reason, option_for(reason))
     elif text.strip(" \t"):
         if index in lines.assumed:
             objects.warn(number, text, AS_CP1252, WarningKind.ENCODING)

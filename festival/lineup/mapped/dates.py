@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from festival.lineup.fields.text import RuleError, fold
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import Doubt, WarningKind
-from festival.lineup.rules import Day
+from festival.lineup.model import Day, Doubt, WarningKind
 
 _MONTHS = (
     "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",
@@ -112,6 +111,7 @@ _FILLERS = frozenset(
 ) | {"st", "nd", "rd", "th", "er"}
 _LONGEST_CHARACTERS, _LONGEST_WORDS = 60, 8
 _WEEK = 7
+_LONGEST_MONTH = 31
 _PRELUDE = 31
 _HALF_A_YEAR = 183
 _TWO_MONTHS = 62
@@ -120,7 +120,8 @@ _TWO_MONTHS = 62
 class WrittenDate(NamedTuple):
     """One way to read a date: its form, and the parts it names. Monday is weekday 0.
 
-    `numbers` are day and month, in whichever order; `last` is a third number of two digits.
+    `numbers` are day and month, in whichever order; `last` is a number of two digits that is taken
+    as the year here, and may be the day.
     """
 
     form: str
@@ -194,6 +195,8 @@ def _day(reading: WrittenDate, mapping: LineupMapping) -> Day:
     year, month, day = reading.year or mapping.year, reading.month or 0, reading.day or 0
     if reading.numbers:
         year, month, day = _ordered(reading, mapping.date_order, year)
+    elif reading.last is not None:
+        year, day = _year_and_day(reading.last, day, mapping.date_order)
     found = _in_year(year, month, day, first)
     weekday = date.fromisoformat(found.text)
     if reading.weekday is not None and weekday.weekday() != reading.weekday:
@@ -212,6 +215,18 @@ def _ordered(reading: WrittenDate, order: str, year: int) -> tuple[int, int, int
         return year, month, day
     ways = "day or month first" if reading.last is None else "day, month or year first"
     raise RuleError(f"may be {ways}; expected the mapping's date_order to say which", "date_order")
+
+
+def _year_and_day(last: int, first: int, order: str) -> tuple[int, int]:
+    """Which of the numbers around a month's name is the year, as in `13-Jun-25`."""
+    if order == "year_first" or first > _LONGEST_MONTH:
+        return 2000 + first, last
+    if order or last > _LONGEST_MONTH:
+        return 2000 + last, first
+    raise RuleError(
+        "may have its day or its year first; expected the mapping's date_order to say which",
+        "date_order",
+    )
 
 
 def _in_year(year: int, month: int, day: int, first: date | None) -> Day:
@@ -272,15 +287,20 @@ def _in_words(text: str) -> tuple[WrittenDate, ...]:
     numbers = [token for token in tokens if token.isdigit()]
     years = [int(number) for number in numbers if len(number) == 4]
     days = [int(number) for number in numbers if len(number) <= 2]
-    if len(years) > 1 or len(days) > 1 or len(years) + len(days) < len(numbers):
+    if len(years) > 1 or len(years) + len(days) != len(numbers) or len(numbers) > 2:
+        return ()
+    if len(days) > 2 - len(years) or (len(days) == 2 and not tokens[0].isdigit()):
         return ()
     year, day = (years[0] if years else None), (days[0] if days else None)
+    last = days[1] if len(days) == 2 else None
     words = [list(_meanings(token)) for token in tokens if not token.isdigit()]
     readings = {
         reading
         for meanings in product(*words)
         if (reading := _from_words([each for each in meanings if each], year, day))
     }
+    if last is not None:
+        readings = {each._replace(year=2000 + last, last=last) for each in readings if each.month}
     # "mar 13" is the 13th of March in most languages, and a Tuesday only in some.
     with_month = {reading for reading in readings if reading.month}
     return tuple(sorted(with_month or readings, key=str))

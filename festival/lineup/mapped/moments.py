@@ -9,8 +9,7 @@ from festival.lineup.fields.times import Moment, moment
 from festival.lineup.mapped.dates import day_of, written
 from festival.lineup.mapped.instants import EPOCH, epoch, local
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Doubt, WarningKind
-from festival.lineup.rules import Day
+from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, WarningKind
 
 WORD = "word"
 SPREADSHEET = "spreadsheet number"
@@ -29,6 +28,9 @@ _DAY_0 = date(1899, 12, 30)
 _DIVIDER = re.compile(r",? (?:(?:at|um|om|kl\.?|@|-|–|·|\|) )?", re.IGNORECASE)
 _LONGEST_CHARACTERS = 60
 _CLOCK_LENGTH = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?::[0-5][0-9])?")
+_NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]+)?")
+_LEAST_MINUTES = 10
+_UNITS = {"minutes": 1.0, "hours": 60.0, "seconds": 1 / 60, "days": float(MINUTES_PER_DAY)}
 _ISO_LENGTH = re.compile(
     r"P(?:([0-9]{1,2})D)?(?:T(?:([0-9]{1,4})H)?(?:([0-9]{1,4})M)?(?:[0-9]+S)?)?", re.IGNORECASE
 )
@@ -43,7 +45,7 @@ _COMPACT = re.compile(r"([0-9]{8})T([0-9]{4})(?:[0-9]{2})?(Z?)", re.IGNORECASE)
 
 
 def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
-    """The time in a cell of a rarer form, or None. Raises RuleError where an option is missing."""
+    """The time in a cell of a rarer form, or None. Raises RuleError if an option is missing."""
     if instant := epoch(cell):
         if not mapping.time_zone:
             raise RuleError(
@@ -73,7 +75,7 @@ def dated(cell: Any, mapping: LineupMapping) -> Moment | None:
 
 
 def day_in(text: str, mapping: LineupMapping) -> Day:
-    """The date of a text that is not YYYY-MM-DD. Raises RuleError where it is not clear."""
+    """The date of a text that is not YYYY-MM-DD. Raises RuleError if it is not clear."""
     try:
         return day_of(text, mapping)
     except RuleError as broken:
@@ -91,10 +93,24 @@ def day_in(text: str, mapping: LineupMapping) -> Day:
         raise
 
 
-def minutes_long(cell: Any) -> int:
-    """The minutes of a length: `1:30`, `90`, `90 min`, `1h30`, `PT1H30M`. Raises RuleError."""
+def minutes_long(cell: Any, length_is: str = "") -> int:
+    """The minutes of a length: `1:30`, `90`, `90 min`, `1h30`, `PT1H30M`. Raises RuleError.
+
+    A number by itself is in the unit of the mapping's `length_is`; without one, 10 to 1440 are
+    minutes, and any other has to be settled.
+    """
     text = text_of(cell)
-    if found := _CLOCK_LENGTH.fullmatch(text):
+    if _NUMBER.fullmatch(text):
+        number = float(text.replace(",", "."))
+        is_plain = number.is_integer() and _LEAST_MINUTES <= number <= MINUTES_PER_DAY
+        if number and not (length_is or is_plain):
+            raise RuleError(
+                f"has the Duration '{text}', of an unknown unit; expected the mapping's length_is: "
+                "minutes, hours, seconds or days",
+                "length_is",
+            )
+        minutes = round(number * _UNITS[length_is or "minutes"])
+    elif found := _CLOCK_LENGTH.fullmatch(text):
         minutes = int(found[1]) * 60 + int(found[2])
     elif (found := _ISO_LENGTH.fullmatch(text)) and any(found.groups()):
         days, hours, rest = (int(each or 0) for each in found.groups())

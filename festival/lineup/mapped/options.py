@@ -11,8 +11,7 @@ from festival.errors import LineupError
 from festival.lineup.fields.popularity import iso_date
 from festival.lineup.fields.text import RuleError, clean, fold, preview
 from festival.lineup.fields.times import moment
-from festival.lineup.mapping import Lookup
-from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME
+from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME, Lookup
 
 _CONSTANT_FIELDS = FIELDS[:3]
 _NOON = 12 * 60
@@ -201,10 +200,6 @@ def _popularity_none(value: Any) -> tuple[str, ...]:
     return tuple(str(each) for each in values)
 
 
-def _popularity_is(value: Any) -> str:
-    return _one_of("rank", "score")(value).replace("score", "")
-
-
 def _texts(values: Any) -> tuple[str, ...]:
     if not all(isinstance(each, str) and clean(each) for each in values):
         raise _WrongError("text that is not blank")
@@ -296,6 +291,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "sections": _fields_of("Date", "Stage"),
     "clock": _clock,
     "integer_is": _one_of("hour", "hhmm"),
+    "length_is": _one_of("minutes", "hours", "seconds", "days"),
     "date_order": _one_of("day_first", "month_first", "year_first"),
     "year": _year,
     "first_date": _day,
@@ -305,7 +301,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "date_is": _one_of("festival_day", "calendar_day"),
     "default_length": _default_length,
     "placeholders": _placeholders,
-    "popularity_is": _popularity_is,
+    "popularity_is": _one_of("rank", "score"),
     "popularity_none": _popularity_none,
 }
 _CONTRADICTIONS = (

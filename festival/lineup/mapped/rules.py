@@ -9,8 +9,8 @@ from festival.lineup.fields.times import BARE_FORMS, HALF_DAY, LAST_MINUTE, Mome
 from festival.lineup.mapped.instants import in_zone
 from festival.lineup.mapped.moments import dated
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import MINUTES_PER_DAY, Doubt, WarningKind, clock
-from festival.lineup.rules import Day, RowRules, Times, half_day_end, later
+from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, RowWarning, WarningKind, clock
+from festival.lineup.rules import RowRules, Times, half_day_end, later
 
 # Of twelve hours of starts the first and the last two could be the other half of the day's.
 _DOUBTFUL_FIRST, _DOUBTFUL_LAST = 60, HALF_DAY - 2 * 60
@@ -23,10 +23,11 @@ class MappedRules(RowRules):
         super().__init__(mapping)
         self._placeholders = frozenset(map(fold, mapping.placeholders))
         self._none = frozenset(map(fold, mapping.popularity_none))
-        # Clocks that go on past 24, as in 25:30, are read where Date is the festival day.
+        # Clocks that go on past 24, as in 25:30, are read if Date is the festival day.
         late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
         self._last_start = LAST_MINUTE + late
         self._last_end = MINUTES_PER_DAY * (2 if late else 1)
+        self._months: dict[str, str] = {}
         # The earliest start on a 12-hour clock, where the file has one.
         self._earliest: int | None = None
         if mapping.clock.startswith("12h"):
@@ -44,24 +45,42 @@ class MappedRules(RowRules):
         """The Date, in any form that the mapping makes clear."""
         found = dated(cell, self.mapping)
         if found is None or found.date is None:
-            return super().day(cell)
+            day = super().day(cell)
+            self._note_month(text_of(cell), day.text)
+            return day
         return Day((self._there(found)).date or found.date, found.doubt)
 
-    def start(self, cell: Any) -> Moment:
-        """The Start, on the clocks of the mapping's time zone, in its half of the day."""
-        found = super().start(cell)
-        if self._earliest is None or not _may_be_either_half(found):
-            return found
-        after = (found.minutes - self._earliest) % HALF_DAY
+    def _note_month(self, text: str, day: str) -> None:
+        """Remember the January and the December of dates whose year the mapping tells."""
+        year = self.mapping.year
+        if year and str(year % 100) not in text and fold(text) not in dict(self.mapping.dates):
+            self._months.setdefault(day[5:7], preview(text))
+
+    def open_questions(self) -> Iterator[RowWarning]:
+        """What the file as a whole leaves open, and around New Year the year."""
+        yield from super().open_questions()
+        if {"01", "12"} <= self._months.keys():
+            year = self.mapping.year
+            reason = (
+                f"dates of January and of December, all taken as in {year}; set the mapping's "
+                "first_date, and no year, if they are around New Year"
+            )
+            yield RowWarning(0, "Date", self._months["01"], reason, WarningKind.DATE)
+
+    def in_its_half(self, start: Moment) -> Moment:
+        """A start in its half of the day, if the mapping's clock has twelve hours."""
+        if self._earliest is None or not _may_be_either_half(start):
+            return start
+        after = (start.minutes - self._earliest) % HALF_DAY
         minutes = (self._earliest + after) % MINUTES_PER_DAY
         if _DOUBTFUL_FIRST <= after < _DOUBTFUL_LAST:
-            return found._replace(minutes=minutes)
+            return start._replace(minutes=minutes)
         other = clock((minutes + HALF_DAY) % MINUTES_PER_DAY)
         doubt = Doubt(
             WarningKind.CLOCK,
             f"is taken as {clock(minutes)} and not {other}, as the mapping's clock has it",
         )
-        return found._replace(minutes=minutes, doubt=doubt)
+        return start._replace(minutes=minutes, doubt=doubt)
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, from a rank where it is one."""

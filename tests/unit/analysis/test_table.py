@@ -14,7 +14,7 @@ from festival.analysis.table import LineupTable, NothingFoundWarning
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.contents import contents_of
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import item_size, to_item
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 0)

@@ -8,6 +8,7 @@ from festival.errors import LineupError
 from festival.inspection.calendar import inspect_calendar, read_calendar
 from festival.inspection.reading import inspect_any, read_any
 from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import WarningKind
 
 
 def calendar(*events, head=""):
@@ -86,3 +87,14 @@ def test_a_calendar_is_told_by_its_content():
     data = calendar(ANA + "DURATION:PT1H")
     assert [len(block.performances) for block in read_any([data])] == [1]
     assert (inspect_any([data]).shape, inspect_any([data]).kept) == ("calendar", 1)
+
+
+def test_a_calendar_that_is_not_utf8_is_read_with_a_warning_or_as_it_is_told():
+    data = calendar(ANA.replace("Ana", "Beyoncé") + "DURATION:PT1H").decode().encode("cp1252")
+    blocks = [*read_calendar(data)]
+    assert [each.performer for block in blocks for each in block.performances] == ["Beyoncé"]
+    assert [each.kind for block in blocks for each in block.warnings] == [WarningKind.ENCODING]
+    polish = calendar(ANA.replace("Ana", "Łódź") + "DURATION:PT1H").decode().encode("cp1250")
+    with pytest.raises(LineupError, match="the mapping's encoding"):
+        [*read_calendar(polish)]
+    assert performances(polish, encoding="cp1250")[0][0] == "Łódź"

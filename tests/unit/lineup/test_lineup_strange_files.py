@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from festival.lineup.decode import Limits
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import RejectionKind, WarningKind, wall_clock
 from tests.lineup_reading import Reading, read
@@ -68,6 +69,7 @@ def test_another_encoding_is_asked_about_and_read_once_it_is_told(text, encoding
     unread = read(data)
     assert unread.performances == []
     assert "the mapping's encoding" in unread.rejections[0].reason
+    assert unread.rejections[0].option == "encoding"
     told = read(data, mapping=by(encoding=encoding))
     assert told.performances == read(text).performances
     assert (told.rejections, told.warnings) == ([], [])
@@ -154,6 +156,22 @@ def test_a_length_that_is_not_clear_is_refused(cell):
     text = f"Performer,Stage,Date,Start,Duration\nAna,Main,2025-06-13,19:00,{cell}\n"
     [refused] = read(text).rejections
     assert (refused.field, cell in refused.reason) == ("End", True)
+
+
+@pytest.mark.parametrize(
+    ("cell", "unit", "minutes"),
+    [
+        *(("1", "hours", 60), ("1.5", "hours", 90), ("5400", "seconds", 5400 // 60)),
+        *(("5", "minutes", 5), ("0.0625", "days", 90), ("90", "minutes", 90)),
+    ],
+)
+def test_a_number_that_may_be_in_another_unit_is_asked_about(cell, unit, minutes):
+    text = f"Performer,Stage,Date,Start,Duration\nAna,Main,2025-06-13,19:00,{cell}\n"
+    told = read(text, mapping=by(length_is=unit)).performances[0]
+    assert told.end - told.start == minutes
+    if cell != "90":
+        [refused] = read(text).rejections
+        assert (refused.kind, refused.option) == (RejectionKind.UNSETTLED, "length_is")
 
 
 def test_an_end_goes_before_a_duration_that_says_otherwise():
@@ -651,10 +669,31 @@ def test_a_time_without_am_or_pm_among_times_with_it_is_a_warning():
         ("Main,2025-06-13,20:00,", "End", "default_length"),
         ("Main,2025-06-13,20:00,late", "End", "placeholders"),
         ("Main,2025-06-13,8,21:00", "Start", "integer_is"),
+        ("Main,2025-06-13,24:30,25:30", "Start", "day_starts_at"),
+        ("Main,01/02/2025,20:00,21:00", "Date", "date_order"),
+        ("Main,11 June,20:00,21:00", "Date", "year"),
+        ("Main,Day 1,20:00,21:00", "Date", "dates"),
     ],
 )
 def test_a_refusal_names_the_option_that_settles_it(cells, field, option):
     [refused] = read(f"Performer,Stage,Date,Start,End\nAna,{cells}\n").rejections
+    assert (refused.field, refused.option, option in refused.reason) == (field, option, True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "option"),
+    [
+        ({"performer": {"name": "Ana"}}, "Performer", "columns"),
+        ({"performer": ["Ana"]}, "Performer", "columns"),
+        ({"stage": None}, "Stage", "columns"),
+        ({"start": 20}, "Start", "integer_is"),
+        ({"start": 1749844800}, "Start", "time_zone"),
+        ({"end": None}, "End", "default_length"),
+    ],
+)
+def test_a_refused_object_names_the_option_that_settles_it(changed, field, option):
+    act = {"performer": "Ana", "stage": "Main", "date": "2025-06-13", "start": "20:00"}
+    [refused] = read(json.dumps([{**act, "end": "21:00", **changed}])).rejections
     assert (refused.field, refused.option, option in refused.reason) == (field, option, True)
 
 
@@ -760,3 +799,98 @@ def test_a_name_that_is_said_to_be_the_stages_is_not_a_performers():
     assert reading.performances == []
     told = read(text, mapping=by(**where, columns={"Stage": "stages.name", "Performer": "who"}))
     assert rows(told) == ["Ana Main 06-13 18:00-19:00"]
+
+
+def scored(*scores, performers="ABCDEFGH"):
+    rows = zip(performers, scores, strict=False)
+    text = "".join(f"{name},Main,2025-06-13,20:00,21:00,{score}\n" for name, score in rows)
+    return "Performer,Stage,Date,Start,End,Popularity\n" + text
+
+
+def test_popularities_from_1_on_once_each_are_a_warning_until_it_is_told_what_they_are():
+    text = scored(3, 1, "", 2)
+    [warning] = read(text).warnings
+    assert (warning.field, warning.value, warning.line) == ("Popularity", "1 to 3", 0)
+    assert "the mapping's popularity_is to rank or score" in warning.reason
+    for kind, popularities in (("rank", [98, 100, None, 99]), ("score", [3, 1, None, 2])):
+        told = read(text, mapping=by(popularity_is=kind))
+        assert [each.popularity for each in told.performances] == popularities
+        assert told.warnings == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        scored(1, 2, 2, 3),
+        scored(1, 2, 4),
+        scored(1, 2),
+        scored(2, 3, 4),
+        scored(1, 2, 3, performers="ABA"),
+        scored("", "", ""),
+    ],
+)
+def test_popularities_that_are_shared_or_leave_one_out_are_scores(text):
+    assert read(text).warnings == []
+
+
+def test_ranks_are_known_over_the_blocks_of_a_file_and_by_a_performers_every_row():
+    text = scored(3, 1, 2, 3, performers="ABCA")
+    limits = Limits(block_rows=1)
+    assert kinds(read(text, limits=limits)) == [WarningKind.POPULARITY]
+
+
+def test_an_afternoon_on_a_12_hour_clock_is_not_the_night():
+    text = "Artist,Stage,Date,Start,End\nAna,Main,2025-06-13,1:55,2:25\n"
+    reading = read(text, mapping=by(clock="12h"))
+    assert rows(reading) == ["Ana Main 06-13 13:55-14:25"]
+    assert kinds(reading) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "order", "day"),
+    [
+        ("13-Jun-25", "day_first", "2025-06-13"),
+        ("13 Jun 25", "month_first", "2025-06-13"),
+        ("25-Jun-13", "year_first", "2025-06-13"),
+        ("13-Jun-45", "", "2045-06-13"),
+        ("45-Jun-13", "", "2045-06-13"),
+    ],
+)
+def test_a_month_between_two_numbers_may_have_its_year_on_either_side(cell, order, day):
+    text = f"Performer,Stage,Date,Start,End\nAna,Main,{cell},20:00,21:00\n"
+    assert read(text, mapping=by(date_order=order or None)).performances[0].date == day
+    if order:
+        assert read(text).rejections[0].option == "date_order"
+
+
+def test_a_year_for_dates_around_new_year_is_a_warning():
+    head = "Performer,Stage,Date,Start,End\n"
+    text = head + "Ana,Main,31 Dec,23:00,23:30\nBen,Main,1 Jan,20:00,21:00\n"
+    [warning] = read(text, mapping=by(year=2025)).warnings
+    assert (warning.field, warning.kind) == ("Date", WarningKind.DATE)
+    assert "the mapping's first_date" in warning.reason
+    assert read(text, mapping=by(first_date="2025-12-31")).warnings == []
+    whole = text.replace("Dec", "Dec 2025").replace("Jan", "Jan 2025")
+    assert read(whole, mapping=by(year=2025)).warnings == []
+
+
+def test_ids_are_looked_up_among_the_keys_of_an_object():
+    sets = [{"artist": 11, "venue": "m", "start": "2025-06-13T20:00", "end": "2025-06-13T21:00"}]
+    document = {"artists": {"11": "Ana"}, "venues": {"m": {"title": "Main"}}, "sets": sets}
+    lookups = {
+        "artist": {"rows": ["artists"], "key": "*"},
+        "venue": {"rows": ["venues"], "key": "*", "value": "title"},
+    }
+    mapping = by(columns={"Date": "start"}, rows=["sets"], lookups=lookups)
+    assert rows(read(json.dumps(document), mapping=mapping)) == ["Ana Main 06-13 20:00-21:00"]
+    sets[0]["venue"] = "x"
+    [refused] = read(json.dumps(document), mapping=mapping).rejections
+    assert "has the venue 'x', which is not in venues" in refused.reason
+
+
+def test_a_row_where_a_list_is_expected_is_passed_over_and_counted():
+    act = {"artist": "Ana", "start": "18:00", "end": "19:00"}
+    document = {"2025-06-13": {"Main": [act]}, "2025-06-14": [{**act, "stage": "Main"}]}
+    reading = read(json.dumps(document), mapping=by(rows=["<Date>", "<Stage>"]))
+    assert rows(reading) == ["Ana Main 06-13 18:00-19:00"]
+    assert kinds(reading) == [WarningKind.PASSED_OVER]

@@ -108,7 +108,7 @@ def test_a_notebook_without_parameters_has_none(tmp_path):
 
 def test_what_is_no_notebook_is_said_in_one_line(tmp_path):
     (tmp_path / "broken.ipynb").write_text("{")
-    with pytest.raises(FestivalError, match="is no notebook") as caught:
+    with pytest.raises(FestivalError, match="is not a notebook") as caught:
         read_parameters(tmp_path / "broken.ipynb")
     assert "\n" not in str(caught.value)
     with pytest.raises(FestivalError, match="No such file"):

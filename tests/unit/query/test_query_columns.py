@@ -11,7 +11,7 @@ from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.columns import COLUMNS, read_columns, scan_columns
 from festival.query.patterns import by_performer, on_date, on_days, on_stage_at
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import attributes, to_item
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 0)

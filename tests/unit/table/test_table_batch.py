@@ -7,7 +7,7 @@ import pytest
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.table import batch
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import put_request_encoder, to_item, too_large
 
 ELBOW = Performance("Elbow", "Park", "2024-06-28", 1200, 1290, 71, 2)

@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from festival.errors import FestivalError, RetryableError
-from festival.table.connection import Connection, Response
+from festival.table.connection import Connection
+from festival.table.faults import Response
 
 BODY = b'{"TableName":"lineup","Key":{"Performer":{"S":"Sigur R\\u00f3s"}}}'
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
-from festival.table.connection import Response
+from festival.table.faults import Response
 from festival.table.item import from_item, to_item
 from festival.table.writer import BulkWriter, Pace
 
