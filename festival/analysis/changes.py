@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Transform
 
 from festival.analysis.drawing import FILL, INK, picture
-from festival.analysis.frames import performances_of
-from festival.analysis.lineups import Lineup, as_performances
+from festival.analysis.frames import NEEDED, performances_of
+from festival.analysis.lineups import Performances, as_performances
 from festival.ingest.ledger.reconciliations import Removal
 from festival.ingest.reconcile.compare import Change, ChangeKind, Listing, place_and_time
 from festival.ingest.reconcile.compare import compare as changes_between
@@ -37,7 +37,7 @@ def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", *ChangeKind, "removed", "kept", "gone before"])
 
 
-def compare(old: "Lineup | pd.DataFrame | str", new: "Lineup | pd.DataFrame | str") -> pd.DataFrame:
+def compare(old: Performances, new: Performances) -> pd.DataFrame:
     """What a new lineup changed: one row for each performance that was added, moved, cancelled or
     changed (its end or popularity).
 
@@ -48,7 +48,7 @@ def compare(old: "Lineup | pd.DataFrame | str", new: "Lineup | pd.DataFrame | st
     True
     """
     before, after = (
-        Listing(name, {row.key: row for row in performances_of(as_performances(lineup))})
+        Listing(name, {row.key: row for row in performances_of(as_performances(lineup, NEEDED))})
         for name, lineup in (("old", old), ("new", new))
     )
     return changes_frame(changes_between([before], after).changes)

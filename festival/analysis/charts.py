@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from festival.analysis.drawing import COLOURS, INK, Picture, picture
+from festival.analysis.lineups import Performances, as_performances
 from festival.errors import FestivalError
 
 DAY, STAGE = "day", "stage"
@@ -19,7 +20,7 @@ TALL = 20
 _FILLED = LinearSegmentedColormap.from_list("filled", ["#eef4fa", "#9dc3e0", "#2a6ca8", "#0b3460"])
 
 
-def heat_map(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES) -> Picture:
+def heat_map(answer: Performances, *, rows: str = DAY, show: str = PERFORMANCES) -> Picture:
     """What is on in each hour, as a grid of figures: days or stages by hours of the clock.
 
     `rows` is `day` or `stage`; `show` is `performances` (how many are on), or `popularity` (the
@@ -31,6 +32,7 @@ def heat_map(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES)
         raise FestivalError(f"heat map rows {rows!r}: expected {DAY} or {STAGE}")
     if show not in (PERFORMANCES, POPULARITY):
         raise FestivalError(f"heat map of {show!r}: expected {PERFORMANCES} or {POPULARITY}")
+    answer = as_performances(answer, ("Stage", "Start", "End", "Popularity"))
     grid = hours_grid(answer, rows=rows, show=show)
     what = "Performances on stage" if show == PERFORMANCES else "Highest popularity on stage"
     with picture(2.2 + 0.42 * max(grid.shape[1], 12), _height(len(grid))) as (figure, axes):
@@ -44,11 +46,12 @@ def heat_map(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES)
     return figure
 
 
-def popularity(answer: pd.DataFrame) -> Picture:
+def popularity(answer: Performances) -> Picture:
     """How popular each stage is: a dot for each performance, the median, and the most popular.
 
     Stages by their median, highest first. What has no popularity is counted in the title.
     """
+    answer = as_performances(answer, ("Performer", "Stage", "Popularity"))
     known = answer.dropna(subset=["Popularity"])
     known = known.assign(Popularity=known["Popularity"].astype(float))
     medians = known.groupby("Stage")["Popularity"].median().sort_values(ascending=False)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -18,12 +19,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from festival.errors import FestivalError
+
 INK = "#222222"
 QUIET = "#767676"
 FILL = "#c6dbef"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9", "#7a7a7a")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
 FAMILY = "DejaVu Sans"
+SUFFIXES = (".svg", ".png", ".pdf")
 # A letter that no font has is taken for a narrow box in the layout; a browser may draw it this much
 # wider, in sizes of the font.
 LACK = 0.5
@@ -73,6 +77,27 @@ class Picture(Figure):
             warnings.filterwarnings("ignore", "Glyph .* missing from")
             self.savefig(file, format="svg", bbox_inches="tight", pad_inches=pad)
         return file.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write it as what the name ends in: `.svg`, `.png` or `.pdf`.
+
+        Raises FestivalError for another ending, and for a place that cannot be written.
+        """
+        target = Path(path)
+        kind = target.suffix.lower()
+        if kind not in SUFFIXES:
+            raise FestivalError(
+                f"picture {str(target)!r}: expected a name that ends in {', '.join(SUFFIXES)}"
+            )
+        try:
+            if kind == ".svg":
+                target.write_text(self.svg(), encoding="utf-8")
+            else:
+                with mpl.rc_context(STYLE):
+                    self.savefig(target)
+        except OSError as error:
+            raise FestivalError(f"{target} cannot be written: {error.strerror}") from None
+        return target
 
 
 @contextmanager

@@ -80,12 +80,7 @@ def performances_of(frame: pd.DataFrame) -> list[Performance]:
     >>> performances_of(performances_frame([row])) == [row]
     True
     """
-    missing = [name for name in NEEDED if name not in frame.columns]
-    if missing:
-        raise FestivalError(
-            f"the frame has no column {', '.join(missing)}: expected an answer of the table, or "
-            "the performances of festival.read"
-        )
+    require(frame, NEEDED)
     start, end = (whole_minutes(frame[name] - frame["Date"]).tolist() for name in ("Start", "End"))
     popularity = frame["Popularity"] if "Popularity" in frame.columns else [None] * len(frame)
     return list(
@@ -100,6 +95,15 @@ def performances_of(frame: pd.DataFrame) -> list[Performance]:
             range(len(frame)),
         )
     )
+
+
+def require(frame: pd.DataFrame, columns: Iterable[str]) -> None:
+    """Raises FestivalError if a frame lacks one of these columns of `ANSWER_DTYPES`."""
+    if missing := [name for name in columns if name not in frame.columns]:
+        raise FestivalError(
+            f"the frame has no column {', '.join(missing)}: expected an answer of the table, or "
+            "the performances of festival.read"
+        )
 
 
 def whole_minutes(lengths: pd.Series) -> pd.Series:

@@ -1,19 +1,27 @@
 """Lineup files as an analyst reads them, and what a visitor asks of a lineup."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from festival.analysis.frames import performances_frame, rows_frame, summaries_frame, whole_minutes
+from festival.analysis.frames import (
+    ANSWER_DTYPES,
+    performances_frame,
+    require,
+    rows_frame,
+    summaries_frame,
+    whole_minutes,
+)
 from festival.analysis.validation import CheckedLineup, check_lineup, together
 from festival.errors import FestivalError
 from festival.ingest.clients import Clients
 from festival.inspection.sources import S3, LineupSource, existing, lineups_in
 from festival.lineup.mapping import LineupMapping
 from festival.query.names import suggestion
+from festival.text import counted
 
 # Options of a mapping that are pairs: what is given is added to what the mapping says.
 PAIRS = ("columns", "constants", "dates")
@@ -57,12 +65,17 @@ class Lineup:
     def __repr__(self) -> str:
         """The counts in one line, and the first reason why a file failed."""
         counts = self.report[["read", "written", "rejected", "duplicates"]].sum()
-        said = ", ".join(f"{counts[name]:,} {name}" for name in counts.index)
+        said = ", ".join(f"{counts[name]:,} {name}" for name in counts.index[:-1])
+        said += f", {counted(counts['duplicates'], 'duplicate')}"
         failed = [f"; {one.file}: {one.report.error}" for one in self.files if one.report.error]
         return f"Lineup: {said}" + "".join(failed[:1])
 
     def _rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         return rows_frame(((one.file, getattr(one.report, name)) for one in self.files), columns)
+
+
+# What pictures and comparisons take: an answer of the table, a lineup, or a file's name.
+Performances = Lineup | pd.DataFrame | str
 
 
 def read(file: str, *, sheet: str | None = None, **mapping: Any) -> Lineup:
@@ -90,7 +103,7 @@ def _as_told(lineup: LineupSource, sheet: str | None, options: dict[str, Any]) -
     return replace(lineup, sheet=sheet, mapping=LineupMapping.from_dict(said | options | pairs))
 
 
-def clashes(answer: pd.DataFrame, with_: str | None = None) -> pd.DataFrame:
+def clashes(answer: Performances, with_: str | None = None) -> pd.DataFrame:
     """Performances that overlap in time, pair by pair: what nobody can see both of.
 
     One row for each pair, in the order of time: `Performer`, `Stage`, `Start`, `End`, the same of
@@ -98,10 +111,11 @@ def clashes(answer: pd.DataFrame, with_: str | None = None) -> pd.DataFrame:
     share. `with_` shows only the pairs with that performer, who is then the first of each. Raises
     FestivalError if the answer has no such performer.
 
-    >>> rows = read("sample/sample.csv").performances
-    >>> set(clashes(rows, with_="Solar Anorak")["Performer"])
+    >>> lineup = read("sample/sample.csv")
+    >>> set(clashes(lineup, with_="Solar Anorak")["Performer"])
     {'Solar Anorak'}
     """
+    answer = as_performances(answer, ("Performer", "Stage", "Start", "End"))
     rows = answer.sort_values(["Start", "Stage", "Performer"], kind="stable", ignore_index=True)
     first, second = _overlapping(rows)
     if with_ is not None:
@@ -137,8 +151,18 @@ def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     return first[lasting], second[lasting]
 
 
-def as_performances(lineup: "Lineup | pd.DataFrame | str") -> pd.DataFrame:
-    """The performances of a lineup, of a file that is named, or the frame itself."""
+def as_performances(lineup: Performances, needed: Iterable[str] = ANSWER_DTYPES) -> pd.DataFrame:
+    """The performances of a lineup, of a file that is named, or the frame itself.
+
+    Raises FestivalError for a frame that lacks a needed column, and for what is none of the three.
+    """
     if isinstance(lineup, str):
         lineup = read(lineup)
-    return lineup.performances if isinstance(lineup, Lineup) else lineup
+    frame = lineup.performances if isinstance(lineup, Lineup) else lineup
+    if not isinstance(frame, pd.DataFrame):
+        raise FestivalError(
+            f"a {type(frame).__name__}: expected an answer of the table, a lineup of festival.read "
+            "or a file's name"
+        )
+    require(frame, needed)
+    return frame

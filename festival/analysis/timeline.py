@@ -11,11 +11,10 @@ from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
-import pandas as pd
-
 from festival.analysis.checks import Finding, find_all
-from festival.analysis.frames import performances_of
+from festival.analysis.frames import NEEDED, performances_of
 from festival.analysis.grid import LINEUP, NAME_SIZE, Card, DayGrid, day_grids
+from festival.analysis.lineups import Performances, as_performances
 from festival.analysis.shapes import (
     HEADER,
     LETTERINGS,
@@ -156,7 +155,7 @@ class Timeline:
 
 
 def timeline(
-    answer: pd.DataFrame | Iterable[Performance],
+    answer: Performances | list[Performance],
     findings: Iterable[Finding] | None = None,
     *,
     order: str = LINEUP,
@@ -173,9 +172,15 @@ def timeline(
     >>> print(timeline([Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)]))
     Timeline of 1 performance, 1 stage, 1 day
     """
-    rows = performances_of(answer) if isinstance(answer, pd.DataFrame) else list(answer)
+    rows = _performances(answer)
     found = find_all(rows) if findings is None else findings
     return Timeline(tuple(islice(day_grids(rows, found, order), days)))
+
+
+def _performances(answer: Performances | list[Performance]) -> list[Performance]:
+    if isinstance(answer, list):
+        return answer
+    return performances_of(as_performances(answer, NEEDED))
 
 
 def _section(day: DayGrid, name: str) -> str:

@@ -3,8 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -103,9 +103,11 @@ class EmbeddedAws:
         self._on_request = on_request
         self._exit = ExitStack()
         self._sessions = threading.local()
+        self._stacks = threading.Lock()  # held while a stack changes
         self._deployments = 0
         self._pollers: dict[str, Poller] = {}  # by the URL of the queue
         self._at_work: dict[str, Poller] = {}
+        self._ended: dict[str, int] = {}  # with which deployment a queue's poller ended
         self._mail: dict[str, list[Email]] = {}  # by the topic
         self.endpoint_url = ""
         self.environment: dict[str, str] = {}
@@ -117,13 +119,16 @@ class EmbeddedAws:
             starting.callback(self._running.release)
             self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
             starting.enter_context(moto_gaps.patched())
+            # Put back once the server has ended: what it does until then needs the environment.
+            starting.enter_context(mock.patch.dict(os.environ))
             self.endpoint_url = starting.enter_context(
-                serving(self._port, self._after_stack_change, self._on_request)
+                serving(self._port, self._changing_a_stack, self._on_request)
             )
             for name in ("config", "credentials"):
                 (self._folder / name).touch()
             self.environment = isolated(os.environ, self.endpoint_url, self._folder)
-            starting.enter_context(mock.patch.dict(os.environ, self.environment, clear=True))
+            os.environ.clear()
+            os.environ.update(self.environment)
             # A default session made before would keep real credentials for boto3.client(...).
             starting.enter_context(mock.patch.object(boto3, "DEFAULT_SESSION", None))
             self._exit = starting.pop_all()
@@ -193,9 +198,14 @@ class EmbeddedAws:
     def work(self, on_failure: Callable[[Exception], None]) -> list[str]:
         """Have a poller at work for each stack that is deployed now; the names of these stacks.
 
-        Call it again after stacks have come and gone. `on_failure` gets what ends a poller whose
-        stack is still there.
+        Call it again after stacks have come and gone: it waits for a change that is under way.
+        `on_failure` gets what ends a poller whose stack is still there; the next deployment starts
+        that poller again.
         """
+        with self._stacks:
+            return self._work(on_failure)
+
+    def _work(self, on_failure: Callable[[Exception], None]) -> list[str]:
         deployed = {
             stack["StackName"]: next(
                 each["OutputValue"]
@@ -206,9 +216,10 @@ class EmbeddedAws:
             if any(each["OutputKey"] == QUEUE_OUTPUT for each in stack.get("Outputs", []))
         }
         for queue in set(self._at_work) - set(deployed.values()):
-            self._at_work.pop(queue).stop()
+            if poller := self._at_work.pop(queue, None):  # it may have ended just now
+                poller.stop()
         for name, queue in deployed.items():
-            if queue not in self._at_work:
+            if queue not in self._at_work and self._ended.get(queue) != self._deployments:
                 self._at_work[queue] = self.poller(name)
                 self._at_work[queue].start(partial(self._poller_ended, queue, on_failure))
         return list(deployed)
@@ -217,6 +228,8 @@ class EmbeddedAws:
         self, queue: str, on_failure: Callable[[Exception], None], error: Exception
     ) -> None:
         """A queue that was torn down under its poller is not a failure."""
+        self._ended[queue] = self._deployments
+        self._at_work.pop(queue, None)
         try:
             queue_depth(_new_session(LAMBDA).client("sqs"), queue)
         except ClientError:
@@ -224,9 +237,15 @@ class EmbeddedAws:
         on_failure(error)
 
     def emails(self, stack: str = DEFAULT_STACK) -> list[Email]:
-        """Every e-mail since the stack was deployed, in the order of their arrival."""
+        """Every e-mail since the stack was deployed, in the order of their arrival.
+
+        Raises FestivalError if there is no such stack.
+        """
+        with self._stacks:
+            return self._emails(read_outputs(self.session(), stack).topic_arn)
+
+    def _emails(self, topic: str) -> list[Email]:
         sqs = self.session().client("sqs")
-        topic = read_outputs(self.session(), stack).topic_arn
         tap = sqs.get_queue_url(QueueName=moto_gaps.tap_name(topic))["QueueUrl"]
         mail = self._mail.setdefault(topic, [])
         while messages := sqs.receive_message(QueueUrl=tap, MaxNumberOfMessages=10).get("Messages"):
@@ -236,9 +255,13 @@ class EmbeddedAws:
                 sqs.delete_message(QueueUrl=tap, ReceiptHandle=message["ReceiptHandle"])
         return list(mail)
 
-    def _after_stack_change(self) -> None:
-        moto_gaps.complete_stacks(_new_session(CLOUDFORMATION))
-        self._deployments += 1
+    @contextmanager
+    def _changing_a_stack(self, call: str) -> Iterator[None]:
+        with self._stacks:
+            yield
+            if call != "DeleteStack":
+                moto_gaps.complete_stacks(_new_session(CLOUDFORMATION))
+                self._deployments += 1
 
     def _function_environment(self) -> dict[str, str]:
         """What the function sees of this machine: as in Lambda, almost nothing."""

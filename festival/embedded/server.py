@@ -6,9 +6,10 @@ import json
 import logging
 import os
 import socket
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,7 +25,7 @@ from werkzeug.serving import make_server
 from festival.errors import FestivalError
 
 HOST = "127.0.0.1"
-STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet"}
+STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet", "DeleteStack"}
 
 
 class _MotoRequestHandler(MotoRequestHandler):
@@ -34,14 +35,14 @@ class _MotoRequestHandler(MotoRequestHandler):
 @contextmanager
 def serving(
     port: int,
-    after_stack_change: Callable[[], None],
+    changing_a_stack: Callable[[str], AbstractContextManager[None]],
     on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
 ) -> Iterator[str]:
     """An empty AWS at the URL that is yielded.
 
-    `after_stack_change` is called once CloudFormation has changed a stack, and before the caller
-    has the answer. `on_request` sees each request first: its WSGI environment, and the body of one
-    that is a form.
+    CloudFormation changes a stack in a `with` block of `changing_a_stack`, which gets the name of
+    the call; it ends before the caller has the answer. `on_request` sees each request first: its
+    WSGI environment, and the body of one that is a form.
     """
     moto = DomainDispatcherApplication(create_backend_app)
 
@@ -52,13 +53,12 @@ def serving(
         form = _form(environ)
         if on_request is not None:
             on_request(environ, form)
+        call = parse_qs(form.decode()).get("Action", [""])[0]
         try:
-            answer: Iterable[bytes] = moto(environ, start_response)
+            with changing_a_stack(call) if call in STACK_CHANGES else nullcontext():
+                answer: Iterable[bytes] = moto(environ, start_response)
         except Exception as error:
             return _failure(environ, error, start_response)
-        if parse_qs(form.decode()).get("Action", [""])[0] in STACK_CHANGES:
-            answer = list(answer)
-            after_stack_change()
         return answer
 
     with _quiet(), _listening(port) as listener:
@@ -100,6 +100,7 @@ def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> It
     start(
         "501 Not Implemented",
         [("Content-Type", kind), ("Content-Length", str(len(content))), ("x-amzn-errortype", code)],
+        sys.exc_info(),  # moto may have begun an answer
     )
     return [content]
 

@@ -1,11 +1,15 @@
-"""Fault schedules for as long as you like: `python -m tests.faults.soak --schedules 5000`."""
+"""Fault schedules for as long as you like: `python -m tests.faults.soak --schedules 5000`.
+
+With `--busy` people are busy, too: mappings change, versions are deleted, commands race.
+"""
 
 import argparse
 import sys
 import time
 
+from .busy import run_busy
 from .invocation import Ports
-from .schedules import Total, run_schedule
+from .schedules import Result, Total, run_schedule
 
 SHOWN = 5
 
@@ -14,12 +18,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--schedules", type=int, default=1000, help="how many (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="the first one's seed (default 0)")
+    parser.add_argument("--busy", action="store_true", help="with people who are busy")
     parser.add_argument("--log", action="store_true", help="show the log of what failed")
     wanted = parser.parse_args()
     total, ports, began = Total(), Ports(), time.monotonic()
     try:
         for number in range(wanted.seed, wanted.seed + wanted.schedules):
-            result = run_schedule(str(number), ports)
+            result = (_busy if wanted.busy else run_schedule)(str(number), ports)
             total.add(result)
             if result.findings and len(total.failed) <= SHOWN:
                 print(f"seed {number}:")
@@ -42,10 +47,18 @@ def main() -> int:
     if total.failed:
         seeds = ", ".join(result.seed for result in total.failed[:20])
         print(f"FAILED: {len(total.failed):,} schedules, seeds {seeds}. One again, with its log:")
-        print(f"  python -m tests.faults.soak --schedules 1 --seed {total.failed[0].seed} --log")
+        options = "--busy --log" if wanted.busy else "--log"
+        print(
+            f"  python -m tests.faults.soak --schedules 1 --seed {total.failed[0].seed} {options}"
+        )
         return 1
     print("Lost: nothing.")
     return 0
+
+
+def _busy(seed: str, ports: Ports) -> Result:
+    findings, world = run_busy(f"busy {seed}", ports)
+    return Result(seed, findings, world)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from festival.ingest.sidecar import SIDECAR
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 
+from .busy_bugs import done_whatever_the_table_has_now
 from .people import UPLOADS
 from .reconciling import Line
 from .test_reconciling import Town, Writer
@@ -176,11 +177,6 @@ def a_clock_that_stands_still(patch):
     """Time as CLOCK_MONOTONIC has it: the sleep is not part of it."""
     patch.setattr(Attempt, "_until", lambda self, seconds: float("inf"))
     patch.setattr(TimedWriter, "put", Writer.put)
-
-
-def done_whatever_the_table_has_now(patch):
-    """A finished record counts, even if the head names another version as current."""
-    patch.setattr(Attempt, "_is_current", lambda self, version: not self._again)
 
 
 @pytest.mark.parametrize(

@@ -315,8 +315,9 @@ def a_suspended_process_writes_nothing_more(story):
         story.now = later.now
 
     story.after_batch = lid
+    at_once = Limits(block_rows=50, block_bytes=10_000)  # 25 rows are sent, 25 wait behind them
     with pytest.raises(RetryableError):
-        story.look(story.event(version), Budget.of_command())
+        story.look(story.event(version), Budget.of_command(), limits=at_once)
     assert len(story.store.items) == 25 + 1  # what was sent before, and the newer version's row
     assert story.ends == {"21:00", "21:30"}
 

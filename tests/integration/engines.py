@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
 
 import boto3
@@ -73,7 +73,7 @@ def client(endpoint_url: str, **config: Any) -> Any:
 @contextmanager
 def moto() -> Iterator[str]:
     """moto's server; yields its URL."""
-    with serving(0, lambda: None) as url:
+    with serving(0, lambda call: nullcontext()) as url:
         yield url
 
 

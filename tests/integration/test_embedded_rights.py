@@ -115,7 +115,6 @@ class Season:
         self.record("festival history", "history", "skogur.csv")
         self.record("festival status", "status")
         self.notebook("notebook validate, on s3://", "validate", source=self.uploads)
-        self.notebook("notebook query, to s3://", "query", self.runs)
 
     def reconcile(self) -> None:
         """Of two performances that the file gives up, another file has one, too."""
@@ -128,6 +127,7 @@ class Season:
         self.record("festival reconcile --yes", "reconcile", f"{self.uploads}skogur.csv", "--yes")
         self.record("festival list", "list", "stages")
         self.record("festival list --scan", "list", "dates", "--scan")
+        self.notebook("notebook query, to s3://", "query", self.runs)
 
     def bury_and_redrive(self) -> None:
         """A letter about a file that the ledger knows."""

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from festival.cli.local import CLEAR
 from festival.cli.main import run
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.errors import FestivalError
-from festival.stack.deploy import DeployRequest, deploy, execute, plan
+from festival.stack.deploy import DeployRequest, execute, plan
 from festival.stack.stack import find_stack, read_outputs, read_template
 from festival.stack.teardown import plan_teardown, teardown
 
@@ -106,28 +107,77 @@ def test_a_stack_that_failed_as_typed_is_rolled_back_and_breaks_no_other(aws: Em
     aws.deploy("winter")
 
 
-def test_a_creation_and_a_deletion_as_typed_work_on_an_empty_stack(aws: EmbeddedAws):
-    """`aws cloudformation create-stack` and `delete-stack`, without the kit's commands."""
-    summer = deploy(aws.session(), DeployRequest(parameters={"EmailAddress": EMAIL}))
-    cloudformation = client(aws, "cloudformation")
-    stack = find_stack(cloudformation, summer.stack)
-    assert stack is not None
-    list(teardown(aws.session(), plan_teardown(aws.session())))
-    cloudformation.create_stack(
+def create_as_typed(aws: EmbeddedAws, parameters: Mapping[str, str]) -> None:
+    """`aws cloudformation create-stack`, without the kit's commands."""
+    client(aws, "cloudformation").create_stack(
         StackName="o240-festival",
         TemplateBody=read_template(),
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": value}
-            for name, value in stack.parameters.items()
+            {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
         ],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
+
+
+def removed_parameters(aws: EmbeddedAws) -> Mapping[str, str]:
+    """Deploy and remove the stack, so that its zip is in place; its parameters."""
+    aws.deploy()
+    stack = find_stack(client(aws, "cloudformation"), "o240-festival")
+    assert stack is not None
+    list(teardown(aws.session(), plan_teardown(aws.session())))
+    return stack.parameters
+
+
+def test_a_creation_and_a_deletion_as_typed_work_on_an_empty_stack(aws: EmbeddedAws):
+    create_as_typed(aws, removed_parameters(aws))
+    cloudformation = client(aws, "cloudformation")
     outputs = read_outputs(aws.session())
     protected = client(aws, "dynamodb").describe_table(TableName=outputs.table)["Table"]
     assert not protected.get("DeletionProtectionEnabled")
     cloudformation.delete_stack(StackName="o240-festival")
     assert find_stack(cloudformation, "o240-festival") is None
     assert client(aws, "dynamodb").list_tables()["TableNames"] == []
+
+
+def test_nobody_sees_a_stack_that_is_only_half_made(aws: EmbeddedAws):
+    """As in `festival local`, which looks for stacks and e-mails while somebody makes a stack."""
+    parameters = removed_parameters(aws)
+    typed = Thread(target=create_as_typed, args=(aws, parameters))
+    typed.start()
+    while typed.is_alive():
+        for stack in aws.work(pytest.fail):
+            aws.emails(stack)
+    assert aws.work(pytest.fail) == ["o240-festival"]
+    assert aws.emails() == []
+
+
+def test_a_poller_that_ended_works_again_after_the_next_deployment(aws: EmbeddedAws):
+    failures: list[Exception] = []
+    outputs = aws.deploy()
+    client(aws, "lambda").update_function_configuration(
+        FunctionName=outputs.function, Handler="festival.no_such_module.handler"
+    )
+    aws.work(failures.append)
+    client(aws, "s3").put_object(Bucket=outputs.upload_bucket, Key="skogur.csv", Body=LINEUP)
+    wait_until(lambda: bool(failures))
+    aws.work(failures.append)
+    assert len(failures) == 1, "it is not started again for the same failure"
+    client(aws, "lambda").update_function_configuration(
+        FunctionName=outputs.function, Handler="festival.ingest.handler.lambda_handler"
+    )
+    client(aws, "sqs").purge_queue(QueueUrl=outputs.queue_url)
+    aws.deploy(LogLevel="DEBUG")
+    aws.work(failures.append)
+    client(aws, "s3").put_object(Bucket=outputs.upload_bucket, Key="skogur.csv", Body=LINEUP)
+    wait_until(lambda: bool(aws.emails()))
+    assert len(failures) == 1
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert holds()
 
 
 def test_a_deployed_stack_ends_with_its_tables_protected(aws: EmbeddedAws):
@@ -169,9 +219,7 @@ def test_stacks_may_come_and_go_under_the_pollers_at_work(aws: EmbeddedAws):
     outputs = aws.deploy()
     assert aws.work(failures.append) == ["o240-festival"]
     client(aws, "s3").put_object(Bucket=outputs.upload_bucket, Key="skogur.csv", Body=LINEUP)
-    until = time.monotonic() + 30
-    while not aws.emails() and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: bool(aws.emails()))
     assert [mail.subject[:7] for mail in aws.emails()] == ["SUCCESS"]
     assert failures == []
 

@@ -127,3 +127,14 @@ def test_labels_are_moved_apart_and_keep_their_order(places):
     assert sorted(range(len(places)), key=lambda n: places[n]) == sorted(
         range(len(places)), key=lambda n: moved[n]
     )
+
+
+def test_a_picture_is_saved_as_what_the_name_ends_in(tmp_path):
+    chart = charts.heat_map(performances_frame([]))
+    begins = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF"}
+    for suffix, first in begins.items():
+        assert chart.save(tmp_path / f"hours{suffix}").read_bytes().startswith(first)
+    with pytest.raises(FestivalError, match=r"expected a name that ends in \.svg, \.png, \.pdf"):
+        chart.save(tmp_path / "hours.docx")
+    with pytest.raises(FestivalError, match="cannot be written: No such file or directory"):
+        chart.save(tmp_path / "nowhere" / "hours.png")

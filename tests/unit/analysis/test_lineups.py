@@ -10,6 +10,7 @@ from festival.analysis.frames import ANSWER_DTYPES, performances_frame
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
 
+SAMPLE = "sample/sample.csv"
 HEAD = "Performer,Stage,Date,Start,End,Popularity\n"
 
 
@@ -36,7 +37,7 @@ class TestRead:
         assert lineup.warnings[["line", "field"]].values.tolist() == [[6, "Popularity"]]
         assert lineup.duplicates[["line", "kept_line"]].values.tolist() == [[3, 4]]
         assert lineup.report.loc[0, ["status", "read", "written"]].tolist() == ["partial", 5, 3]
-        assert repr(lineup) == "Lineup: 5 read, 3 written, 1 rejected, 1 duplicates"
+        assert repr(lineup) == "Lineup: 5 read, 3 written, 1 rejected, 1 duplicate"
 
     def test_an_option_of_the_mapping_goes_before_the_one_beside_the_file(self, tmp_path):
         path = tmp_path / "day.csv"
@@ -126,3 +127,33 @@ class TestCompare:
 
     def test_files_and_lineups_can_be_compared_with_each_other(self, friday):
         assert festival.compare(str(friday), festival.read(str(friday))).empty
+
+
+@pytest.mark.parametrize("ask", [festival.clashes, festival.timeline, festival.heat_map])
+def test_a_lineup_a_file_and_a_frame_are_the_same_to_a_picture(ask):
+    lineup = festival.read(SAMPLE)
+    whole = str(ask(lineup.performances))
+    assert str(ask(lineup)) == whole
+    assert str(ask(SAMPLE)) == whole
+
+
+@pytest.mark.parametrize(
+    "ask", [festival.clashes, festival.timeline, festival.heat_map, festival.popularity]
+)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (pd.DataFrame({"Performer": ["Björk"]}), "the frame has no column "),
+        (None, "a NoneType: expected an answer of the table"),
+    ],
+)
+def test_what_is_no_lineup_is_said_in_one_line(ask, given, said):
+    with pytest.raises(FestivalError, match=f"^{said}"):
+        ask(given)
+
+
+def test_one_duplicate_is_one(tmp_path):
+    row = "Björk,Main,2025-07-12,20:00,21:15\n"
+    file = tmp_path / "twice.csv"
+    file.write_text("Performer,Stage,Date,Start,End\n" + row + row, encoding="utf-8")
+    assert repr(festival.read(str(file))).endswith("1 duplicate")
