@@ -8,11 +8,6 @@ import numpy as np
 import pandas as pd
 
 from festival.analysis.checks import Finding
-from festival.analysis.cost.bill import BillLine
-from festival.analysis.cost.forecast import PartitionRun
-from festival.analysis.cost.original import Compared, Difference
-from festival.analysis.cost.prices import PriceList
-from festival.analysis.cost.workload import RowProfile
 from festival.errors import FestivalError
 from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
@@ -163,74 +158,6 @@ def rows_frame(
     wanted = list(columns)
     rows = [(file, *(row.get(name) for name in wanted)) for file, found in by_file for row in found]
     return pd.DataFrame(rows, columns=["file", *wanted])
-
-
-def profile_frame(profile: RowProfile) -> pd.DataFrame:
-    """The average row: its sizes in bytes, its write units on the table and on each index."""
-    units = {f"WRU on {name}": wru for name, wru in profile.index_units.items()}
-    return pd.DataFrame(
-        {
-            "a new row": {
-                "bytes as an item": profile.item_bytes,
-                "bytes stored, with its index entries": profile.stored,
-                "bytes in a CSV file": profile.in_file,
-                "WRU on the table": profile.table_units,
-                **units,
-                "WRU together": profile.write_units,
-            }
-        }
-    )
-
-
-def bill_frame(lines: Iterable[BillLine]) -> pd.DataFrame:
-    """The bill, one row for each line, with its share of the whole."""
-    frame = pd.DataFrame(
-        [
-            (line.component, line.item, line.amount, line.price.unit, line.how, line.dollars)
-            for line in lines
-        ],
-        columns=["component", "item", "amount", "unit", "how", "dollars"],
-    )
-    frame["share"] = frame["dollars"] / (frame["dollars"].sum() or 1.0)
-    frame.attrs["total"] = ("dollars", "share")
-    return frame
-
-
-def prices_frame(prices: PriceList) -> pd.DataFrame:
-    """Every price of the region, and whether and where it was seen."""
-    rows = [
-        (price.what, price.dollars, price.per, price.unit, price.confirmed, price.seen, price.page)
-        for price in prices.prices.values()
-    ]
-    columns = ["what", "dollars", "per", "unit", "confirmed", "seen", "page"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def compared_frame(compared: Iterable[Compared]) -> pd.DataFrame:
-    """The original README's dollars a day beside this model's."""
-    rows = [
-        (row.rows_per_day, row.original_from, row.original_to, row.work, row.standing, row.here)
-        for row in compared
-    ]
-    columns = ["rows a day", "README from", "README to", "work", "standing stack", "together"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
-    """Why the two differ, each with its dollars a day."""
-    rows = [(row.what, row.original, row.here, row.dollars_a_day) for row in differences]
-    return pd.DataFrame(rows, columns=["what", "README", "here", "dollars a day"])
-
-
-def partition_runs_frame(runs: Mapping[str, PartitionRun]) -> pd.DataFrame:
-    """One row for each simulated run: its seconds, its pace, and the busiest key."""
-    rows = [
-        (name, run.rows, run.seconds, run.rows_per_second, f"{top.where} {top.key}", top.units)
-        for name, run in runs.items()
-        for top in run.loads[:1]
-    ]
-    columns = ["run", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _taken(use: ColumnUse) -> str:

@@ -7,11 +7,11 @@ from functools import cached_property
 import pandas as pd
 from matplotlib.figure import Figure
 
-from festival.analysis import frames, validation
+from festival.analysis import validation
 from festival.analysis.cost import bill as bills
-from festival.analysis.cost import charts, forecast, original
+from festival.analysis.cost import charts, frames, original
 from festival.analysis.cost.bill import BillLine
-from festival.analysis.cost.forecast import PartitionRun
+from festival.analysis.cost.forecast import Forecast, forecast, repeated
 from festival.analysis.cost.prices import PriceList, price_list
 from festival.analysis.cost.workload import (
     RowProfile,
@@ -58,6 +58,8 @@ class CostModel:
         rows_per_cpu_second: int,
         months: int,
         repeated: float,
+        rejecting: float,
+        builds_per_day: float,
         free_tier: bool,
     ) -> "CostModel":
         """Raises FestivalError for a lineup or a region that is not there, and for no rows."""
@@ -68,8 +70,12 @@ class CostModel:
         units = read_units_of(rows, found=len(rows) / 10)
         return cls(
             rows,
-            Workload(rows_per_day, files_per_day, reads_per_day, units, repeated),
-            StackProfile(memory_mb=memory, rows_per_cpu_second=rows_per_cpu_second),
+            Workload(rows_per_day, files_per_day, reads_per_day, units, repeated, rejecting),
+            StackProfile(
+                memory_mb=memory,
+                rows_per_cpu_second=rows_per_cpu_second,
+                builds_per_day=builds_per_day,
+            ),
             price_list(region),
             months,
             free_tier,
@@ -95,10 +101,9 @@ class CostModel:
 
     @property
     def time(self) -> str:
-        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.spread)
+        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.shape)
         return (
-            f"{self.workload.rows_per_file:,.0f} rows: {took.seconds:,.1f} s, "
-            f"decided by {took.decided_by}"
+            f"{self.workload.rows_per_file:,.0f} rows: {took.range}, decided by {took.decided_by}"
         )
 
     @property
@@ -111,7 +116,7 @@ class CostModel:
 
     @property
     def time_by_scale(self) -> Figure:
-        return charts.time_to_ingest(SCALES, stack=self.stack, spread=self.profile.spread)
+        return charts.time_to_ingest(SCALES, stack=self.stack, shape=self.profile.shape)
 
     @property
     def beside_original(self) -> pd.DataFrame:
@@ -124,16 +129,19 @@ class CostModel:
         return frames.differences_frame(found)
 
     @cached_property
-    def partition_runs(self) -> dict[str, PartitionRun]:
+    def shapes(self) -> dict[str, Forecast]:
         """The lineup, repeated to five thousand rows, in its own order and sorted by date."""
-        many = forecast.repeated(self.rows, SIMULATED_ROWS)
+        many = repeated(self.rows, SIMULATED_ROWS)
         by_date = sorted(many, key=lambda row: row.date)
-        orders = {"in the file's order": many, "sorted by date": by_date}
-        return {name: forecast.simulate(order) for name, order in orders.items()}
+        return {"in the file's order": forecast(many), "sorted by date": forecast(by_date)}
 
     @property
     def partitions(self) -> Figure:
-        return charts.partition_runs(self.partition_runs)
+        return charts.forecasts(self.shapes, SIMULATED_ROWS)
+
+    @property
+    def partitions_frame(self) -> pd.DataFrame:
+        return frames.forecasts_frame(self.shapes, SIMULATED_ROWS)
 
     def _bill(self, workload: Workload) -> Sequence[BillLine]:
         return bills.bill(

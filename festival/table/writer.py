@@ -135,7 +135,7 @@ class Lanes:
 
 # DynamoDB answers in milliseconds; what has not come by then was lost on the way.
 _LONGEST_REQUEST = 10.0
-_BATCHES_WAITING_PER_LANE = 4
+BATCHES_WAITING_PER_LANE = 4
 
 
 class WriteOutcome(NamedTuple):
@@ -201,7 +201,7 @@ class BulkWriter:
         # Everything below is shared with the threads and only touched under this lock.
         self._changed = Condition()
         self._lanes = Lanes(lanes)
-        self._most_waiting = lanes * MAX_BATCH_ITEMS * _BATCHES_WAITING_PER_LANE
+        self._most_waiting = lanes * MAX_BATCH_ITEMS * BATCHES_WAITING_PER_LANE
         self._pace = Pace(most=lanes, allowed=min(2, lanes))
         self._active = 0
         self._flushing = False

@@ -4,6 +4,7 @@ import pandas as pd
 
 from festival.analysis import frames
 from festival.analysis.checks import find_all
+from festival.analysis.cost import frames as cost_frames
 from festival.analysis.cost.bill import bill
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import Workload, row_profile
@@ -75,12 +76,12 @@ def test_rows_of_several_files_stand_below_each_other():
 
 def test_the_shares_of_a_bill_add_up_to_one():
     lines = bill(Workload(1000), row_profile([NIGHT]), price_list("eu-west-1"))
-    frame = frames.bill_frame(lines)
+    frame = cost_frames.bill_frame(lines)
     assert abs(frame["share"].sum() - 1) < 1e-9
     assert frame["dollars"].sum() > 0
 
 
 def test_the_prices_frame_marks_what_is_not_confirmed():
-    frame = frames.prices_frame(price_list("ap-southeast-2"))
+    frame = cost_frames.prices_frame(price_list("ap-southeast-2"))
     assert not frame["confirmed"].all()
     assert frame.loc[~frame["confirmed"], "seen"].str.contains("not confirmed").all()
