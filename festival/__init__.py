@@ -14,11 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from festival.analysis.asking import explain
     from festival.analysis.changes import compare
     from festival.analysis.charts import heat_map, popularity
     from festival.analysis.lineups import Lineup, clashes, read
-    from festival.analysis.table import LineupTable, NothingFoundWarning
+    from festival.analysis.table import LineupTable, NothingFoundWarning, explain
     from festival.analysis.timeline import timeline
     from festival.errors import FestivalError
     from festival.kit import connect
@@ -27,7 +26,7 @@ _PLACES = {
     "connect": "festival.kit",
     "LineupTable": "festival.analysis.table",
     "NothingFoundWarning": "festival.analysis.table",
-    "explain": "festival.analysis.asking",
+    "explain": "festival.analysis.table",
     "read": "festival.analysis.lineups",
     "Lineup": "festival.analysis.lineups",
     "clashes": "festival.analysis.lineups",

@@ -58,14 +58,23 @@ class ProgressLine:
         >>> progress.line(30, ended=True)
         '10 of 40 files, 5,000 rows, in 0:00:30'
         """
-        parts = [f"{self.done:,} of {counted(self.total, self.noun)}"]
+        # A total may be an estimate that was too low.
+        if within := self.done <= self.total:
+            parts = [f"{self.done:,} of {counted(self.total, self.noun)}"]
+        else:
+            parts = [counted(self.done, self.noun)]
         if self.also:
             parts.append(counted(self.count, self.also))
         if ended:
             parts.append(f"in {clock_of(seconds)}")
-        elif self.done:
+        elif self.done and within:
             parts.append(f"{clock_of(seconds / self.done * (self.total - self.done))} left")
         return ", ".join(parts)
+
+
+def say(message: str) -> None:
+    """A line of its own: below a notebook's cell, else on standard error."""
+    print(message, file=sys.stdout if _in_a_notebook() else sys.stderr, flush=True)
 
 
 def clock_of(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What the package knows, as pandas DataFrames with proper types."""
+"""Performances, rejections and reports as pandas DataFrames with proper types."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date as calendar_date
@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from festival.analysis.checks import Finding
 from festival.errors import FestivalError
-from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
 from festival.query.columns import ESSENTIAL, Columns
 
@@ -106,42 +104,6 @@ def whole_minutes(lengths: pd.Series) -> pd.Series:
     return pd.Series(lengths.dt.total_seconds().to_numpy() // 60, dtype="int64")
 
 
-def findings_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """One row for each finding: its kind, its day where it has only one, and what it is."""
-    rows = []
-    for finding in findings:
-        days = {performance.date for performance in finding.performances}
-        rows.append((finding.kind, days.pop() if len(days) == 1 else "", finding.what))
-    return pd.DataFrame(rows, columns=["Kind", "Day", "What"])
-
-
-def understood_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
-    """One row for each file: how it is written, and which column was taken for which field."""
-    rows = [
-        (
-            file,
-            one.shape,
-            one.encoding,
-            one.delimiter,
-            ", ".join(_taken(use) for use in one.columns if use.field),
-            ", ".join(use.name for use in one.columns if not use.field),
-        )
-        for file, one in inspections
-    ]
-    columns = ["file", "shape", "encoding", "delimiter", "fields, and their columns", "ignored"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
-    """One row for each thing that a file leaves open, and the mapping's option that decides it."""
-    rows = [
-        (file, "decide" if each.must else "check", each.seen, each.option, each.choices)
-        for file, one in inspections
-        for each in one.questions
-    ]
-    return pd.DataFrame(rows, columns=["file", "", "seen", "option", "choices"])
-
-
 def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """One row for each ingest or check: file, status, and the five counts as whole numbers."""
     counts = ["read", "written", "rejected", "duplicates", "unwritten"]
@@ -158,11 +120,6 @@ def rows_frame(
     wanted = list(columns)
     rows = [(file, *(row.get(name) for name in wanted)) for file, found in by_file for row in found]
     return pd.DataFrame(rows, columns=["file", *wanted])
-
-
-def _taken(use: ColumnUse) -> str:
-    """Which column was taken for a field, and why where its name does not say it."""
-    return f"{use.field}: {use.name}" + (f" ({use.how})" if use.how != "name" else "")
 
 
 def _whole(values: "np.ndarray[Any, Any]") -> pd.api.extensions.ExtensionArray:

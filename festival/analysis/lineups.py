@@ -154,10 +154,17 @@ def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[A
 def as_performances(lineup: Performances, needed: Iterable[str] = ANSWER_DTYPES) -> pd.DataFrame:
     """The performances of a lineup, of a file that is named, or the frame itself.
 
-    Raises FestivalError for a frame that lacks a needed column, and for what is none of the three.
+    Raises FestivalError for a frame that lacks a needed column, for what is none of the three, and
+    for a file that could not be read to its end: what is missing would pass for cancelled.
     """
     if isinstance(lineup, str):
         lineup = read(lineup)
+    if isinstance(lineup, Lineup):
+        for one in lineup.files:
+            if one.report.error:
+                raise FestivalError(
+                    f"{one.file}: {one.report.error}; pass .performances to take what could be read"
+                )
     frame = lineup.performances if isinstance(lineup, Lineup) else lineup
     if not isinstance(frame, pd.DataFrame):
         raise FestivalError(

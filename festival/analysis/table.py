@@ -1,19 +1,19 @@
 """The table as an analyst asks it: questions in, DataFrames out."""
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.analysis.asking import ASKED, SCAN, AskedAnswer, TableSize, table_size
+from festival.analysis.cost.capacity import READ_BLOCK, page_units
 from festival.analysis.frames import columns_frame
 from festival.errors import FestivalError
+from festival.progress import ProgressLine, say
 from festival.query import patterns
 from festival.query.columns import (
     ESSENTIAL,
@@ -26,15 +26,53 @@ from festival.query.contents import Contents, Group, scanned_contents, unknown_n
 from festival.query.names import matching
 from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
+from festival.text import counted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PROGRESS_SECONDS = 2.0
+ASKED = "festival"
+SCAN = "Scan"
 
 
 class NothingFoundWarning(UserWarning):
     """A question about a name found nothing; the message has the nearest names."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAnswer:
+    """How an answer was found; it travels in the `attrs` of the answer's DataFrame.
+
+    `conditions` has one entry for each Query, and `pages` what each page took.
+    """
+
+    question: str
+    conditions: tuple[str, ...]
+    pages: tuple[PageCost, ...]
+    found: int
+
+    def __deepcopy__(self, memo: Any) -> "AskedAnswer":
+        # pandas copies `attrs` with every operation; this never changes.
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How much a Scan would read. DynamoDB updates both figures about every six hours."""
+
+    items: int
+    bytes: int
+
+    @property
+    def scan_units(self) -> float:
+        """RRU of an eventually consistent Scan of the whole table."""
+        return max(1, -(-self.bytes // READ_BLOCK)) / 2
+
+    def __str__(self) -> str:
+        cost = (
+            f"{self.bytes:,} bytes, {self.scan_units:,g} RRU" if self.bytes else "not weighed yet"
+        )
+        return f"about {counted(self.items, 'item')}, {cost}"
 
 
 @dataclass
@@ -98,30 +136,25 @@ class LineupTable:
     def everything(self, *, progress: bool = True) -> pd.DataFrame:
         """Every performance in the table, by a parallel Scan, in the order of time.
 
-        Says on stderr what it will cost before it begins, and how far it is; not with `progress`
-        False.
+        Says what it will cost before it begins, and how far it is; not with `progress` False.
         """
-        say = _to_stderr if progress else _silent
         size = self.size()
-        cost = (
-            f"{size.bytes:,} bytes, {size.scan_units:,g} RRU" if size.bytes else "not weighed yet"
-        )
-        say(f"reading the whole table {self.name}: about {size.items:,} items, {cost}")
         costs: list[PageCost] = []
         columns: Columns = {name: [] for name in ESSENTIAL}
-        said_at = monotonic()
         pages = scan_columns(self._connection, self.name, names=ESSENTIAL, saw=costs.append)
+        if progress:
+            say(f"reading the whole table {self.name}: {size}")
+            pages = _followed(pages, size.items)
         for page in pages:
             for name, values in page.items():
                 columns[name] += values
-            if monotonic() - said_at >= PROGRESS_SECONDS:
-                said_at = monotonic()
-                say(f"{len(columns['Date']):,} of about {size.items:,} items")
         answer = columns_frame(columns).sort_values(
             ["Start", "Stage", "Performer"], kind="stable", ignore_index=True
         )
         answer.attrs[ASKED] = AskedAnswer("the whole table", (SCAN,), tuple(costs), len(answer))
-        say(f"{len(answer):,} performances, {sum(cost.read_units for cost in costs):g} RRU")
+        if progress:
+            units = sum(cost.read_units for cost in costs)
+            say(f"{counted(len(answer), 'performance')}, {units:g} RRU charged")
         return answer
 
     def dates(self, *, scan: bool = False) -> pd.DataFrame:
@@ -177,6 +210,63 @@ class LineupTable:
         return answer
 
 
+def explain(answer: pd.DataFrame) -> pd.DataFrame:
+    """How an answer was found: one row for each Query (or segment of a Scan).
+
+    Columns: `key condition`, `items` looked at, `pages`, `RRU charged` by DynamoDB, `RRU by the
+    rules` (4 KB for one unit, half of it for an eventually consistent read, at least 0.5 a page)
+    and `milliseconds` from request to answer. Raises FestivalError for a frame that is not an
+    answer of the table, or was made from one by an operation that drops `DataFrame.attrs`.
+    """
+    asked = answer.attrs.get(ASKED)
+    if not isinstance(asked, AskedAnswer):
+        raise FestivalError(
+            "this DataFrame does not know how it was asked: expected an answer of the table, such "
+            "as table.performer(…), as it came"
+        )
+    names = asked.conditions
+    if names == (SCAN,):
+        segments = max((page.request for page in asked.pages), default=0) + 1
+        names = tuple(
+            f"{SCAN}, segment {number} of {segments}" for number in range(1, segments + 1)
+        )
+    rows = []
+    for number, name in enumerate(names):
+        pages = [page for page in asked.pages if page.request == number]
+        rows.append(
+            (
+                name,
+                sum(page.items for page in pages),
+                len(pages),
+                sum(page.read_units for page in pages),
+                sum(page_units([page.bytes]) for page in pages),
+                sum(page.milliseconds for page in pages),
+            )
+        )
+    columns = ["key condition", "items", "pages", "RRU charged", "RRU by the rules", "milliseconds"]
+    explained = pd.DataFrame(rows, columns=columns)
+    explained.attrs["question"] = asked.question
+    return explained
+
+
+def table_size(client: "DynamoDBClient", table: str) -> TableSize:
+    """The size of a table. Raises FestivalError for a table that is not there."""
+    try:
+        described = client.describe_table(TableName=table)["Table"]
+    except (ClientError, BotoCoreError) as error:
+        raise FestivalError(f"table {table!r} cannot be described: {error}") from error
+    return TableSize(described["ItemCount"], described["TableSizeBytes"])
+
+
+def _followed(pages: Iterable[Columns], items: int) -> Iterator[Columns]:
+    """The pages of a Scan, which says how far it is; `items` is about how many there are."""
+    with ProgressLine(items, "item") as line:
+        for page in pages:
+            line.update(len(page["Date"]))
+            yield page
+        line.total = line.done
+
+
 def _grouped(
     heading: str, groups: Mapping[str, Group], *, performers: bool = False, stages: bool = False
 ) -> pd.DataFrame:
@@ -217,11 +307,3 @@ def _moment(value: Any) -> tuple[str, str]:
     if not time:
         raise FestivalError(f"moment '{text}': expected YYYY-MM-DD HH:MM, such as 2025-07-12 20:15")
     return date, time
-
-
-def _to_stderr(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
-def _silent(message: str) -> None:
-    """Say nothing."""

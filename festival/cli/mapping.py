@@ -51,6 +51,11 @@ OPTIONS = (
     click.option("--encoding", metavar="CODEC", help="Of the text: cp1250, mac_roman, shift_jis."),
     click.option("--header-row", type=click.INT, metavar="LINE", help="The line of the header."),
     click.option(
+        *("--header", "header"),
+        metavar="JSON",
+        help='The names of the columns, if the file has none: \'["Artist", "Stage", "Date"]\'.',
+    ),
+    click.option(
         *("--fill-down", "fill_down"),
         multiple=True,
         metavar="FIELD",
@@ -65,7 +70,9 @@ OPTIONS = (
     click.option(
         "--clock", metavar="CLOCK", help="Of times without am or pm: 24h, 12h, '12h from 10:00'."
     ),
-    click.option("--integer-is", type=click.Choice(["hour", "hhmm"]), help="20 is 20:00 or 00:20."),
+    click.option(
+        "--integer-is", type=click.Choice(["hour", "hhmm", "minute"]), help="20 is 20:00 or 00:20."
+    ),
     click.option(
         "--length-is",
         type=click.Choice(["minutes", "hours", "seconds", "days"]),
@@ -142,8 +149,8 @@ def _plain(name: str, value: Any) -> Any:
         return {column: _json("--lookup", said, "an object") for column, said in value}
     if name in PAIRS:
         return dict(value)
-    if name == "rows":
-        return _json("--rows", value, "a list")
+    if name in ("rows", "header"):
+        return _json(f"--{name}", value, "a list")
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -75,9 +75,13 @@ def summary(report: IngestReport, done: str) -> str:
 def _listed(title: str, names: tuple[str, ...], rows: RowList) -> Iterator[str]:
     if not len(rows):
         return
+    # What is said of the whole file, line 0, is only known at its end, and goes first.
+    whole_file_first = itertools.chain(
+        (row for row in rows if not row["line"]), (row for row in rows if row["line"])
+    )
     shown = [
         [row[name] if isinstance(row[name], int) else _cut(str(row[name]), name) for name in names]
-        for row in itertools.islice(rows, SHOWN_ROWS)
+        for row in itertools.islice(whole_file_first, SHOWN_ROWS)
     ]
     yield ""
     yield title

@@ -402,7 +402,9 @@ class Attempt:
         else:
             self._look()
             until = self._until(self._budget.write)
-            by = "e-mail " + self._resources.mailer.send(report, note, until=until)
+            mapping = self._applied.mapping
+            sent = self._resources.mailer.send(report, note, mapping=mapping, until=until)
+            by = f"e-mail {sent}"
         self._ledger.mark_notified(self._lease, report.version, status, by)
 
     def _reconcile(self, report: IngestReport) -> str:

@@ -13,6 +13,8 @@ WESTERN = "cp1252"
 _WIDE = ("shift_jis", "euc_jp", "euc_kr", "gb18030", "big5")
 _NARROW = ("cp1250", "mac_roman", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1257", "cp850")
 _DOUBTFUL = 2
+# The first bytes of the signs of everyday words, by encoding.
+_COMMON_BYTES = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "euc_kr": (0xB0, 0xC8)}
 # Letters that Windows-1252 has where Mac Roman has its commonest, and that are rare in the West.
 _RARE = frozenset("šžŸƒþýÞÝð")
 _COMMON = frozenset("äöüÄÖÜßéèêëàâçñíóúáåøæÅØÆîïôûùãõčřžšěůýłśźżćńąęőűşğıČŘŽŠŁŚŻȘșȚț")
@@ -25,7 +27,12 @@ def suspected(raw: bytes) -> list[tuple[str, str]]:
     Each comes with what it makes of the first word that it reads differently. Nothing if the bytes
     are UTF-8, or Windows-1252 seems right.
     """
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or _is_utf8(raw):
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return []
+    for codec, zeros in (("utf-16-le", raw[1:200:2]), ("utf-16-be", raw[:200:2])):
+        if zeros.count(0) > len(zeros) / 2:
+            return [(codec, raw.decode(codec, "replace").split(",")[0][:40].strip())]
+    if _is_utf8(raw):
         return []
     foreign = [word for word in dict.fromkeys(_WORD.findall(raw)) if not word.isascii()][:500]
     western = _as(foreign, WESTERN)
@@ -87,8 +94,16 @@ def _likeness(words: Sequence[str], codec: str) -> float:
         kana = sum("\u3040" <= sign <= "\u30ff" for sign in signs)
         hangul = sum("\uac00" <= sign <= "\ud7a3" for sign in signs)
         own = {"shift_jis": kana, "euc_jp": kana, "euc_kr": hangul}
-        return 0.5 + own.get(codec, 0)
+        return 0.5 + own.get(codec, 0) + _commonness(signs, codec)
     return sum(sign in _COMMON for sign in signs) / max(1, len(signs)) - _NARROW.index(codec) / 100
+
+
+def _commonness(signs: Sequence[str], codec: str) -> float:
+    """The part of the signs that are among the common ones, which an encoding has first."""
+    if codec not in _COMMON_BYTES:
+        return 0.0
+    first, last = _COMMON_BYTES[codec]
+    return sum(first <= sign.encode(codec)[0] <= last for sign in signs) / max(1, len(signs))
 
 
 def _is_east_asian(words: Sequence[str]) -> bool:

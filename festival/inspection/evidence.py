@@ -10,16 +10,17 @@ from festival.lineup.columns import match
 from festival.lineup.fields.text import preview
 from festival.lineup.formats.json_objects import ObjectRows, original
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
-from festival.lineup.model import FIELDS, Performance, clock
+from festival.lineup.model import FIELDS, TIME, Performance, clock
 from festival.lineup.normalise import NormalisedRows, Normaliser
 
 # What is asked first decides what the others are about.
 ORDER = (
-    *("encoding", "header_row", "sections", "rows", "lookups", "columns", "constants"),
+    *("encoding", "header_row", "header", "sections", "rows", "lookups", "columns", "constants"),
     *("fill_down", "date_order", "year", "first_date", "dates", "time_zone", "integer_is", "clock"),
-    *("day_starts_at", "default_length", "placeholders", "popularity_is", "popularity_none"),
+    *("length_is", "day_starts_at", "default_length", "placeholders"),
+    *("popularity_is", "popularity_none"),
 )
-_STRUCTURE = ("rows", "encoding", "header_row", "sections", "fill_down", "lookups")
+_STRUCTURE = ("rows", "encoding", "header_row", "header", "sections", "fill_down", "lookups")
 _MERGED = ("columns", "constants", "dates")
 _TRIED_ROWS = 400
 
@@ -51,6 +52,15 @@ class Evidence:
     def count(self, name: str, *forms: str) -> int:
         """How many cells of a field are in one of some forms."""
         return sum(each.count for each in self.forms if each.field == name and each.form in forms)
+
+    def performing(self) -> list[dict[str, Any]]:
+        """The rows that have a start: footnotes and titles have none."""
+        columns = [self.by_field[name] for name in ("Start", TIME) if name in self.by_field]
+        return [
+            row
+            for row in self.sample.rows
+            if any(preview(row.get(column)).strip() for column in columns)
+        ]
 
     def cells(self, *names: str) -> list[Any]:
         """The cells of some fields, blank ones left out."""
@@ -147,12 +157,13 @@ def _filled_down(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> list
     return filled
 
 
-def read_as(performance: Performance, *, scored: bool = False) -> str:
+def read_as(performance: Performance, *, scored: bool = False, placed: bool = False) -> str:
     """How a performance reads, in a few words."""
     name = preview(performance.performer)[:30]
     if scored:
         return f"{name} has popularity {performance.popularity}"
-    return f"{name} {performance.date} {clock(performance.start)}–{clock(performance.end)}"
+    at = f" at {preview(performance.stage)[:30]}" if placed else ""
+    return f"{name}{at} {performance.date} {clock(performance.start)}–{clock(performance.end)}"
 
 
 def _first_difference(sample: Sample, trials: Sequence[LineupMapping | None]) -> list[str]:
@@ -173,4 +184,8 @@ def _first_difference(sample: Sample, trials: Sequence[LineupMapping | None]) ->
     if best is None:
         return ["" for _ in by_line]
     scored = len({each[:5] for each in told(best) if each}) == 1 and None not in told(best)
-    return [read_as(each[best], scored=scored) if best in each else "refused" for each in by_line]
+    placed = len({each[1] for each in told(best) if each}) > 1
+    return [
+        read_as(each[best], scored=scored, placed=placed) if best in each else "refused"
+        for each in by_line
+    ]

@@ -10,6 +10,7 @@ from festival.lineup.fields.text import Number, RuleError, fold, preview, text_o
 from festival.lineup.fields.times import Moment, parts
 from festival.lineup.mapped.dates import WrittenDate, written
 from festival.lineup.mapped.instants import epoch
+from festival.lineup.mapped.moments import SPREADSHEET, date_beside_time
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, TIME
 from festival.lineup.rules import RowRules
@@ -23,10 +24,13 @@ RANGE = "range"
 LATE = "25:30"
 LENGTH = "length"
 LARGE = "0 or above 100"
-DATED = ("date-time", "date-time with offset", EPOCH)
+DATED = ("date-time", "date-time with offset", f"{SPREADSHEET} of a day", EPOCH)
 _PLACEHOLDERS = frozenset(
     ("tba", "tbc", "tbd", "tobeannounced", "tobeconfirmed", "na", "n/a", "none", "?", "??", "???")
-) | {"late", "close", "closing", "open", "openend", "end", "ende", "unknown", "schluss", "fin"}
+)
+_OPEN_ENDS = _PLACEHOLDERS | {
+    *("late", "close", "closing", "open", "openend", "end", "ende", "unknown", "schluss", "fin")
+}
 _LATEST = 2 * MINUTES_PER_DAY
 _LENIENT = tuple(
     RowRules(
@@ -49,6 +53,11 @@ def is_placeholder(cell: Any) -> bool:
     return isinstance(cell, str) and fold(cell) in _PLACEHOLDERS
 
 
+def is_open_end(cell: Any) -> bool:
+    """Whether a cell says that an end is not known, or depends on the night."""
+    return isinstance(cell, str) and fold(cell) in _OPEN_ENDS
+
+
 def is_length(cell: Any) -> bool:
     """Whether a cell may be a length: `90`, `1:30`, `PT1H30M`, `90 min`."""
     text = cell.text if isinstance(cell, Number) else preview(cell).strip()
@@ -63,7 +72,8 @@ def time_form(cell: Any) -> str:
     if any(each.year or each.month or each.weekday for each in written(text_of(cell))):
         return OTHER
     if found := as_moment(cell):
-        return LATE if found.minutes > MINUTES_PER_DAY else found.form
+        form = f"{found.form} of a day" if found.date and found.form == SPREADSHEET else found.form
+        return LATE if found.minutes > MINUTES_PER_DAY else form
     try:
         first, second = parts(cell, _read)
         return f"{RANGE} {_read(first).form}" + ("" if second else ", open")
@@ -96,12 +106,8 @@ def written_days(text: str) -> tuple[WrittenDate, ...]:
     """Every way to read a text's date, also if a time stands beside it."""
     if found := written(text):
         return found
-    words = text.replace(",", " ").split()
-    for count in range(len(words) - 1, 0, -1):
-        for part, rest in ((words[:count], words[count:]), (words[-count:], words[:-count])):
-            if (found := written(" ".join(part))) and as_moment(" ".join(rest)):
-                return found
-    return ()
+    beside = date_beside_time(text)
+    return written(beside[0]) if beside else ()
 
 
 def date_form(cell: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from festival.errors import LineupError
 from festival.inspection.encodings import suspected
 from festival.inspection.evidence import Evidence, Sample, merged
+from festival.inspection.matching import headers_by_cells
 from festival.inspection.paths import (
     Path,
     PathReading,
@@ -28,6 +29,7 @@ from festival.inspection.paths import (
 )
 from festival.inspection.questions import weigh
 from festival.inspection.result import Answer, Inspection, Question, RefusedReason
+from festival.lineup.columns import REQUIRED
 from festival.lineup.decode import (
     DEFAULT_LIMITS,
     Feed,
@@ -37,7 +39,12 @@ from festival.lineup.decode import (
     open_source,
 )
 from festival.lineup.formats import csv_rows, json_document, json_stream
-from festival.lineup.formats.header import best_header, find_header
+from festival.lineup.formats.header import (
+    DELIMITERS,
+    best_header,
+    find_header,
+    first_with_text,
+)
 from festival.lineup.formats.json_objects import ObjectRows
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Rejection, Rows, RowWarning, WarningKind
@@ -47,12 +54,12 @@ from festival.lineup.read import read_lineup, sniff
 SAMPLE_ROWS = 10_000
 _REASONS = 8
 _HEAD_BYTES = 256 * 1024
-_HEADER_LINES = 30
+HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
 
 _DAYS = frozenset(("year", "first_date", "dates"))
 _CHOICES = {
-    "integer_is": "hour or hhmm",
+    "integer_is": "hour, hhmm or minute",
     "date_order": "day_first, month_first or year_first",
     "year": "such as 2025",
     "first_date": "the festival's first day, as YYYY-MM-DD",
@@ -60,6 +67,13 @@ _CHOICES = {
     "time_zone": "such as Europe/Paris",
     "default_length": "minutes, such as 60",
     "clock": "24h or 12h",
+    "fill_down": "fields whose blank cells mean the value above, such as Stage",
+    "placeholders": "words that say that there is no end, and default_length",
+    "length_is": "minutes, hours, seconds or days",
+    "day_starts_at": "such as 06:00, with date_is festival_day",
+    "columns": "which column, or which part of it, each field is",
+    "rows": "the path to the rows",
+    "encoding": "such as cp1250, mac_roman or shift_jis",
 }
 
 Reader = Callable[[LineupMapping], Iterable[Block]]
@@ -120,8 +134,11 @@ def inspect_lineup(
     """
     kept = _Kept(chunks)
     look = _looked_at(kept, mapping, limits)
-    if look.problem and look.shape == csv_rows.SHAPE and not mapping.header_row:
-        look = _below_titles(look, kept, mapping, limits)
+    if look.shape == csv_rows.SHAPE:
+        lines = _text_lines(kept.head())
+        look = with_header(
+            look, lines, DELIMITERS, mapping, lambda told: _looked_at(kept, told, limits)
+        )
     if not mapping.encoding and (found := suspected(kept.head())):
         look = _in_encoding(look, found, kept, mapping, limits)
     return inspected(
@@ -148,6 +165,7 @@ def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspec
     proposal = LineupMapping.from_dict(evidence.options)
     outcome = _read(read, proposal) if lineup and look.shape else _TriedRows()
     _ask_about_length(evidence, outcome)
+    _tell_passed_over(evidence, outcome)
     _ask_what_refuses(evidence, outcome)
     return Inspection(
         encoding=look.encoding,
@@ -190,7 +208,7 @@ def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
             outcome.rows += min(room, len(lines))
             outcome.kept += sum(each.line <= last for each in block.performances)
             outcome.rejections += [each for each in block.rejections if each.line <= last]
-            outcome.warnings += [each for each in block.warnings if each.line <= last]
+            outcome.warnings += [w for w in block.warnings if w.line <= last or not lines]
             if outcome.rows >= SAMPLE_ROWS:
                 break
     except LineupError as error:
@@ -215,7 +233,6 @@ def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
     best = paths[0]
     if best.path:
         evidence.options["rows"] = list(best.path)
-    named = [step for step in best.path if step.startswith("<")]
     if len(paths) > 1:
         answers = [
             Answer(f"{each.steps}, {each.rows:,} rows", {"rows": [*each.path]}, each.example)
@@ -226,12 +243,6 @@ def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
             "rows",
             "the path to the rows",
             answers=answers,
-        )
-    elif named:
-        evidence.ask(
-            f"the document's keys are taken as {best.steps}: {best.rows:,} rows",
-            "rows",
-            "the path to the rows",
         )
     if best.missed:
         _tell_missed(evidence, best)
@@ -278,17 +289,31 @@ def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
         evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
 
 
+def _tell_passed_over(evidence: Evidence, outcome: _TriedRows) -> None:
+    """What the reader leaves out of the file: elements beside a path, further times of an event."""
+    warnings = [each for each in outcome.warnings if each.kind is WarningKind.PASSED_OVER]
+    if warnings and not any(each.option == "rows" for each in evidence.questions):
+        first = warnings[0]
+        seen = f"'{first.value[:40]}' {first.reason}" if first.line else first.reason
+        more = f" (and {len(warnings) - 1:,} more)" if len(warnings) > 1 else ""
+        question = Question(f"{seen}{more}", "the file", "add what is missing", False)
+        evidence.questions.append(question)
+
+
 def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
     """Every option that a refused row waits for is asked about, whatever the sample showed."""
     asked = {each.option for each in evidence.questions}
     if asked & _DAYS:
         asked |= _DAYS
+    if outcome.kept:
+        asked.add("columns")  # Rows of another kind, which lack a column that the others have.
     for each in outcome.rejections:
         if each.option and each.option not in asked:
             asked.add(each.option)
             count = sum(other.option == each.option for other in outcome.rejections)
-            seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
-            choices = _CHOICES.get(each.option, "see the README's options of a mapping")
+            reason = each.reason.partition("; ")[0]
+            seen = f"the {each.field or 'row'} '{each.value}' {reason}: {count:,}"
+            choices = _CHOICES.get(each.option, "its value in every row")
             evidence.ask(seen, each.option, choices, must=True)
 
 
@@ -304,7 +329,7 @@ def _in_encoding(
     likely = merged(mapping.to_dict(), {**look.options, **answers[0].options})
     better = _looked_at(kept, LineupMapping.from_dict(likely), limits)
     question = Question(
-        "bytes that are not UTF-8, and odd as Windows-1252",
+        "text that is neither UTF-8 nor Windows-1252",
         "encoding",
         " or ".join(codec for codec, _ in found),
         True,
@@ -313,42 +338,61 @@ def _in_encoding(
     )
     return replace(
         better,
-        encoding=look.encoding if look.shape else "not UTF-8",
+        encoding="not UTF-8",
         questions=[question, *look.questions],
         options=look.options,
     )
 
 
-def _below_titles(
-    look: SampledFile, kept: _Kept, mapping: LineupMapping, limits: Limits
+def with_header(
+    look: SampledFile,
+    lines: Sequence[str],
+    delimiters: Sequence[str],
+    mapping: LineupMapping,
+    looked_at: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file again from a later line on, if that fits as a header and the first does not."""
-    line = _header_line(kept.head(), mapping)
-    if line < 2:
+    """The file again with a header from a later one of its first lines, or with names made up.
+
+    Nothing is changed if its own header will do, or the mapping has said what it is.
+    """
+    if not look.problem or mapping.header_row or mapping.header:
         return look
-    options = {"header_row": line}
-    below = _looked_at(kept, LineupMapping.from_dict({**mapping.to_dict(), **options}), limits)
-    below.options = options
-    below.problem = look.problem
-    seen = f"the header is taken from line {line}; what is above it is not read"
-    below.questions.append(Question(seen, "header_row", "the header's line", False))
-    return below
+    if (line := _header_line(lines, delimiters, mapping)) > 1:
+        options: dict[str, Any] = {"header_row": line}
+        seen = f"the header is taken from line {line}; what is above it is not read"
+        question = Question(seen, "header_row", "the header's line", False)
+    elif found := headers_by_cells(lines, delimiters):
+        answers = tuple(
+            Answer(", ".join(each.names), {"header": [*each.names]}, each.reading) for each in found
+        )
+        options = dict(answers[0].options)
+        seen, choices = "the file has no header", "the columns' names in their order"
+        question = Question(seen, "header", choices, True, answers, options)
+    else:
+        return look
+    again = looked_at(LineupMapping.from_dict({**mapping.to_dict(), **options}))
+    proposed = {} if question.must else options
+    return replace(again, problem=look.problem, options=proposed, questions=[question])
 
 
-def _header_line(head: bytes, mapping: LineupMapping) -> int:
+def _header_line(lines: Sequence[str], delimiters: Sequence[str], mapping: LineupMapping) -> int:
     """The line, from 1, of the first lines that fits best as a header; 0 if none fits better."""
-    text = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")[:_HEADER_LINES]
-    first = next((at for at, line in enumerate(lines) if line.strip(' ,;|\t"')), 0)
-    missing = {
-        at: len(best_header(lines, at, mapping)[0].columns.missing)
+    headers = {
+        at: best_header([*lines], at, mapping, delimiters)[0]
         for at, line in enumerate(lines)
-        if line.strip(' ,;|\t"')
+        if first_with_text([line]) is not None
     }
-    if not missing:
+    if not headers:
         return 0
+    missing = {at: len(header.columns.missing) for at, header in headers.items()}
     best = min(missing, key=lambda at: (missing[at], at))
-    return best + 1 if missing[best] < missing[first] and missing[best] <= 3 else 0
+    is_likely = missing[best] <= 3 or len(headers[best].names) >= len(REQUIRED) - 1
+    return best + 1 if missing[best] < missing[min(missing)] and is_likely else 0
+
+
+def _text_lines(head: bytes) -> list[str]:
+    text = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return text.split("\n")[:HEADER_LINES]
 
 
 def _looked_at(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) -> SampledFile:

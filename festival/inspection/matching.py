@@ -1,7 +1,10 @@
 """Which column is which field if neither name nor alias says it: by the cells, and by words."""
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from festival.inspection.evidence import Evidence, Sample
 from festival.inspection.forms import (
@@ -20,10 +23,13 @@ from festival.inspection.paths import METADATA, field_of_ids, field_of_path
 from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
+from festival.lineup.mapped.dates import WEEKDAY, WEEKDAY_AND_DAY
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
 _EXAMPLES = 3
+_MOST_OFFERED = 5
+_UTC = re.compile(r"(?:^|[\W_])(?:utc|gmt)(?:[\W_]|$)", re.IGNORECASE)
 _NO_TIME = (BLANK, OTHER, PLACEHOLDER)
 _VAGUE = frozenset(("name", "title", "location"))
 _WORDS = {
@@ -41,6 +47,7 @@ _WORDS = {
 
 def match_fields(evidence: Evidence) -> None:
     """Find each field's column; propose what the cells say, ask for the rest."""
+    _drop_copies(evidence)
     names = evidence.sample.names
     columns = match(names, evidence.given)
     by_field = {
@@ -70,6 +77,21 @@ def match_fields(evidence: Evidence) -> None:
         search.ask(name)
     _tell_a_grid(evidence, search.missing)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
+
+
+def _drop_copies(evidence: Evidence) -> None:
+    """Of `stages.name` and the `name` that is the same keep the former, which says whose it is."""
+    names = evidence.sample.names
+    for path in names:
+        plain, field = path.rpartition(".")[2], field_of_path(path)
+        if not field or plain not in names or plain == path:
+            continue
+        if evidence.sample.cells(plain) != evidence.sample.cells(path):
+            continue
+        others = [name for name in evidence.sample.names if name != plain]
+        is_missing = match(others, evidence.given).places[FIELDS.index(field)] is None
+        if is_missing or dict(evidence.given.columns).get(field) == path:
+            evidence.sample = Sample(others, evidence.sample.rows)
 
 
 def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
@@ -104,6 +126,7 @@ class _CellSearch:
         self._evidence = evidence
         self._sample = evidence.sample
         self._said = dict(evidence.given.columns)
+        self._assumed_start = ""
         self._forms = {
             name: main_form(self._sample.cells(name), time_form) for name in evidence.sample.names
         }
@@ -198,7 +221,13 @@ class _CellSearch:
     def dates(self) -> None:
         """A Date from date-times, or from the one column of dates that is not the end's."""
         started = self._evidence.by_field.get("Start")
+        dated_by = self._evidence.by_field.get("Date")
         if "Date" not in self.missing:
+            cells = self._sample.cells(dated_by)
+            form = main_form(cells, date_form)
+            vague = form in (WEEKDAY, WEEKDAY_AND_DAY, *_NO_TIME) and dated_by != started
+            if vague and "Date" not in self._said and started and self._forms[started] in DATED:
+                self._propose("Date", started)
             return
         if started and self._forms[started] in DATED:
             self._propose("Date", started)
@@ -211,7 +240,7 @@ class _CellSearch:
     def texts(self) -> None:
         """Performer and Stage by the words in their names; such a guess is shown and asked."""
         for field in ("Stage", "Performer"):
-            likely = self._worded(field, self._worded_texts())
+            likely = self._best_worded(field)
             if field in self.missing and len(likely) == 1:
                 self._propose(field, likely[0])
                 self._evidence.ask(
@@ -227,7 +256,12 @@ class _CellSearch:
         titles = [row for row in self._sample.rows if _is_title(row)]
         if not told or not titles or len(titles) == len(self._sample.rows):
             return
-        rows = [row for row in self._sample.rows if not _is_title(row)]
+        repeated = [*self._sample.names]
+        rows = [
+            row
+            for row in self._sample.rows
+            if not _is_title(row) and [*map(preview, row.values())] != repeated
+        ]
         self._evidence.sample = Sample(self._sample.names, rows)
         texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
         dated = sum(date_form(text) not in _NO_TIME for text in texts)
@@ -249,6 +283,10 @@ class _CellSearch:
     def ask(self, name: str) -> None:
         """Ask which column a field is, naming those whose cells look like it."""
         likely = self._likely(name)
+        if name == "End" and len(likely) > 1:
+            likely = [each for each in likely if each != self._assumed_start] or likely
+        elif name == "Start":
+            self._assumed_start = likely[0] if likely else ""
         answers = [Answer(column, {"columns": {name: column}}) for column in likely]
         assumed = answers[0].options if answers else {}
         choices = f"one of {', '.join(likely)}" if likely else "its column"
@@ -280,10 +318,11 @@ class _CellSearch:
             return [each for each in timed if not self._worded(other, [each])] or timed
         if name == "Date":
             return self._dated()
-        return self._worded_texts()
+        worded = self._worded(name, self._worded_texts())
+        return [*dict.fromkeys((*worded, *self._worded_texts()))][:_MOST_OFFERED]
 
     def _timed(self) -> list[str]:
-        return [name for name in self._free if self._is_time_column(name)]
+        return _local([name for name in self._free if self._is_time_column(name)])
 
     def _is_time_column(self, name: str) -> bool:
         form = self._forms[name]
@@ -294,7 +333,7 @@ class _CellSearch:
         return not METADATA.search(name)
 
     def _dated(self) -> list[str]:
-        return [name for name in self._free if self._is_date_column(name)]
+        return _local([name for name in self._free if self._is_date_column(name)])
 
     def _is_date_column(self, name: str) -> bool:
         form = main_form(self._sample.cells(name), date_form)
@@ -311,8 +350,20 @@ class _CellSearch:
             and _is_text(self._sample.cells(name))
         ]
 
+    def _best_worded(self, field: str) -> list[str]:
+        """The columns of text with the word in their names that tells most."""
+        words = _WORDS[field].split()
+        texts = self._worded_texts()
+        best = next((word for word in words if any(_has_word(n, [word]) for n in texts)), "")
+        return [name for name in texts if _has_word(name, [best])]
+
     def _worded(self, field: str, names: Iterable[str]) -> list[str]:
         return [name for name in names if _has_word(name, _WORDS[field].split())]
+
+
+def _local(names: Sequence[str]) -> list[str]:
+    """The columns without those in UTC, if there are others."""
+    return [name for name in names if not _UTC.search(name)] or [*names]
 
 
 _PARTS = re.compile(r"[^\W\d_]+")
@@ -335,6 +386,51 @@ def _is_text(cells: Sequence[object]) -> bool:
 
 
 _NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGNORECASE)
+
+
+class HeaderByCells(NamedTuple):
+    """Names for the columns of a file without a header, and how its first row then reads."""
+
+    names: tuple[str, ...]
+    reading: str
+
+
+def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[HeaderByCells]:
+    """What the columns may be called by their cells; nothing if no column has the time.
+
+    Of two columns of text either may be the performer: that is for a person to say.
+    """
+    divided = [next(csv.reader([line], delimiter=each)) for each in delimiters for line in lines]
+    widths = Counter(len(cells) for cells in divided if len(cells) > 2)
+    if not widths:
+        return []
+    rows = [cells for cells in divided if len(cells) == max(widths, key=lambda w: (widths[w], w))]
+    forms = [main_form(column, time_form) for column in zip(*rows, strict=True)]
+    dates = [main_form(column, date_form) not in _NO_TIME for column in zip(*rows, strict=True)]
+    times = iter(("Start", "End"))
+    texts: list[int] = []
+    names = [f"column {at}" for at in range(1, len(forms) + 1)]
+    for at, form in enumerate(forms):
+        if dates[at] and "Date" not in names:
+            names[at] = "Date"
+        elif form.startswith(RANGE):
+            names[at] = TIME
+        elif form not in _NO_TIME and form != EPOCH:
+            names[at] = next(times, names[at])
+        else:
+            texts.append(at)
+    timed = next((at for at, name in enumerate(names) if name in ("Start", TIME)), None)
+    if timed is None or not texts or time_form(rows[0][timed]) in _NO_TIME:
+        return []
+    orders = [texts[:2], texts[:2][::-1]] if len(texts) > 1 else [texts]
+    found = []
+    for order in orders:
+        named = [*names]
+        for at, field in zip(order, ("Performer", "Stage"), strict=False):
+            named[at] = field
+        reading = " at ".join(rows[0][at].strip() for at in order)
+        found.append(HeaderByCells(tuple(named), reading))
+    return found
 
 
 def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:

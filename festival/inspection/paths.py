@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from festival.lineup.columns import match
 from festival.lineup.fields.text import Number, RuleError, clean, fold, preview, text_of
 from festival.lineup.fields.times import moment
-from festival.lineup.formats.json_document import ANY, rows_at
+from festival.lineup.formats.json_document import ANY, rows_at, said_by
 from festival.lineup.mapped.dates import written
 from festival.lineup.mapped.instants import epoch
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import FIELDS
 
-DATE, STAGE = "<Date>", "<Stage>"
+DATE, STAGE, PERFORMER = "<Date>", "<Stage>", "<Performer>"
+_SETS = re.compile(r"sets?|acts?|artists?|shows?|events?|items?|performances?|lineup|data", re.I)
 _DEEPEST = 8
 _ROOMS = frozenset(("room", "hall", "area", "floor", "tent", "place", "track"))
 _FLAT_DEPTH = 3
@@ -114,16 +115,19 @@ def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> d
     for column in dict.fromkeys(name for row in rows for name in row if "." not in name):
         values = {preview(row[column]) for row in rows if preview(row.get(column)).strip()}
         field = field_of_ids(column)
-        fitting = (each for each in tables if field == field_of_path(f"{each[0][-1]}.name"))
-        said = next(filter(None, (_lookup(values, *each) for each in fitting)), None)
+        fitting = (each for each in tables if field == field_of_ids(each[0][-1]))
+        naming = _DATING if field == "Date" else _NAMING
+        said = next(filter(None, (_lookup(values, *each, naming) for each in fitting)), None)
         if values and field and said:
             found[column] = said
     return found
 
 
 def field_of_ids(column: str) -> str:
-    """The field whose ids a column has by its name: `artist_id`, `stageUuid`, `act`."""
+    """The field whose ids a column or a list has by its name: `artist_id`, `stageUuid`, `days`."""
     stem = _ID_ENDING.sub("", column.replace("[0]", ""))
+    if match((stem.removesuffix("s"),), DEFAULT_MAPPING).places[FIELDS.index("Date")] is not None:
+        return "Date"
     return field_of_path(f"{stem}.name")
 
 
@@ -139,21 +143,21 @@ def _tables(value: Any, path: Path) -> Iterator[tuple[Path, _Table]]:
             yield from _tables(item, (*path, clean(key)))
 
 
-def _lookup(values: set[str], at: Path, table: _Table) -> dict[str, Any]:
+def _lookup(values: set[str], at: Path, table: _Table, naming: frozenset[str]) -> dict[str, Any]:
     if isinstance(table, dict):
-        named = [_naming(each) if isinstance(each, dict) else [] for each in table.values()]
+        named = [_named(each, naming) if isinstance(each, dict) else [] for each in table.values()]
         if not _mostly(values, set(map(clean, table))):
             return {}
         if all(isinstance(each, str) for each in table.values()):
             return {"rows": [*at], "key": ANY}
         return {"rows": [*at], "key": ANY, "value": named[0][0]} if all(named) else {}
-    naming = _naming(table[0])
+    names = _named(table[0], naming)
     for key in table[0]:
         ids = [preview(each.get(key)) for each in table]
-        if not naming or fold(key) in _NAMING or len({*ids}) < len(ids):
+        if not names or fold(key) in naming or len({*ids}) < len(ids):
             continue
         if _mostly(values, {*ids}):
-            return {"rows": [*at], "key": key, "value": naming[0]}
+            return {"rows": [*at], "key": key, "value": names[0]}
     return {}
 
 
@@ -162,11 +166,11 @@ def _mostly(values: set[str], ids: set[str]) -> bool:
     return len(values & ids) > len(values) / 2
 
 
-def _naming(element: dict[str, Any]) -> list[str]:
+def _named(element: dict[str, Any], naming: frozenset[str]) -> list[str]:
     """Where an object's name is: under a key such as `name`, or by language, in `name.en`."""
     found = []
     for key, item in element.items():
-        if fold(key) not in _NAMING:
+        if fold(key) not in naming:
             continue
         languages = [each for each in item if item[each]] if isinstance(item, dict) else []
         found += [f"{key}.{each}" for each in languages[:1]] or [key]
@@ -202,7 +206,7 @@ def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -
         return [*chain.from_iterable(_walk(each, path, above) for each in value)]
     if not isinstance(value, dict):
         return []
-    own = _scalar_names(value, path)
+    own = _said_names(value, path)
     inner = {key: item for key, item in value.items() if isinstance(item, dict | list)}
     below = [
         *chain.from_iterable(
@@ -217,8 +221,8 @@ def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -
     return [_FoundRow(path, above | frozenset(flat(value)), kind, by_key)] if kind else []
 
 
-def _scalar_names(value: dict[str, Any], path: Path) -> frozenset[str]:
-    plain = [key for key, item in value.items() if not isinstance(item, dict | list)]
+def _said_names(value: dict[str, Any], path: Path) -> frozenset[str]:
+    plain = [key for key, _ in said_by(value)]
     led_by = path[-1] if path else ""
     return frozenset(chain(plain, (f"{led_by}.{key}" for key in plain if led_by)))
 
@@ -232,7 +236,7 @@ def _kind(value: dict[str, Any], above: frozenset[str]) -> int:
     if start is not None:
         if performer is None:
             performer = match(tuple(sorted(above)), DEFAULT_MAPPING).places[0]
-        nested = any(field_of_path(name) == "Performer" for name in names)
+        nested = any(field_of_path(name) == "Performer" for name in (*names, *above))
         return 3 if performer is not None or nested else 2
     return int(any(_is_timed(key, item) for key, item in value.items()))
 
@@ -264,8 +268,9 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
     own = {
         field: sum(each.places[FIELDS.index(field)] is not None for each in columns)
         > len(columns) / 2
-        for field in ("Stage", "Date")
+        for field in ("Stage", "Date", "Performer")
     }
+    own["Performer"] |= any(field_of_path(n) == "Performer" for each in group for n in each.names)
     own["Stage"] = own["Stage"] or any(
         field_of_path(name) == "Stage" or fold(name) in _ROOMS
         for each in group[:200]
@@ -280,8 +285,12 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
         last_by_key = at == len(levels) - 1 and all(each.by_key for each in group)
         if all(map(looks_like_a_date, keys)) and DATE not in steps:
             steps.append(ANY if own["Date"] else DATE)
+        elif last_by_key and not own["Performer"]:
+            steps.append(PERFORMER)
         elif len(keys) == 1:
             steps.append(keys[0])
+            if not own["Stage"] and _lies_among_names(at, levels) and not _SETS.search(keys[0]):
+                stages.append(at)
         else:
             steps.append(ANY)
             if not own["Stage"] and not last_by_key:
@@ -291,6 +300,11 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
         for stage in reversed(stages)
     ]
     return [*named, tuple(steps)]
+
+
+def _lies_among_names(at: int, levels: Sequence[Sequence[str]]) -> bool:
+    """Whether a level of one key is below dates, as the only stage of a festival is."""
+    return at > 0 and all(map(looks_like_a_date, levels[at - 1]))
 
 
 def _counted(path: Path, found: Sequence[_FoundRow]) -> PathReading:
@@ -306,6 +320,7 @@ def _fits(path: Path, keys: Path) -> bool:
     )
 
 
+_DATING = frozenset(("date", "day"))
 _NAMING = frozenset(("name", "title", "label", "displayname", "fullname", "text", "value"))
 
 

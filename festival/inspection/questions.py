@@ -23,13 +23,14 @@ from festival.inspection.forms import (
     as_moment,
     counted_forms,
     date_form,
+    is_open_end,
     is_placeholder,
     written_days,
 )
 from festival.inspection.matching import match_fields
 from festival.inspection.result import Answer, Question
 from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
-from festival.lineup.fields.times import parts
+from festival.lineup.fields.times import Moment, parts
 from festival.lineup.mapped.dates import (
     NUMBERS,
     WEEKDAY,
@@ -41,12 +42,17 @@ from festival.lineup.model import DURATION, END_DATE, MINUTES_PER_DAY, TIME, Per
 _SHORT_YEAR = re.compile(r"[0-9]{2}-[0-9]{1,2}-[0-9]{1,2}")
 _ZONES = "such as Europe/Paris"
 _LABELS = 12
+_ID = re.compile(r"[0-9]+|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _STATUS = re.compile(r"status|state|active|cancel|published|confirmed|visible", re.IGNORECASE)
 _NOT_PLAYED = frozenset(("n", "no", "false", "0", "cancelled", "canceled", "draft", "withdrawn"))
 _OFTEN = 3
 _BEST = 100
 _MANY = 3
 _TIMES = ("Start", "End", TIME)
+_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
+# What a length is at least and at most in a unit, the likeliest unit first.
+_UNITS = {"hours": (0.1, 24), "seconds": (300, 86400), "days": (0.003, 1), "minutes": (1, 1440)}
+_DECIMAL_HOUR = re.compile(r"[12]?[0-9](?:\.[05]|\.[27]5)?")
 _CLOCK_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
 _LEAST_GAP = 3 * 60
 _MORNING = 6 * 60
@@ -65,6 +71,7 @@ def weigh(evidence: Evidence) -> None:
     _weigh_instants(evidence)
     _weigh_integers(evidence)
     _weigh_clock(evidence)
+    _weigh_lengths(evidence)
     _weigh_ends(evidence)
     _weigh_names(evidence)
     _weigh_popularity(evidence)
@@ -73,17 +80,16 @@ def weigh(evidence: Evidence) -> None:
 
 def _weigh_fill_down(evidence: Evidence) -> None:
     """Cells that a spreadsheet merged: the value once, and blanks below it."""
-    fields = []
+    blanks = {}
     for name in ("Date", "Stage"):
         column = evidence.by_field.get(name)
-        texts = [preview(cell).strip() for cell in evidence.sample.cells(column)]
+        texts = [preview(row.get(column)).strip() for row in evidence.performing() if column]
         blank = texts.count("")
         if texts and texts[0] and blank and (blank >= len(texts) / 4 or blank > _MANY):
-            fields.append(name)
-    if fields:
-        blank = sum(evidence.count(name, BLANK) for name in fields)
+            blanks[name] = blank
+    if fields := [*blanks]:
         evidence.ask(
-            f"blank cells below a {' or '.join(fields)}: {blank:,}",
+            f"blank cells below a {' or '.join(fields)}: {sum(blanks.values()):,}",
             "fill_down",
             f"{' and '.join(fields)}, if they mean the value above",
             must=True,
@@ -101,7 +107,8 @@ def _weigh_dates(evidence: Evidence) -> None:
     _weigh_order(evidence, found)
     _weigh_years(evidence, readings)
     if days := sum(each.form in (WEEKDAY, WEEKDAY_AND_DAY) for each in readings):
-        _ask_first_date(evidence, f"dates that are weekdays: {days:,}", "2025-06-12")
+        seen = f"dates that are weekdays or days of a month: {days:,}"
+        _ask_first_date(evidence, seen, "2025-06-12")
     labels = dict.fromkeys(
         preview(cell)
         for cell in cells
@@ -111,9 +118,9 @@ def _weigh_dates(evidence: Evidence) -> None:
         some = ", ".join(list(labels)[:_LABELS]) + (", …" if len(labels) > _LABELS else "")
         each_day = {label: f"2025-06-{12 + at % 18:02d}" for at, label in enumerate(labels)}
         evidence.ask(
-            f"words for dates: {some}",
+            f"words or numbers for dates: {some}",
             "dates",
-            "what dates they stand for",
+            f"what date each stands for, such as {next(iter(labels))} = 2025-06-12",
             must=True,
             assumed={"dates": each_day},
         )
@@ -153,10 +160,15 @@ def _ask_first_date(evidence: Evidence, seen: str, example: str) -> None:
 def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -> None:
     readings = [each for _, each in found]
     numbers = [each.numbers for each in readings if each.numbers and each.form == NUMBERS]
-    if not numbers or "date_order" in evidence.options:
+    if "date_order" in evidence.options:
         return
-    example = next((text for text, each in found if each.numbers), "")
-    orders = _orders([text for text, each in found if each.numbers], numbers)
+    between = [text for text, each in found if each.month and each.last is not None]
+    if between and not numbers:
+        _ask_order(evidence, between, ["day_first", "year_first"])
+    if not numbers:
+        return
+    texts = [text for text, each in found if each.numbers]
+    orders = _orders(texts, numbers)
     if len(orders) == 1:
         evidence.options["date_order"] = orders[0]
         evidence.ask(
@@ -165,9 +177,13 @@ def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -
             "day_first or month_first",
         )
         return
+    _ask_order(evidence, texts, orders)
+
+
+def _ask_order(evidence: Evidence, texts: Sequence[str], orders: Sequence[str]) -> None:
     answers = [Answer(order, {"date_order": order}) for order in orders]
     evidence.ask(
-        f"dates that may be meant both ways, such as {example}: {len(numbers):,}",
+        f"dates that may be meant in {len(orders)} ways, such as {texts[0]}: {len(texts):,}",
         "date_order",
         " or ".join(orders),
         must=True,
@@ -208,8 +224,7 @@ def _weigh_instants(evidence: Evidence) -> None:
 
 def _weigh_integers(evidence: Evidence) -> None:
     """Whole numbers below 24 all the way down are hours, but 20 is 00:20 by the kit's own rule."""
-    cells = evidence.cells("Start")
-    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    texts = _texts_of(evidence.cells("Start"))
     if texts and all(text.isdecimal() and int(text) < 25 for text in texts):
         answers = [Answer(each, {"integer_is": each}) for each in ("hour", "hhmm")]
         evidence.ask(
@@ -220,6 +235,30 @@ def _weigh_integers(evidence: Evidence) -> None:
             answers=answers,
             assumed=answers[0].options,
         )
+    elif texts and all(_DECIMAL_HOUR.fullmatch(text) for text in texts):
+        _ask_what_counts(evidence, texts, "hour")
+    elif any(map(_is_no_hhmm, [*texts, *_texts_of(evidence.cells("End"))])):
+        _ask_what_counts(evidence, texts, "minute")
+
+
+def _texts_of(cells: Sequence[Any]) -> list[str]:
+    return [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+
+
+def _is_no_hhmm(text: str) -> bool:
+    return text.isdecimal() and len(text) in (3, 4) and int(text[-2:]) > 59
+
+
+def _ask_what_counts(evidence: Evidence, texts: Sequence[str], unit: str) -> None:
+    answers = [Answer(unit, {"integer_is": unit})]
+    evidence.ask(
+        f"times that are numbers, such as {texts[0]}: {len(texts):,}",
+        "integer_is",
+        f"{unit}, if they count {unit}s from midnight on",
+        must=True,
+        answers=answers,
+        assumed=answers[0].options,
+    )
 
 
 def _halves(cells: Sequence[Any]) -> list[Any]:
@@ -238,7 +277,7 @@ def _weigh_clock(evidence: Evidence) -> None:
         return
     cells = [*evidence.cells("Start", "End"), *_halves(evidence.cells(TIME))]
     found = [each for cell in cells if (each := as_moment(cell))]
-    if len(found) < 2 or any(each.form not in _CLOCK_FORMS for each in found):
+    if not found or any(each.form not in _CLOCK_FORMS for each in found):
         return
     if not all(60 <= each.minutes < 13 * 60 for each in found):
         return
@@ -275,6 +314,28 @@ def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
     )
 
 
+def _weigh_lengths(evidence: Evidence) -> None:
+    """Lengths that are numbers of a unit that only their size may tell."""
+    texts = _texts_of(evidence.cells(DURATION))
+    numbers = [float(each.replace(",", ".")) for each in texts if _NUMBER.fullmatch(each)]
+    if not numbers or all(each.is_integer() and 10 <= each <= 1440 for each in numbers):
+        return
+    likely = [unit for unit, (least, most) in _UNITS.items() if _lie(numbers, least, most)]
+    answers = [Answer(unit, {"length_is": unit}) for unit in likely]
+    evidence.ask(
+        f"lengths in an unknown unit, such as {texts[0]}: {len(numbers):,}",
+        "length_is",
+        " or ".join(likely or _UNITS),
+        must=True,
+        answers=answers,
+        assumed=answers[0].options if answers else None,
+    )
+
+
+def _lie(numbers: Sequence[float], least: float, most: float) -> bool:
+    return all(least <= each <= most or not each for each in numbers)
+
+
 def _weigh_ends(evidence: Evidence) -> None:
     if late := sum(evidence.count(name, LATE) for name in _TIMES):
         evidence.ask(
@@ -293,7 +354,9 @@ def _weigh_ends(evidence: Evidence) -> None:
         if each.field == TIME
         and (", open" in each.form or not each.form.startswith((RANGE, OTHER, BLANK, PLACEHOLDER)))
     ]
-    blank = evidence.count("End", BLANK) + sum(each.count for each in open_ended)
+    column = evidence.by_field.get("End")
+    ends = [row.get(column) for row in evidence.performing() if column]
+    blank = sum(not preview(end).strip() for end in ends) + sum(e.count for e in open_ended)
     if blank:
         evidence.ask(
             f"missing ends: {blank:,}",
@@ -306,8 +369,12 @@ def _weigh_ends(evidence: Evidence) -> None:
 
 def _weigh_names(evidence: Evidence) -> None:
     said = set(map(fold, evidence.given.placeholders))
-    for name in ("Performer", "Stage", *_TIMES):
-        cells = [cell for cell in evidence.cells(name) if is_placeholder(cell)]
+    for name, found in (
+        *((each, evidence.cells(each)) for each in ("Performer", "Stage", "End")),
+        ("End", [_open_end(cell) for cell in evidence.cells(TIME)]),
+    ):
+        known = is_open_end if name == "End" else is_placeholder
+        cells = [cell for cell in found if known(cell)]
         words = [*dict.fromkeys(preview(cell) for cell in cells if fold(preview(cell)) not in said)]
         if not words:
             continue
@@ -325,7 +392,35 @@ def _weigh_names(evidence: Evidence) -> None:
                 f"{some}: {len(cells):,}", "placeholders", choices, False, (Answer(label, options),)
             )
         )
+    _weigh_ids(evidence)
     _weigh_cancelled(evidence)
+
+
+def _weigh_ids(evidence: Evidence) -> None:
+    """A performer or stage that is a number in every row stands for a name."""
+    for name in ("Performer", "Stage"):
+        column = evidence.by_field.get(name)
+        texts = _texts_of(evidence.cells(name))
+        if texts and column and all(map(_ID.fullmatch, texts)):
+            evidence.ask(
+                f"the {name} is a number or an id, such as '{texts[0]}': {len(texts):,}",
+                "lookups",
+                f"where in the document '{column}' is a key; or another column",
+            )
+
+
+def _open_end(cell: Any) -> str:
+    """What stands for the end of a cell such as `10pm - late`."""
+    try:
+        return preview(parts(cell, _a_time)[1])
+    except RuleError:
+        return ""
+
+
+def _a_time(text: str) -> Moment:
+    if found := as_moment(text):
+        return found
+    raise RuleError("is not a time")
 
 
 def _weigh_cancelled(evidence: Evidence) -> None:
@@ -346,8 +441,7 @@ def _weigh_cancelled(evidence: Evidence) -> None:
 
 
 def _weigh_popularity(evidence: Evidence) -> None:
-    cells = evidence.cells("Popularity")
-    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    texts = _texts_of(evidence.cells("Popularity"))
     whole = Counter(int(text) for text in texts if text.isdecimal() and len(text) < 9)
     answers = [Answer(each, {"popularity_is": each}) for each in ("rank", "score")]
     if odd := evidence.count("Popularity", LARGE):

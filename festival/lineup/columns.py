@@ -30,7 +30,15 @@ ALIASES = {
     END_DATE: "date end, finish date, date de fin, date fin, fecha fin, data fine, enddatum",
     DURATION: "length, runtime, run time, set length, dauer, durée, duración, durata, duur",
 }
-_START_DATE = frozenset(("startdate", "datestart"))
+LAST_ALIASES = {
+    "Performer": "subject, event name, event title, session title, headliner, summary",
+    "Stage": "event venue name, event location, room, scena, scéna",
+    "Start": "event start time",
+    "End": "event end time",
+    END_DATE: "event end date",
+}
+"""Names of a field that count only if no other is there, beside which they mean something else."""
+_START_DATE = frozenset(("startdate", "datestart", "eventstartdate"))
 
 
 def _folded(aliases: str) -> frozenset[str]:
@@ -46,6 +54,7 @@ def unaccented(text: str) -> str:
 
 
 _FOLDED_ALIASES = {field: _folded(aliases) for field, aliases in ALIASES.items()}
+_FOLDED_LAST = {field: _folded(aliases) for field, aliases in LAST_ALIASES.items()}
 
 
 class Columns(NamedTuple):
@@ -164,8 +173,10 @@ class _Search:
             return None
         if (key := f"<{field}>") in self._names:
             return self._names.index(key)
-        own = self._only(field, self._free, {fold(field)})
-        return self._only(field, self._free, _FOLDED_ALIASES[field]) if own is None else own
+        for wanted in ({fold(field)}, _FOLDED_ALIASES[field], _FOLDED_LAST.get(field, frozenset())):
+            if not wanted.isdisjoint(self._free):
+                return self._only(field, self._free, wanted)
+        return None
 
     def _by_mapping(self, field: str, name: str) -> int | None:
         place = self._only(field, self._folded, {fold(name)})

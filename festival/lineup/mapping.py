@@ -18,15 +18,17 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
                      the object at "rows"
     encoding         "cp1250": how the text is encoded, by the name of one of Python's text codecs
     header_row       4: the line of the header, the first line of the file being 1
+    header           ["Artist", "Stage", "Date", "Start", "End"]: the names of a CSV's columns, if
+                     it has no header, or one (in the line header_row) that does not tell them
     fill_down        ["Date", "Stage"]: a blank cell of these fields has the value of the row above
     sections         "Stage", or ["Date", "Stage"]: rows with one cell are titles, and name the
                      stage or the date of the rows below them
     clock            "24h": times without am or pm are as written; "12h": they are on a 12-hour
                      clock, and starts are from noon to midnight; "12h from 10:00": starts are in
                      the twelve hours from then. An end is the next such time after its start
-    integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20
+    integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20; "minute": 1290 is 21:30
     length_is        "minutes", "hours", "seconds" or "days": the unit of a Duration of one number
-    date_order       "day_first", "month_first" or "year_first", for 01/02/2025 and 01-02-03
+    date_order       "day_first", "month_first" or "year_first": 01/02/2025, 01-02-03, 13-Jun-25
     year             2025, for dates that have none
     first_date       "2025-06-12": a weekday alone is the first such day from this one on
     dates            {"Day 1": "2025-06-12"}: words that stand for dates
@@ -36,7 +38,8 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
                      by itself says that dates are as written
     default_length   60: the minutes of a performance that has no end
     placeholders     ["TBA"]: text that means "not announced yet"; as an end, that there is none
-    popularity_is    "rank": 1 is the biggest and becomes 100; 100 and all after it become 1
+    popularity_is    "rank": 1 is the biggest and becomes 100; 100 and all after it become 1.
+                     "score": 100 is the biggest
     popularity_none  [1000]: values that mean "no popularity"
 
 With a year or first_date, dates may leave their year out: `4. juli`.
@@ -68,6 +71,7 @@ class LineupMapping:
     lookups: tuple[Lookup, ...] = ()
     encoding: str = ""
     header_row: int = 0
+    header: tuple[str, ...] = ()
     fill_down: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     clock: str = ""

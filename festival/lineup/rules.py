@@ -313,8 +313,8 @@ def _no_end(cell: Any, broken: RuleError) -> RuleError:
         )
     if any(letter.isdigit() for letter in text):
         return broken
-    said = "is not a time; expected one, or the mapping's placeholders and default_length if it"
-    return RuleError(f"{said} says that there is no end", "placeholders")
+    said = "is not a time; expected one, or the mapping's placeholders and default_length if"
+    return RuleError(f"{said} '{preview(text)}' says that there is no end", "placeholders")
 
 
 def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:

@@ -1,7 +1,7 @@
 """The validate notebook's work: files checked, and what a person should look at, as tables."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from festival.analysis.validation import CheckedLineup
 from festival.errors import FestivalError
 from festival.ingest.clients import Clients
 from festival.ingest.report import Outcome
+from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
 from festival.notebook.cells import Box, found
 from festival.text import counted
@@ -80,11 +81,11 @@ class Validation:
 
     @property
     def understood(self) -> pd.DataFrame:
-        return frames.understood_frame((one.file, one.inspection) for one in self.files)
+        return understood_frame((one.file, one.inspection) for one in self.files)
 
     @property
     def questions(self) -> pd.DataFrame:
-        return frames.questions_frame((one.file, one.inspection) for one in self.files)
+        return questions_frame((one.file, one.inspection) for one in self.files)
 
     @property
     def rejections(self) -> pd.DataFrame:
@@ -131,3 +132,35 @@ def _places(finding: Finding, files: dict[tuple[str, str], str]) -> str:
     more = len(finding.performances) - MOST_LINES
     named = "\n".join(f"{file}: {', '.join(map(str, rows))}" for file, rows in lines.items())
     return named + (f" and {more:,} more" if more > 0 else "")
+
+
+def understood_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
+    """One row for each file: how it is written, and which column was taken for which field."""
+    rows = [
+        (
+            file,
+            one.shape,
+            one.encoding,
+            one.delimiter,
+            ", ".join(_taken(use) for use in one.columns if use.field),
+            ", ".join(use.name for use in one.columns if not use.field),
+        )
+        for file, one in inspections
+    ]
+    columns = ["file", "shape", "encoding", "delimiter", "fields, and their columns", "ignored"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
+    """One row for each thing that a file leaves open, and the mapping's option that decides it."""
+    rows = [
+        (file, "decide" if each.must else "check", each.seen, each.option, each.choices)
+        for file, one in inspections
+        for each in one.questions
+    ]
+    return pd.DataFrame(rows, columns=["file", "", "seen", "option", "choices"])
+
+
+def _taken(use: ColumnUse) -> str:
+    """Which column was taken for a field, and why where its name does not say it."""
+    return f"{use.field}: {use.name}" + (f" ({use.how})" if use.how != "name" else "")

@@ -12,7 +12,7 @@ import pytest
 from botocore import xform_name
 
 from festival.cli import main as command
-from festival.lineup.columns import ALIASES
+from festival.lineup.columns import ALIASES, LAST_ALIASES
 from festival.lineup.mapping import LineupMapping
 from festival.query.patterns import (
     AccessPattern,
@@ -153,6 +153,7 @@ def test_the_readme_lists_every_alias(field):
         :1
     ]
     assert ALIASES[field] in row
+    assert LAST_ALIASES.get(field, "") in row
 
 
 def test_the_readme_explains_every_option_of_a_mapping():

@@ -75,7 +75,7 @@ class Post:
     def __init__(self):
         self.subjects, self.down = [], 0
 
-    def send(self, report, note="", until=0.0):
+    def send(self, report, note="", until=0.0, **more):
         if self.down:
             self.down -= 1
             raise RetryableError("SNS does not answer")

@@ -49,6 +49,12 @@ def test_quick_work_does_not_rewrite_the_line_for_every_file(clock):
     assert stream.getvalue().count("\r") == 3
 
 
+def test_a_total_that_was_estimated_too_low_is_left_out():
+    told = ProgressLine(4, "item", stream=io.StringIO())
+    told.update(9)
+    assert told.line(10) == "9 items"
+
+
 def test_work_that_breaks_off_says_how_far_it_came(clock):
     stream = io.StringIO()
     with pytest.raises(KeyError), ProgressLine(4, stream=stream) as told:

@@ -30,7 +30,8 @@ _KINDS = (
             r"(?:typedef\s+)?struct\s*\w*\s*\{|[\w\s*]+\w+\s*\[[\w\s]*\](?:\[[\w\s]*\])*\s*=)",
             re.DOTALL,
         ),
-        "source code in C; expected its rows as CSV or as JSON",
+        "source code in C; expected only its rows: keep what is between the outer { and }, one row "
+        "a line without its braces, below a header row, as CSV",
     ),
     (
         re.compile(
@@ -43,7 +44,11 @@ _KINDS = (
         "with every key and text in double quotes, as JSON",
     ),
     (
-        re.compile(r"---\s*\n|[\w-]+:\s*\n\s+-\s"),
+        re.compile(r"package \w+\s*\n|(?:from\s+\S+\s+)?import\s+\S+\s*\n|(?:public )?class \w+"),
+        "the source code of a program; expected only its rows, below a header as CSV, or as JSON",
+    ),
+    (
+        re.compile(r"---\s*\n|[\w-]+:\s*\n\s*-\s|-\s+[\w-]+:\s"),
         "YAML; expected its rows as CSV or as JSON",
     ),
     (

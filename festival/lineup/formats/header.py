@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -35,9 +36,12 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 
 
 DELIMITERS = (",", ";", "\t", "|")
+CELLS = "\x1f"
+"""What divides the cells of a workbook's row where it is handled as a line of text."""
 _TITLES = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
-_PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
+_COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
+_PADDING = "".join(DELIMITERS) + CELLS + '" \ufeff\u00a0'
 
 
 class Header(NamedTuple):
@@ -80,6 +84,7 @@ class FoundHeader(NamedTuple):
     header: Header
     warnings: list[RowWarning]
     misfit: str
+    lines: int = 1
 
 
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
@@ -103,31 +108,52 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     if index in lines.refused:
         reason = lines.refused[index]
         raise LineupError(f"the first line {reason}; {EXPECTED}")
-    place = _header_place(lines, index, mapping)
-    header, height = place.header, place.height
-    warnings = [
+    found, height = found_header(lines.text, lines.first, index, mapping)
+    assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
-        for at in range(place.at, place.at + height)
-        if at in lines.assumed
+        for at in sorted(lines.assumed)
+        if height - found.lines <= at < height
     ]
+    reader.take(lines, height)
+    reason = found.misfit
+    if reason and len(found.header.columns.missing) >= len(REQUIRED) - 1:
+        reason = _another_kind(lines.text[index:]) or reason
+    return found._replace(warnings=[*assumed, *found.warnings], misfit=reason)
+
+
+def found_header(
+    text: list[str],
+    line: int,
+    first: int,
+    mapping: LineupMapping,
+    delimiters: Sequence[str] = DELIMITERS,
+) -> tuple[FoundHeader, int]:
+    """The header in the first lines of a table, and how many of them are above the rows.
+
+    `line` is the number of the first of them, `first` the index of the first with any text.
+    """
+    place = _header_place(text, line, first, mapping, delimiters)
+    header, height = place.header, place.height
+    warnings = []
     if place.titles and not mapping.sections:
-        line = lines.first + place.at
-        said = "taken for the header, and the lines before it for titles"
-        shown = preview(lines.text[place.at])
-        warnings.append(RowWarning(line, "", shown, said, WarningKind.HEADER))
+        above = ", and the lines before it for titles" if place.at > first else ""
+        said = f"taken for the header{above}"
+        shown = preview(_shown_line(" / ".join(text[place.at : place.at + height])))
+        warnings.append(RowWarning(line + place.at, "", shown, said, WarningKind.HEADER))
     if mapping.sections or mapping.fill_down:
-        header = header._replace(above=RowsAbove(mapping, header.names, ()))
-        for text in lines.text[index : place.at]:
-            if header.above:
-                header.above.takes(text.split(header.delimiter))
+        above_rows = RowsAbove(mapping, header.names, ())
+        for title in text[first : place.at]:
+            above_rows.takes(title.split(header.delimiter))
+        header = header._replace(above=above_rows)
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
-    reader.take(lines, place.at + height)
-    reason = place.misfit or misfit(lines.text[place.at], header)
-    if reason and len(header.columns.missing) >= len(REQUIRED) - 1:
-        reason = _another_kind(lines.text[index:]) or reason
-    return FoundHeader(header, warnings, reason)
+    reason = place.misfit or misfit(_shown_line(text[place.at]), header)
+    return FoundHeader(header, warnings, reason, height), place.at + height
+
+
+def _shown_line(text: str) -> str:
+    return text.replace(CELLS, ", ")
 
 
 def _another_kind(lines: Sequence[str]) -> str:
@@ -148,23 +174,29 @@ class _HeaderPlace(NamedTuple):
     misfit: str = ""
 
 
-def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPlace:
+def _header_place(
+    text: list[str], line: int, first: int, mapping: LineupMapping, separators: Sequence[str]
+) -> _HeaderPlace:
     """The header: where the mapping says, or the first line, or a later one that fits whole."""
-    text = lines.text
-    separators: Sequence[str] = DELIMITERS
     if mapping.header_row:
-        index = mapping.header_row - lines.first
+        index = mapping.header_row - line
         if not 0 <= index < len(text):
             raise LineupError(
                 f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
                 f"first {len(text)}"
             )
-        return _HeaderPlace(index, *best_header(text, index, mapping))
+        if mapping.header:
+            return _HeaderPlace(index, _given_header(text[index + 1 :], mapping, separators), 1)
+        return _HeaderPlace(index, *best_header(text, index, mapping, separators))
+    if mapping.header:
+        return _HeaderPlace(first, _given_header(text[first:], mapping, separators), 0)
     if (said := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
         separators, first = (said[1],), first + 1
     found = _HeaderPlace(first, *best_header(text, first, mapping, separators))
     if _fits(found.header):
         return found
+    if joined := _joined_header(text, first, mapping, separators):
+        return joined
     likely = found
     for index in range(first + 1, min(first + _TITLES, len(text))):
         if not text[index].strip(_PADDING):
@@ -172,16 +204,47 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
         later = _HeaderPlace(index, *best_header(text, index, mapping, separators))
         if _fits(later.header):
             return later._replace(titles=True)
+        if joined := _joined_header(text, index, mapping, separators):
+            return joined
         if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
             likely = later
     if likely is found:
         return found
-    line = lines.first + likely.at
-    why = misfit(text[likely.at], likely.header)
+    why = misfit(_shown_line(text[likely.at]), likely.header)
     return found._replace(
-        misfit=f"the header seems to be in line {line}, for which the mapping's header_row is "
-        f"{line}; and {why}"
+        misfit=f"the header seems to be in line {line + likely.at}, which the mapping's "
+        f"header_row can say; and {why}"
     )
+
+
+def _given_header(text: Sequence[str], mapping: LineupMapping, separators: Sequence[str]) -> Header:
+    """The header that the mapping gives, under the delimiter that divides most rows as it does."""
+    names = mapping.header
+
+    def fitting(delimiter: str) -> int:
+        return sum(line.count(delimiter) == len(names) - 1 for line in text[:_TITLES])
+
+    return Header(names, max(separators, key=fitting), match(names, mapping))
+
+
+def _joined_header(
+    text: list[str], index: int, mapping: LineupMapping, separators: Sequence[str]
+) -> _HeaderPlace | None:
+    """A header of two lines, of which the lower names what the upper has no cell of its own for."""
+    for delimiter in separators:
+        upper = _header_record(text, index, delimiter)
+        below = index + upper.lines
+        if below >= len(text):
+            continue
+        lower = _header_record(text, below, delimiter)
+        pairs = [*zip_longest(upper.cells, lower.cells, fillvalue="")]
+        if len(pairs) < len(REQUIRED) or all(clean(low) for _, low in pairs):
+            continue
+        names = tuple(low if clean(low) else up for up, low in pairs)
+        header = Header(names, delimiter, match(names, mapping))
+        if _fits(header):
+            return _HeaderPlace(index, header, upper.lines + lower.lines, titles=True)
+    return None
 
 
 def _fits(header: Header) -> bool:
@@ -205,11 +268,16 @@ def _first_text(reader: LineReader) -> tuple[Lines, int]:
     while (lines := reader.next()) is not None:
         if isinstance(lines, LongLine):
             raise LineupError(f"the first line {lines.reason}; {EXPECTED}")
-        for index, line in enumerate(lines.text):
-            if line.strip(_PADDING):
-                return lines, index
+        index = first_with_text(lines.text)
+        if index is not None:
+            return lines, index
         reader.take(lines, len(lines.text))
     raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
+
+
+def first_with_text(lines: Sequence[str]) -> int | None:
+    """The index of the first line that is not only padding, or None."""
+    return next((at for at, line in enumerate(lines) if line.strip(_PADDING)), None)
 
 
 def best_header(
@@ -236,8 +304,9 @@ def _fit(header: Header) -> tuple[int, int]:
 def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     record = divide(text, index, len(text), delimiter)
     if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
-        return Record(text[index].split(delimiter), 1)
-    return record
+        record = Record(text[index].split(delimiter), 1)
+    # Clashfinder writes its header as a comment.
+    return record._replace(cells=[_COMMENT.sub("", record.cells[0]), *record.cells[1:]])
 
 
 def misfit(line: str, header: Header) -> str:
@@ -249,7 +318,10 @@ def misfit(line: str, header: Header) -> str:
                 f"the file is binary data (its first line has a NUL byte); {EXPECTED}, or the "
                 "mapping's encoding, such as utf-16-le"
             )
-        return f"the first line is not a header: '{preview(line)}'; {EXPECTED}"
+        return (
+            f"the first line is not a header: '{preview(line)}'; {EXPECTED}, or the mapping's "
+            "header, a list of names"
+        )
     if unclear:
         return unclear[0]
     if not missing:

@@ -20,8 +20,8 @@ from festival.lineup.model import (
 )
 
 WRAPPED = (
-    "has no Performer, and lists of its own; expected the mapping's rows to say where the "
-    "performances are"
+    "has no Performer or no Start, and lists of its own; expected the mapping's rows to say where "
+    "the performances are"
 )
 EXPECTED_OBJECT = 'is not an object; expected one such as {"Performer": "Abba", …}'
 TOO_DEEP = "is nested too deeply to be read; expected a flat object"
@@ -62,7 +62,7 @@ class ObjectRows:
         if layout.columns.unclear:
             self.refuse(line, value, layout.columns.unclear[0], "columns")
             return
-        if layout.columns.places[0] is None and _holds_objects(value, layout):
+        if _holds_objects(value, layout):
             self.refuse(line, value, WRAPPED, "rows")
             return
         if isinstance(value, Repeated):
@@ -128,8 +128,11 @@ class ObjectRows:
 
 
 def _holds_objects(value: dict[str, Any], layout: _Layout) -> bool:
-    """Whether an object has a list of others, and nothing says who performs."""
-    if FIELDS.index("Performer") in dict(layout.columns.constants):
+    """Whether an object has a list of others, and nothing says who performs, or when."""
+    told = {field for field, _ in layout.columns.constants}
+    performer, start = (FIELDS.index(name) for name in ("Performer", "Start"))
+    places = layout.columns.places
+    if all(places[at] is not None or at in told for at in (performer, start)):
         return False
     lists = (item for item in value.values() if isinstance(item, list))
     return any(isinstance(each, dict) for item in lists for each in item[:1])

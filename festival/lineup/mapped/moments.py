@@ -1,6 +1,7 @@
 """The rarer forms of times, dates and lengths: words, spreadsheets' numbers, dates with times."""
 
 import re
+from collections.abc import Container
 from datetime import date, timedelta
 from typing import Any
 
@@ -172,16 +173,22 @@ def _in_words(text: str, last: int) -> Moment | None:
 
 
 def _date_and_time(text: str, mapping: LineupMapping) -> Moment | None:
-    labels = dict(mapping.dates)
+    if found := date_beside_time(text, dict(mapping.dates)):
+        day, time = found
+        told = day_of(day, mapping)
+        return Moment(time.minutes, "date-time", told.text, doubt=told.doubt)
+    return None
+
+
+def date_beside_time(text: str, labels: Container[str] = ()) -> tuple[str, Moment] | None:
+    """The date of a text and the time beside it; folded `labels` are dates, too."""
     for divider in _DIVIDER.finditer(text):
         halves = text[: divider.start()], text[divider.end() :]
         for day, time in (halves, halves[::-1]):
             if time.isdigit() or not (written(day) or fold(day) in labels):
                 continue
-            if (found := _time(time)) is None:
-                continue
-            told = day_of(day, mapping)
-            return Moment(found.minutes, "date-time", told.text, doubt=told.doubt)
+            if found := _time(time):
+                return day, found
     return None
 
 

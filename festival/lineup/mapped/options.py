@@ -116,6 +116,12 @@ def _header_row(value: Any) -> int:
     return value
 
 
+def _header(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise _WrongError('the columns\' names in order, such as ["Artist", "Stage", "Date"]')
+    return tuple(value)
+
+
 def _fields_of(*choices: str) -> Callable[[Any], tuple[str, ...]]:
     def check(value: Any) -> tuple[str, ...]:
         values = [value] if isinstance(value, str) else value
@@ -287,10 +293,11 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "lookups": _lookups,
     "encoding": _encoding,
     "header_row": _header_row,
+    "header": _header,
     "fill_down": _fields_of("Performer", "Stage", "Date", "Start", "End"),
     "sections": _fields_of("Date", "Stage"),
     "clock": _clock,
-    "integer_is": _one_of("hour", "hhmm"),
+    "integer_is": _one_of("hour", "hhmm", "minute"),
     "length_is": _one_of("minutes", "hours", "seconds", "days"),
     "date_order": _one_of("day_first", "month_first", "year_first"),
     "year": _year,

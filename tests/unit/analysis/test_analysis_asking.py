@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from festival.analysis.asking import TableSize, table_size
+from festival.analysis.table import TableSize, table_size
 from festival.errors import FestivalError
 
 

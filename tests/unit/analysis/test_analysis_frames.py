@@ -3,12 +3,11 @@
 import pandas as pd
 
 from festival.analysis import frames
-from festival.analysis.checks import find_all
-from festival.analysis.cost import frames as cost_frames
 from festival.analysis.cost.bill import bill
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import Workload, row_profile
 from festival.lineup.model import Performance
+from festival.notebook.costing import bill_frame, prices_frame
 
 NIGHT = Performance("Burial", "Tent", "2025-07-12", 1410, 1530, 88, 2)
 FESTIVAL_NIGHT = Performance("Four Tet", "Tent", "2025-07-12", 1530, 1600, None, 3)
@@ -42,13 +41,6 @@ def test_no_performance_still_has_columns_and_types():
     assert str(frame["Popularity"].dtype) == "Int64"
 
 
-def test_findings_keep_their_words():
-    frame = frames.findings_frame(find_all([NIGHT._replace(end=1410), FESTIVAL_NIGHT]))
-    assert frame["Kind"].tolist() == ["zero length", "no popularity"]
-    assert frame["Day"].tolist() == ["2025-07-12", "2025-07-12"]
-    assert "ends when it begins" in frame["What"][0]
-
-
 def test_summaries_keep_counts_as_whole_numbers():
     summary = {
         "file": "a.csv",
@@ -76,12 +68,12 @@ def test_rows_of_several_files_stand_below_each_other():
 
 def test_the_shares_of_a_bill_add_up_to_one():
     lines = bill(Workload(1000), row_profile([NIGHT]), price_list("eu-west-1"))
-    frame = cost_frames.bill_frame(lines)
+    frame = bill_frame(lines)
     assert abs(frame["share"].sum() - 1) < 1e-9
     assert frame["dollars"].sum() > 0
 
 
 def test_the_prices_frame_marks_what_is_not_confirmed():
-    frame = cost_frames.prices_frame(price_list("ap-southeast-2"))
+    frame = prices_frame(price_list("ap-southeast-2"))
     assert not frame["confirmed"].all()
     assert frame.loc[~frame["confirmed"], "seen"].str.contains("not confirmed").all()

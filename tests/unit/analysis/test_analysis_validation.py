@@ -8,10 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 from openpyxl import Workbook
 
-from festival.analysis import frames, validation
+from festival.analysis import validation
 from festival.analysis.validation import check_lineups
 from festival.errors import FestivalError
 from festival.inspection.sources import LineupSource
+from festival.notebook.validating import questions_frame, understood_frame
 
 HEAD = b"Performer,Stage,Date,Start,End,Popularity\n"
 BJORK = b"Bj\xc3\xb6rk,Main Stage,2025-07-12,21:30,23:00,97\n"
@@ -139,9 +140,9 @@ def test_a_wrong_mapping_beside_a_file_is_that_files_failure(tmp_path):
 
 def test_what_a_file_leaves_open_is_told_with_the_option_that_decides_it():
     checked = checked_file("us.csv", AMERICAN.replace(b"07/12", b"02/01"))
-    questions = frames.questions_frame([(checked.file, checked.inspection)])
+    questions = questions_frame([(checked.file, checked.inspection)])
     assert "date_order" in questions["option"].tolist()
-    (row,) = frames.understood_frame([(checked.file, checked.inspection)]).to_dict("records")
+    (row,) = understood_frame([(checked.file, checked.inspection)]).to_dict("records")
     assert row["shape"] == "csv"
     assert "Performer: act" in row["fields, and their columns"]
 

@@ -128,6 +128,14 @@ class TestCompare:
     def test_files_and_lineups_can_be_compared_with_each_other(self, friday):
         assert festival.compare(str(friday), festival.read(str(friday))).empty
 
+    def test_a_file_that_breaks_off_is_refused_for_its_end_would_pass_for_cancelled(
+        self, friday, tmp_path
+    ):
+        broken = tmp_path / "broken.json"
+        broken.write_text('[{"Performer": "Elbow", "Stage": "Park", "Date": "2024-06-28",')
+        with pytest.raises(FestivalError, match=r"broken\.json: .*pass \.performances"):
+            festival.compare(str(friday), str(broken))
+
 
 @pytest.mark.parametrize("ask", [festival.clashes, festival.timeline, festival.heat_map])
 def test_a_lineup_a_file_and_a_frame_are_the_same_to_a_picture(ask):

@@ -8,9 +8,8 @@ from datetime import datetime
 import pandas as pd
 import pytest
 
-from festival.analysis.asking import ASKED, explain
 from festival.analysis.frames import ANSWER_DTYPES, performances_frame, performances_of
-from festival.analysis.table import LineupTable, NothingFoundWarning
+from festival.analysis.table import ASKED, LineupTable, NothingFoundWarning, explain
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.contents import contents_of
@@ -200,7 +199,8 @@ class TestEverything:
         answer = table().everything()
         said = capsys.readouterr().err.splitlines()
         assert "about 3 items, 8,192 bytes, 1 RRU" in said[0]
-        assert said[-1] == "3 performances, 3 RRU"
+        assert said[1].startswith("3 of 3 items, in ")
+        assert said[-1] == "3 performances, 3 RRU charged"
         assert list(answer["Performer"]) == ["Elbow", "Pulp", "Björk"]
 
     def test_it_is_silent_without_progress(self, capsys):

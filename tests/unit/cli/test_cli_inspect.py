@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from festival.cli.inspect import inspect
 
 ROSKILDE = (
-    "act;room;day;from;to;Popularity\n"
+    "act;area;day;from;to;Popularity\n"
     "Fever Ray;Arena;04/07/2025;8:30;9:45;1\n"
     "Mø;Arena;05/07/2025;9:30;10:45;2\n"
     "Tba;Avalon;05/07/2025;8:00;9:00;3\n"
@@ -52,7 +52,7 @@ def test_ask_asks_each_and_saves_a_mapping_that_check_takes(roskilde):
     assert result.exit_code == 0
     saved = json.loads((roskilde.parent / "roskilde.csv.mapping.json").read_text())
     assert saved == {
-        "columns": {"Stage": "room"},
+        "columns": {"Stage": "area"},
         "clock": "12h",
         "date_order": "day_first",
         "placeholders": ["Tba"],
@@ -66,7 +66,7 @@ def test_an_empty_answer_leaves_a_question_open_and_a_wrong_one_is_asked_again(r
     result = run(roskilde, "--ask", "-o", out, typed="\nsideways\nmonth_first\n\n\n\n")
     assert "expected day_first or month_first" in result.stdout
     assert json.loads(out.read_text()) == {
-        "columns": {"Stage": "room"},
+        "columns": {"Stage": "area"},
         "date_order": "month_first",
     }
 

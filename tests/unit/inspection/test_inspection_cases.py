@@ -108,14 +108,14 @@ FILES = {
         b"Artist,Stage,Start,End\nAna,Main,6/13/2025 8:00 PM,6/13/2025 9:30 PM\n",
         ["date_order"], 1, 1),
     "a length and a room": (
-        b"Title,Room,Date,Start,Duration\nAna,Hall,2025-02-01,19:00,1:30\n", ["columns"], 1, 1),
+        b"Title,Room,Date,Start,Duration\nAna,Hall,2025-02-01,19:00,1:30\n", [], 1, 1),
     "minutes beside one time": (
         b"act,stage,date,time,minutes\nAna,Main,2025-06-13,20:00,60\n", [], 1, 1),
     "columns with words in their names": (
-        b"artist,room,day,set_start,set_end\nAna,Main,2025-06-13,20:00,21:15\n",
+        b"artist,area,day,set_start,set_end\nAna,Main,2025-06-13,20:00,21:15\n",
         ["columns"], 1, 1),
-    "Google Calendar": (GOOGLE, ["columns", "date_order"], 1, 2),
-    "The Events Calendar": (EVENTS_CALENDAR, ["columns", "columns"], 1, 1),
+    "Google Calendar": (GOOGLE, ["date_order"], 1, 2),
+    "The Events Calendar": (EVENTS_CALENDAR, [], 1, 1),
     "rows with too many cells": (
         b"Performer,Stage,Date,Start,End\nAna,Main,2025-06-13,20:00,21:00\n"
         b"Cy,Main,2025-06-13,22:00,23:00,late\n", [], 1, 2),
@@ -131,10 +131,11 @@ FILES = {
     "a list with an element that has no rows": (
         document({"data": [{"name": "Ana", "performances": [
             {"stage_name": "Amp", "start_time": "2025-07-25T02:30:00+00:00",
-             "end_time": "2025-07-25T04:00:00+00:00"}]}, {"id": 7}]}), ["time_zone"], 1, 1),
+             "end_time": "2025-07-25T04:00:00+00:00"}]}, {"id": 7}]}),
+        ["time_zone", "the file"], 1, 1),
     "acts and stages in lists of their own": (document(APP), ["lookups", "lookups"], 2, 2),
     "the same in one line": (json.dumps(APP).encode(), ["lookups", "lookups"], 2, 2),
-    "pretalx": (document(PRETALX), ["columns"], 2, 2),
+    "pretalx": (document(PRETALX), [], 2, 2),
     "JSON-LD": (document(JSON_LD), ["columns", "time_zone"], 2, 2),
     "Clashfinder": (document(CLASHFINDER), [], 2, 2),
     "start and start_time": (document(TWO_DATES), [], 1, 1),
@@ -161,6 +162,80 @@ FILES = {
     "rows that are not played": (
         b"active," + HEAD.encode() + b"Y,Ana,Main,2025-06-13,20:00,21:00\n"
         b"N,Ben,Main,2025-06-13,22:00,23:00\n", ["the file"], 2, 2),
+    "no header": (
+        b"Ana,Main,2025-06-13,20:00,21:00\nBen,Main,2025-06-13,21:00,22:00\n", ["header"], 0, 2),
+    "no header, and stages as titles": (
+        b"MAIN\nAna,2025-06-13,20:00,21:00\n\nTENT\nBen,2025-06-13,20:00,21:00\n",
+        ["header", "sections"], 0, 4),
+    "a header of two lines": (
+        b"Artist,Stage,Date,Set,Set\n,,,Start,End\nAna,Main,2025-06-13,20:00,21:00\n", [], 1, 1),
+    "a header of other words below a title": (
+        b"Summer Fest\nAct name,Area,When,On,Off\nAna,Main,2025-06-13,20:00,21:00\n",
+        ["header_row", *["columns"] * 3], 0, 1),
+    "stages as titles, each above a header": (
+        b"MAIN\nArtist,Date,Start,End\nAna,2025-06-13,20:00,21:00\n\n"
+        b"TENT\nArtist,Date,Start,End\nBen,2025-06-13,20:00,21:00\n",
+        ["header_row", "sections"], 0, 4),
+    "a footnote": (
+        csv("Ana,Main,2025-06-13,20:00,21:00", "All times may change,,,,"), ["fill_down"], 1, 2),
+    "lengths in an unknown unit": (
+        b"Artist,Stage,Date,Start,Duration\nAna,Main,2025-06-13,20:00,1.5\n", ["length_is"], 0, 1),
+    "two columns that may be start and end": (
+        b"Artist,Stage,Date,On,Off\nAna,Main,2025-06-13,20:00,21:00\n", ["columns"] * 2, 0, 1),
+    "a spreadsheet's day numbers": (
+        b"Artist,Stage,Start,End\nAna,Main,45821.875,45821.9375\n", [], 1, 1),
+    "a range with an open end": (
+        b"Artist,Stage,Date,Time\nAna,Main,2025-06-13,8pm - late\n", ["placeholders"], 0, 1),
+    "a month between two numbers": (csv("Ana,Main,13-Jun-25,20:00,21:00"), ["date_order"], 0, 1),
+    "date-times in words": (
+        b'Artist,Stage,Start,End\n'
+        b'Ana,Main,"Friday, June 13, 2025 at 8:00 PM","Friday, June 13, 2025 at 9:00 PM"\n',
+        [], 1, 1),
+    "UTF-16 without a mark": (
+        csv("Ana,Main,2025-06-13,20:00,21:00").decode().encode("utf-16-le"), ["encoding"], 0, 1),
+    "performers as keys": (
+        document({"2025-06-13": {"Main": {"Ana": {"start": "18:00", "end": "19:00"}}}}),
+        ["rows"], 1, 1),
+    "dates as keys": (
+        document({"2025-06-13": [{k: v for k, v in ANA.items() if k != "date"}]}), [], 1, 1),
+    "what is said in objects beside the times": (
+        document([{"artist": {"name": "Ana"}, "stage": {"name": "Main"},
+                   "time": {"start": "2025-06-13T18:00", "end": "2025-06-13T19:00"}}]), [], 1, 1),
+    "stages with a name, and artists": (
+        document({"stages": [{"name": "Main", "sets": [
+            {k: v for k, v in ANA.items() if k != "stage"}]}]}), [], 1, 1),
+    "ids that are keys": (
+        document({"venues": {"m": {"title": "Main"}},
+                  "sets": [{**{k: v for k, v in ANA.items() if k != "stage"}, "venue": "m"}] * 2}),
+        ["lookups"], 2, 2),
+    "ids of things that are not in the file": (
+        document([{**ANA, "stage": "17"}]), ["lookups"], 1, 1),
+    "a schedule with rooms and tracks": (
+        document({"days": [{"date": "2025-06-13", "rooms": {"Hall": [
+            {"title": "Ana", "room": "Hall", "track": "Art", "start": "20:00", "duration": "1:00"}
+        ]}}]}), [], 1, 1),
+    "times in UTC beside those of the place": (
+        document([{"title": "Ana", "venue": {"venue": "Main"},
+                   "start_date": "2025-06-13 20:00:00", "end_date": "2025-06-13 21:00:00",
+                   "utc_start_date": "2025-06-13 18:00:00",
+                   "utc_end_date": "2025-06-13 19:00:00"}]), ["columns"], 1, 1),
+    "a CSV of Clashfinder": (
+        b"// name,Lantern 2024\n// timezone,Europe/London\n"
+        b"// Start,End,Name,Location,Short Name,Extra Data\n"
+        b"2024/06/28 23:40,2024/06/29 00:40,Ana,Main,ana(1)\n", ["header_row"], 1, 1),
+    "a weekday beside date-times": (
+        document([{**ANA, "date": "Friday", "start": "2025-06-13T18:00",
+                   "end": "2025-06-13T19:00"}]), [], 1, 1),
+    "days in a list of their own": (
+        document({"days": [{"id": "fri", "name": "Friday", "date": "2025-06-13"}],
+                  "sets": [{**{k: v for k, v in ANA.items() if k != "date"}, "dayId": "fri"}]}),
+        ["lookups"], 1, 1),
+    "a title above names": (
+        document({"title": "Summer", "acts": [
+            {**{k: v for k, v in ANA.items() if k != "artist"}, "name": "Ana"}]}), [], 1, 1),
+    "minutes since midnight": (
+        document([{**ANA, "start": 1080, "end": 1140}]), ["integer_is"], 0, 1),
+    "hours with decimals": (document([{**ANA, "start": 18.5, "end": 19.25}]), ["integer_is"], 0, 1),
     "a column for each stage": (b"Time,Main,Tent\n20:00,Ana,Ben\n", ["default_length", "the file"],
                                 0, 1),
 }  # fmt: skip
@@ -205,6 +280,38 @@ def answered(name, **options):
         ("JSON-LD", {}, ("Ana", "Main", "2025-06-13", 1200, 1260)),
         ("a 12-hour clock without am and pm", {"clock": "12h"},
          ("Ana", "Main", "2024-09-20", 765, 795)),
+        ("no header", {"header": ["Artist", "Stage", "Date", "Start", "End"]},
+         ("Ana", "Main", "2025-06-13", 1200, 1260)),
+        ("no header, and stages as titles",
+         {"header": ["Artist", "Date", "Start", "End"], "sections": ["Stage"]},
+         ("Ana", "MAIN", "2025-06-13", 1200, 1260)),
+        ("a header of two lines", {}, ("Ana", "Main", "2025-06-13", 1200, 1260)),
+        ("stages as titles, each above a header", {"sections": ["Stage"]},
+         ("Ana", "MAIN", "2025-06-13", 1200, 1260)),
+        ("lengths in an unknown unit", {"length_is": "hours"},
+         ("Ana", "Main", "2025-06-13", 1200, 1290)),
+        ("a spreadsheet's day numbers", {}, ("Ana", "Main", "2025-06-13", 1260, 1350)),
+        ("a range with an open end", {"placeholders": ["late"], "default_length": 60},
+         ("Ana", "Main", "2025-06-13", 1200, 1260)),
+        ("date-times in words", {}, ("Ana", "Main", "2025-06-13", 1200, 1260)),
+        ("UTF-16 without a mark", {"encoding": "utf-16-le"},
+         ("Ana", "Main", "2025-06-13", 1200, 1260)),
+        ("performers as keys", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("what is said in objects beside the times", {},
+         ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("stages with a name, and artists", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("ids that are keys", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("a CSV of Clashfinder", {}, ("Ana", "Main", "2024-06-28", 1420, 1480)),
+        ("a weekday beside date-times", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("days in a list of their own", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("a title above names", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("minutes since midnight", {"integer_is": "minute"},
+         ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("hours with decimals", {"integer_is": "hour"},
+         ("Ana", "Main", "2025-06-13", 1110, 1155)),
+        ("a schedule with rooms and tracks", {}, ("Ana", "Hall", "2025-06-13", 1200, 1260)),
+        ("times in UTC beside those of the place", {},
+         ("Ana", "Main", "2025-06-13", 1200, 1260)),
         ("two digits that may be a year", {"date_order": "year_first"},
          ("Ana", "Main", "2025-06-13", 1200, 1260)),
         ("sections for days and stages", {"sections": ["Date", "Stage"]},

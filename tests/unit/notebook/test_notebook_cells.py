@@ -12,7 +12,7 @@ from botocore.exceptions import (
 
 from festival.errors import FestivalError
 from festival.notebook.cells import found, sentence
-from festival.notebook.figures import number
+from festival.notebook.tables import number
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from festival.analysis.frames import performances_frame
 from festival.errors import FestivalError
 from festival.lineup.model import Performance
-from festival.notebook.exploring import in_short, last_festival, most_popular
+from festival.notebook.cells import in_short, last_festival, most_popular
 
 BJORK = Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)
 NIGHT = Performance("Burial", "Tent", "2025-07-12", 1350, 1440, None, 4)

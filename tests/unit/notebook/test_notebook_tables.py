@@ -8,8 +8,7 @@ import pytest
 from festival.analysis.frames import performances_frame
 from festival.lineup.model import Performance
 from festival.notebook.cells import Box
-from festival.notebook.figures import dollars
-from festival.notebook.tables import html_table
+from festival.notebook.tables import dollars, html_table
 
 NIGHT = Performance("Burial <3", "Tent", "2025-07-12", 1410, 1530, None, 4)
 
