@@ -1,4 +1,4 @@
-"""Where a command's input comes from and its output goes: files, standard input and output."""
+"""Where a command's input comes from and its output goes: files, standard streams, S3."""
 
 import os
 import shutil
@@ -7,27 +7,34 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from festival.errors import FestivalError, LineupError
+from festival.inspection.evidence import merged
 from festival.inspection.reading import inspect_any, read_any
 from festival.inspection.result import Inspection
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Block
 
+if TYPE_CHECKING:
+    from festival.kit import Kit
+
 CHUNK_BYTES = 256 * 1024
 IN_MEMORY_BYTES = 1024 * 1024
 STANDARD = "-"
+S3 = "s3://"
 
 
 def chunks_of(file: str) -> Iterator[bytes]:
-    """The bytes of a file, or of standard input for `-`.
+    """The bytes of a file, of standard input for `-`, or of an object `s3://BUCKET/KEY`.
 
     Raises LineupError if it cannot be read, so that the report of the file says so.
     """
     try:
         if file == STANDARD:
             yield from _chunks(sys.stdin.buffer)
+        elif file.startswith(S3):
+            yield from _object(file)
         else:
             with Path(file).open("rb") as opened:
                 yield from _chunks(opened)
@@ -42,17 +49,48 @@ def _chunks(opened: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
+def _kit() -> "Kit":
+    from festival.kit import Kit  # a file on this machine needs no AWS
+
+    return Kit.from_environment()
+
+
+def _object(file: str) -> Iterator[bytes]:
+    from festival.ingest.s3_object import current_object, object_chunks
+    from festival.kit import event_of
+
+    event, s3 = event_of(file), _kit().clients.s3
+    stored = current_object(s3, event.bucket, event.key)
+    if stored is None:
+        raise LineupError("is not in the bucket")
+    yield from object_chunks(s3, stored)
+
+
+def _with_sidecar(file: str, mapping: LineupMapping) -> LineupMapping:
+    """Of an object: the mapping that the function reads it with, and on top of it what is given."""
+    if not file.startswith(S3):
+        return mapping
+    from festival.ingest.sidecar import applied_mapping
+    from festival.kit import event_of
+
+    event, kit = event_of(file), _kit()
+    applied = applied_mapping(kit.clients.s3, event.bucket, event.key, kit.default_mapping)
+    if applied.problem:
+        raise LineupError(applied.problem)
+    return LineupMapping.from_dict(merged(applied.mapping.to_dict(), mapping.to_dict()))
+
+
 def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Iterator[Block]:
     """The rows of a lineup file, an Excel workbook or a calendar, told apart by their content.
 
     Raises LineupError while reading, as `read_lineup` does.
     """
-    return read_any(chunks_of(file), mapping=mapping, sheet=sheet)
+    return read_any(chunks_of(file), mapping=_with_sidecar(file, mapping), sheet=sheet)
 
 
 def inspection_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Inspection:
     """How the same is understood. Raises LineupError if it cannot be opened."""
-    return inspect_any(chunks_of(file), mapping=mapping, sheet=sheet)
+    return inspect_any(chunks_of(file), mapping=_with_sidecar(file, mapping), sheet=sheet)
 
 
 def refuse_same_file(file: str, out: str | None) -> None:
@@ -67,8 +105,15 @@ def refuse_same_file(file: str, out: str | None) -> None:
 def written_whole(out: str | None) -> Iterator[IO[bytes]]:
     """A place to write and read, whose content becomes the file `out` if all goes well.
 
-    Without `out` it goes to standard output; into a device or a pipe it is copied.
+    Without `out` it goes to standard output; into a device or a pipe it is copied, and to
+    `s3://BUCKET/KEY` uploaded.
     """
+    if out is not None and out.startswith(S3):
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
+            yield place
+            place.seek(0)
+            _upload(place, out)
+        return
     target = None if out is None or out == STANDARD else Path(out).resolve()
     if target is None or (target.exists() and not target.is_file()):
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
@@ -85,3 +130,15 @@ def written_whole(out: str | None) -> Iterator[IO[bytes]]:
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _upload(content: IO[bytes], out: str) -> None:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from festival.kit import event_of
+
+    target = event_of(out)
+    try:
+        _kit().session.client("s3").upload_fileobj(content, target.bucket, target.key)
+    except (BotoCoreError, ClientError) as error:
+        raise FestivalError(f"{out} cannot be written: {error}") from error

@@ -13,6 +13,7 @@ from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import MARK, SIDECAR
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.text import one_line, shortened
 
 if TYPE_CHECKING:
@@ -39,8 +40,11 @@ def subject(report: IngestReport) -> str:
     return head + shortened(ascii(name)[1:-1], room, dots="...") + tail
 
 
-def body(report: IngestReport, note: str = "") -> str:
-    """The counts, at most 20 refused rows, what was changed or assumed, and what to do next."""
+def body(report: IngestReport, note: str = "", mapping: LineupMapping = DEFAULT_MAPPING) -> str:
+    """The counts, at most 20 refused rows, what was changed or assumed, and what to do next.
+
+    `mapping` is the one that the file was read with.
+    """
     counts = report.counts
     lines = [f"File: {one_line(report.file, VALUE_SHOWN)}"]
     if report.version:
@@ -60,7 +64,7 @@ def body(report: IngestReport, note: str = "") -> str:
     lines += _shown("Warnings", report.warnings, counts.warnings, WARNINGS_SHOWN)
     if note:
         lines += ["", note]
-    lines += _next_steps(report)
+    lines += _next_steps(report, mapping)
     return "\n".join(lines) + "\n"
 
 
@@ -78,14 +82,22 @@ def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int)
     return lines
 
 
-def _next_steps(report: IngestReport) -> list[str]:
+def _next_steps(report: IngestReport, mapping: LineupMapping) -> list[str]:
     lines: list[str] = []
+    if report.error.startswith(f"s3://{report.file}{SIDECAR}"):
+        return ["", "The file itself is not at fault: correct the mapping and upload it again."]
+    is_the_file = report.status != Outcome.SUCCESS and not report.counts.unwritten
+    if is_the_file and report.version and not report.given_up:
+        from festival.ingest import remedy  # few e-mails need it
+
+        lines += remedy.lines(report, mapping)
+    correct = "Or correct" if lines else "Correct"
     if report.rejected_rows_at:
         key = report.file.partition("/")[2]
         lines += [
             "",
             f"The rejected rows are kept at {report.rejected_rows_at}",
-            "Correct them and upload them to the same bucket under a new name, for example",
+            f"{correct} them and upload them to the same bucket under a new name, for example",
             f"  {one_line(corrected_name(key, report.version), 1100)}",
             "The corrected rows are then added; nothing is removed.",
         ]
@@ -102,7 +114,8 @@ def _next_steps(report: IngestReport) -> list[str]:
     elif report.counts.unwritten:
         lines += ["", "Ingest the file again once the cause is mended."]
     elif report.status == Outcome.FAILURE and not report.rejected_rows_at:
-        lines += ["", "Correct the file and upload it again under the same name."]
+        which = "the file or its mapping" if MARK in report.version else "the file"
+        lines += ["", f"{correct} {which} and upload it again under the same name."]
     return lines
 
 
@@ -128,13 +141,20 @@ class Mailer:
         self._sleep = sleep
         self._next = 0.0
 
-    def send(self, report: IngestReport, note: str = "", *, until: float = math.inf) -> str:
+    def send(
+        self,
+        report: IngestReport,
+        note: str = "",
+        *,
+        mapping: LineupMapping = DEFAULT_MAPPING,
+        until: float = math.inf,
+    ) -> str:
         """Send the e-mail about a report; its SNS message id. `note` is a paragraph of its own.
 
         Raises NotYetError if its turn comes after `until` (a moment of the clock), and
         RetryableError.
         """
-        return self.publish(subject(report), body(report, note), until=until)
+        return self.publish(subject(report), body(report, note, mapping), until=until)
 
     def publish(self, subject_line: str, text: str, *, until: float = math.inf) -> str:
         """One message to the topic; its SNS message id. Raises as `send` does."""

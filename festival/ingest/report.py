@@ -119,5 +119,5 @@ class IngestReport:
 
 
 def public_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A rejection as the report shows it: without the row it came from."""
-    return {name: value for name, value in row.items() if name != "original"}
+    """A rejection as the report shows it: without the row it came from, and what it is for us."""
+    return {name: value for name, value in row.items() if name not in ("original", "option")}

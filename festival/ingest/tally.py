@@ -199,6 +199,8 @@ class Tally:
                 "value": rejection.value,
                 "reason": rejection.reason,
             }
+            if rejection.option:
+                row["option"] = rejection.option
             self.rejections.append(row)
             _show(self._shown["rejections"], row, SHOWN_REJECTIONS)
             if self._keep_rows:
@@ -247,5 +249,9 @@ class Tally:
 
 
 def _show(rows: list[Any], row: Any, most: int) -> None:
-    if len(rows) < most:
+    """Keep a row if it is among the first; what is said of the whole file, line 0, goes first."""
+    if not row["line"]:
+        rows.insert(sum(not each["line"] for each in rows), row)
+        del rows[most:]
+    elif len(rows) < most:
         rows.append(row)

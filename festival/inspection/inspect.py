@@ -39,7 +39,12 @@ from festival.lineup.decode import (
     open_source,
 )
 from festival.lineup.formats import csv_rows, json_document, json_stream
-from festival.lineup.formats.header import best_header, find_header
+from festival.lineup.formats.header import (
+    DELIMITERS,
+    best_header,
+    find_header,
+    first_with_text,
+)
 from festival.lineup.formats.json_objects import ObjectRows
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Rejection, Rows, RowWarning, WarningKind
@@ -49,12 +54,12 @@ from festival.lineup.read import read_lineup, sniff
 SAMPLE_ROWS = 10_000
 _REASONS = 8
 _HEAD_BYTES = 256 * 1024
-_HEADER_LINES = 30
+HEADER_LINES = 30
 _LAST_RESORT = "Windows-1252, as the last resort"
 
 _DAYS = frozenset(("year", "first_date", "dates"))
 _CHOICES = {
-    "integer_is": "hour or hhmm",
+    "integer_is": "hour, hhmm or minute",
     "date_order": "day_first, month_first or year_first",
     "year": "such as 2025",
     "first_date": "the festival's first day, as YYYY-MM-DD",
@@ -129,10 +134,11 @@ def inspect_lineup(
     """
     kept = _Kept(chunks)
     look = _looked_at(kept, mapping, limits)
-    if look.problem and look.shape == csv_rows.SHAPE and not mapping.header_row:
-        look = _below_titles(look, kept, mapping, limits)
-        if "header_row" not in look.options and not mapping.header:
-            look = _without_header(look, kept, mapping, limits)
+    if look.shape == csv_rows.SHAPE:
+        lines = _text_lines(kept.head())
+        look = with_header(
+            look, lines, DELIMITERS, mapping, lambda told: _looked_at(kept, told, limits)
+        )
     if not mapping.encoding and (found := suspected(kept.head())):
         look = _in_encoding(look, found, kept, mapping, limits)
     return inspected(
@@ -338,64 +344,55 @@ def _in_encoding(
     )
 
 
-def _below_titles(
-    look: SampledFile, kept: _Kept, mapping: LineupMapping, limits: Limits
+def with_header(
+    look: SampledFile,
+    lines: Sequence[str],
+    delimiters: Sequence[str],
+    mapping: LineupMapping,
+    looked_at: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file again from a later line on, if that fits as a header and the first does not."""
-    line = _header_line(kept.head(), mapping)
-    if line < 2:
+    """The file again with a header from a later one of its first lines, or with names made up.
+
+    Nothing is changed if its own header will do, or the mapping has said what it is.
+    """
+    if not look.problem or mapping.header_row or mapping.header:
         return look
-    options = {"header_row": line}
-    below = _looked_at(kept, LineupMapping.from_dict({**mapping.to_dict(), **options}), limits)
-    below.options = options
-    below.problem = look.problem
-    seen = f"the header is taken from line {line}; what is above it is not read"
-    below.questions.append(Question(seen, "header_row", "the header's line", False))
-    return below
+    if (line := _header_line(lines, delimiters, mapping)) > 1:
+        options: dict[str, Any] = {"header_row": line}
+        seen = f"the header is taken from line {line}; what is above it is not read"
+        question = Question(seen, "header_row", "the header's line", False)
+    elif found := headers_by_cells(lines, delimiters):
+        answers = tuple(
+            Answer(", ".join(each.names), {"header": [*each.names]}, each.reading) for each in found
+        )
+        options = dict(answers[0].options)
+        seen, choices = "the file has no header", "the columns' names in their order"
+        question = Question(seen, "header", choices, True, answers, options)
+    else:
+        return look
+    again = looked_at(LineupMapping.from_dict({**mapping.to_dict(), **options}))
+    proposed = {} if question.must else options
+    return replace(again, problem=look.problem, options=proposed, questions=[question])
 
 
-def _header_line(head: bytes, mapping: LineupMapping) -> int:
+def _header_line(lines: Sequence[str], delimiters: Sequence[str], mapping: LineupMapping) -> int:
     """The line, from 1, of the first lines that fits best as a header; 0 if none fits better."""
-    lines = _text_lines(head)
-    first = next((at for at, line in enumerate(lines) if line.strip(' ,;|\t"')), 0)
-    missing = {
-        at: len(best_header(lines, at, mapping)[0].columns.missing)
+    headers = {
+        at: best_header([*lines], at, mapping, delimiters)[0]
         for at, line in enumerate(lines)
-        if line.strip(' ,;|\t"')
+        if first_with_text([line]) is not None
     }
-    if not missing:
+    if not headers:
         return 0
+    missing = {at: len(header.columns.missing) for at, header in headers.items()}
     best = min(missing, key=lambda at: (missing[at], at))
-    wide = len(best_header(lines, best, mapping)[0].names) >= len(REQUIRED) - 1
-    return best + 1 if missing[best] < missing[first] and (missing[best] <= 3 or wide) else 0
+    is_likely = missing[best] <= 3 or len(headers[best].names) >= len(REQUIRED) - 1
+    return best + 1 if missing[best] < missing[min(missing)] and is_likely else 0
 
 
 def _text_lines(head: bytes) -> list[str]:
     text = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    return text.split("\n")[:_HEADER_LINES]
-
-
-def _without_header(
-    look: SampledFile, kept: _Kept, mapping: LineupMapping, limits: Limits
-) -> SampledFile:
-    """The file again with names for its columns, if its first line is a row like those below."""
-    found = headers_by_cells(_text_lines(kept.head()))
-    if not found:
-        return look
-    answers = [
-        Answer(", ".join(each.names), {"header": [*each.names]}, each.reading) for each in found
-    ]
-    options = {**mapping.to_dict(), **answers[0].options}
-    named = _looked_at(kept, LineupMapping.from_dict(options), limits)
-    question = Question(
-        "the file has no header",
-        "header",
-        "the columns' names in their order",
-        True,
-        tuple(answers),
-        answers[0].options,
-    )
-    return replace(named, problem=look.problem, questions=[question])
+    return text.split("\n")[:HEADER_LINES]
 
 
 def _looked_at(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) -> SampledFile:

@@ -23,7 +23,7 @@ from festival.inspection.paths import METADATA, field_of_ids, field_of_path
 from festival.inspection.result import Answer, ColumnUse, Question
 from festival.lineup.columns import match
 from festival.lineup.fields.text import fold, preview
-from festival.lineup.formats.header import DELIMITERS
+from festival.lineup.mapped.dates import WEEKDAY, WEEKDAY_AND_DAY
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
@@ -89,7 +89,8 @@ def _drop_copies(evidence: Evidence) -> None:
         if evidence.sample.cells(plain) != evidence.sample.cells(path):
             continue
         others = [name for name in evidence.sample.names if name != plain]
-        if match(others, evidence.given).places[FIELDS.index(field)] is None:
+        is_missing = match(others, evidence.given).places[FIELDS.index(field)] is None
+        if is_missing or dict(evidence.given.columns).get(field) == path:
             evidence.sample = Sample(others, evidence.sample.rows)
 
 
@@ -220,7 +221,13 @@ class _CellSearch:
     def dates(self) -> None:
         """A Date from date-times, or from the one column of dates that is not the end's."""
         started = self._evidence.by_field.get("Start")
+        dated_by = self._evidence.by_field.get("Date")
         if "Date" not in self.missing:
+            cells = self._sample.cells(dated_by)
+            form = main_form(cells, date_form)
+            vague = form in (WEEKDAY, WEEKDAY_AND_DAY, *_NO_TIME) and dated_by != started
+            if vague and "Date" not in self._said and started and self._forms[started] in DATED:
+                self._propose("Date", started)
             return
         if started and self._forms[started] in DATED:
             self._propose("Date", started)
@@ -388,12 +395,12 @@ class HeaderByCells(NamedTuple):
     reading: str
 
 
-def headers_by_cells(lines: Sequence[str]) -> list[HeaderByCells]:
+def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[HeaderByCells]:
     """What the columns may be called by their cells; nothing if no column has the time.
 
     Of two columns of text either may be the performer: that is for a person to say.
     """
-    divided = [next(csv.reader([line], delimiter=each)) for each in DELIMITERS for line in lines]
+    divided = [next(csv.reader([line], delimiter=each)) for each in delimiters for line in lines]
     widths = Counter(len(cells) for cells in divided if len(cells) > 2)
     if not widths:
         return []

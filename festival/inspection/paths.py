@@ -115,16 +115,19 @@ def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> d
     for column in dict.fromkeys(name for row in rows for name in row if "." not in name):
         values = {preview(row[column]) for row in rows if preview(row.get(column)).strip()}
         field = field_of_ids(column)
-        fitting = (each for each in tables if field == field_of_path(f"{each[0][-1]}.name"))
-        said = next(filter(None, (_lookup(values, *each) for each in fitting)), None)
+        fitting = (each for each in tables if field == field_of_ids(each[0][-1]))
+        naming = _DATING if field == "Date" else _NAMING
+        said = next(filter(None, (_lookup(values, *each, naming) for each in fitting)), None)
         if values and field and said:
             found[column] = said
     return found
 
 
 def field_of_ids(column: str) -> str:
-    """The field whose ids a column has by its name: `artist_id`, `stageUuid`, `act`."""
+    """The field whose ids a column or a list has by its name: `artist_id`, `stageUuid`, `days`."""
     stem = _ID_ENDING.sub("", column.replace("[0]", ""))
+    if match((stem.removesuffix("s"),), DEFAULT_MAPPING).places[FIELDS.index("Date")] is not None:
+        return "Date"
     return field_of_path(f"{stem}.name")
 
 
@@ -140,21 +143,21 @@ def _tables(value: Any, path: Path) -> Iterator[tuple[Path, _Table]]:
             yield from _tables(item, (*path, clean(key)))
 
 
-def _lookup(values: set[str], at: Path, table: _Table) -> dict[str, Any]:
+def _lookup(values: set[str], at: Path, table: _Table, naming: frozenset[str]) -> dict[str, Any]:
     if isinstance(table, dict):
-        named = [_naming(each) if isinstance(each, dict) else [] for each in table.values()]
+        named = [_named(each, naming) if isinstance(each, dict) else [] for each in table.values()]
         if not _mostly(values, set(map(clean, table))):
             return {}
         if all(isinstance(each, str) for each in table.values()):
             return {"rows": [*at], "key": ANY}
         return {"rows": [*at], "key": ANY, "value": named[0][0]} if all(named) else {}
-    naming = _naming(table[0])
+    names = _named(table[0], naming)
     for key in table[0]:
         ids = [preview(each.get(key)) for each in table]
-        if not naming or fold(key) in _NAMING or len({*ids}) < len(ids):
+        if not names or fold(key) in naming or len({*ids}) < len(ids):
             continue
         if _mostly(values, {*ids}):
-            return {"rows": [*at], "key": key, "value": naming[0]}
+            return {"rows": [*at], "key": key, "value": names[0]}
     return {}
 
 
@@ -163,11 +166,11 @@ def _mostly(values: set[str], ids: set[str]) -> bool:
     return len(values & ids) > len(values) / 2
 
 
-def _naming(element: dict[str, Any]) -> list[str]:
+def _named(element: dict[str, Any], naming: frozenset[str]) -> list[str]:
     """Where an object's name is: under a key such as `name`, or by language, in `name.en`."""
     found = []
     for key, item in element.items():
-        if fold(key) not in _NAMING:
+        if fold(key) not in naming:
             continue
         languages = [each for each in item if item[each]] if isinstance(item, dict) else []
         found += [f"{key}.{each}" for each in languages[:1]] or [key]
@@ -317,6 +320,7 @@ def _fits(path: Path, keys: Path) -> bool:
     )
 
 
+_DATING = frozenset(("date", "day"))
 _NAMING = frozenset(("name", "title", "label", "displayname", "fullname", "text", "value"))
 
 

@@ -52,6 +52,7 @@ _TIMES = ("Start", "End", TIME)
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 # What a length is at least and at most in a unit, the likeliest unit first.
 _UNITS = {"hours": (0.1, 24), "seconds": (300, 86400), "days": (0.003, 1), "minutes": (1, 1440)}
+_DECIMAL_HOUR = re.compile(r"[12]?[0-9](?:\.[05]|\.[27]5)?")
 _CLOCK_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
 _LEAST_GAP = 3 * 60
 _MORNING = 6 * 60
@@ -119,7 +120,7 @@ def _weigh_dates(evidence: Evidence) -> None:
         evidence.ask(
             f"words or numbers for dates: {some}",
             "dates",
-            "what dates they stand for",
+            f"what date each stands for, such as {next(iter(labels))} = 2025-06-12",
             must=True,
             assumed={"dates": each_day},
         )
@@ -223,8 +224,7 @@ def _weigh_instants(evidence: Evidence) -> None:
 
 def _weigh_integers(evidence: Evidence) -> None:
     """Whole numbers below 24 all the way down are hours, but 20 is 00:20 by the kit's own rule."""
-    cells = evidence.cells("Start")
-    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    texts = _texts_of(evidence.cells("Start"))
     if texts and all(text.isdecimal() and int(text) < 25 for text in texts):
         answers = [Answer(each, {"integer_is": each}) for each in ("hour", "hhmm")]
         evidence.ask(
@@ -235,6 +235,30 @@ def _weigh_integers(evidence: Evidence) -> None:
             answers=answers,
             assumed=answers[0].options,
         )
+    elif texts and all(_DECIMAL_HOUR.fullmatch(text) for text in texts):
+        _ask_what_counts(evidence, texts, "hour")
+    elif any(map(_is_no_hhmm, [*texts, *_texts_of(evidence.cells("End"))])):
+        _ask_what_counts(evidence, texts, "minute")
+
+
+def _texts_of(cells: Sequence[Any]) -> list[str]:
+    return [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+
+
+def _is_no_hhmm(text: str) -> bool:
+    return text.isdecimal() and len(text) in (3, 4) and int(text[-2:]) > 59
+
+
+def _ask_what_counts(evidence: Evidence, texts: Sequence[str], unit: str) -> None:
+    answers = [Answer(unit, {"integer_is": unit})]
+    evidence.ask(
+        f"times that are numbers, such as {texts[0]}: {len(texts):,}",
+        "integer_is",
+        f"{unit}, if they count {unit}s from midnight on",
+        must=True,
+        answers=answers,
+        assumed=answers[0].options,
+    )
 
 
 def _halves(cells: Sequence[Any]) -> list[Any]:
@@ -292,8 +316,7 @@ def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
 
 def _weigh_lengths(evidence: Evidence) -> None:
     """Lengths that are numbers of a unit that only their size may tell."""
-    cells = evidence.cells(DURATION)
-    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    texts = _texts_of(evidence.cells(DURATION))
     numbers = [float(each.replace(",", ".")) for each in texts if _NUMBER.fullmatch(each)]
     if not numbers or all(each.is_integer() and 10 <= each <= 1440 for each in numbers):
         return
@@ -377,7 +400,7 @@ def _weigh_ids(evidence: Evidence) -> None:
     """A performer or stage that is a number in every row stands for a name."""
     for name in ("Performer", "Stage"):
         column = evidence.by_field.get(name)
-        texts = [preview(getattr(cell, "text", cell)).strip() for cell in evidence.cells(name)]
+        texts = _texts_of(evidence.cells(name))
         if texts and column and all(map(_ID.fullmatch, texts)):
             evidence.ask(
                 f"the {name} is a number or an id, such as '{texts[0]}': {len(texts):,}",
@@ -418,8 +441,7 @@ def _weigh_cancelled(evidence: Evidence) -> None:
 
 
 def _weigh_popularity(evidence: Evidence) -> None:
-    cells = evidence.cells("Popularity")
-    texts = [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    texts = _texts_of(evidence.cells("Popularity"))
     whole = Counter(int(text) for text in texts if text.isdecimal() and len(text) < 9)
     answers = [Answer(each, {"popularity_is": each}) for each in ("rank", "score")]
     if odd := evidence.count("Popularity", LARGE):

@@ -12,12 +12,23 @@ from typing import IO, Any
 from openpyxl import load_workbook
 
 from festival.errors import LineupError
-from festival.inspection.inspect import SAMPLE_ROWS, SampledFile, inspected
+from festival.inspection.inspect import (
+    HEADER_LINES,
+    SAMPLE_ROWS,
+    SampledFile,
+    inspected,
+    with_header,
+)
 from festival.inspection.result import Inspection
-from festival.lineup.columns import match
 from festival.lineup.decode import DEFAULT_LIMITS, Limits
 from festival.lineup.fields.text import Number, clean, plain, preview
-from festival.lineup.formats.header import Header, ignored, misfit
+from festival.lineup.formats.header import (
+    CELLS,
+    FoundHeader,
+    Header,
+    first_with_text,
+    found_header,
+)
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, Block, Rejection, RowWarning, clock
 from festival.lineup.normalise import Normaliser
@@ -107,13 +118,13 @@ def read_numbered(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
     """Read rows that come with their lines, as `read_rows` does."""
-    header = _header(numbered, mapping)
-    if reason := misfit(", ".join(header.names), header):
-        raise LineupError(reason)
-    sheet = _Sheet(header, mapping)
+    found, rows = _opened(numbered, mapping)
+    if found.misfit:
+        raise LineupError(found.misfit)
+    sheet = _Sheet(found.header, mapping)
     block: list[tuple[int, SheetRow]] = []
-    read, warnings = 0, [ignored(header.columns.ignored)] if header.columns.ignored else []
-    for number, row in chain(numbered, [(0, ())]):
+    read, warnings = 0, found.warnings
+    for number, row in chain(rows, [(0, ())]):
         if number:
             block.append((number, row))
         if block and (not number or len(block) >= limits.block_rows):
@@ -132,12 +143,13 @@ def inspect_rows(
 ) -> Inspection:
     """A sheet's rows, the header among them, as `inspect_lineup` looks at a file."""
     sheet = list(islice(rows, SAMPLE_ROWS + _TITLES))
-    return inspect_numbered(
-        enumerate(sheet, 1),
-        SampledFile(shape=SHAPE, encoding="cells"),
-        mapping,
-        lambda proposal: read_rows(sheet, mapping=proposal),
-    )
+
+    def looked_at(told: LineupMapping) -> SampledFile:
+        return _sampled(SampledFile(shape=SHAPE, encoding="cells"), enumerate(sheet, 1), told)
+
+    lines = [text_of_row(row) for row in sheet[:HEADER_LINES]]
+    look = with_header(looked_at(mapping), lines, (CELLS,), mapping, looked_at)
+    return inspected(look, mapping, lambda proposal: read_rows(sheet, mapping=proposal))
 
 
 def inspect_numbered(
@@ -147,29 +159,35 @@ def inspect_numbered(
     read: Callable[[LineupMapping], Iterable[Block]],
 ) -> Inspection:
     """Look at rows that come with their lines; `read` reads them with a mapping."""
+    return inspected(_sampled(look, numbered, mapping), mapping, read)
+
+
+def _sampled(
+    look: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
+) -> SampledFile:
     try:
         if not look.problem:
             _sample(look, numbered, mapping)
     except LineupError as error:
         look.problem = str(error)
-    return inspected(look, mapping, read)
+    return look
 
 
 def _sample(
     look: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> None:
-    header = _header(numbered, mapping)
-    look.names = list(header.names)
-    look.problem = misfit(", ".join(header.names), header)
-    date_place = header.columns.places[_DATE]
-    for _, row in numbered:
+    found, rows = _opened(numbered, mapping)
+    look.names = list(found.header.names)
+    look.problem = found.misfit
+    date_place = found.header.columns.places[_DATE]
+    for _, row in rows:
         cells = _cells(row, date_place)
         if _is_blank(cells):
             continue
         if len(look.rows) == SAMPLE_ROWS:
             look.more = True
             break
-        look.rows.append(dict(zip(header.names, cells, strict=False)))
+        look.rows.append(dict(zip(found.header.names, cells, strict=False)))
 
 
 class _Sheet:
@@ -181,12 +199,13 @@ class _Sheet:
         self._date = header.columns.places[_DATE]
         if self._date == header.columns.places[FIELDS.index("Start")]:
             self._date = None
+        self._above = header.above
         self._normaliser = Normaliser(mapping)
 
     def block(self, numbered: Sequence[tuple[int, SheetRow]], warnings: list[RowWarning]) -> Block:
         """What becomes of some rows."""
         width = len(self._names)
-        lines, rows, refused = [], [], []
+        lines, rows, six, refused = [], [], [], []
         for line, row in numbered:
             cells = _cells(row, self._date)
             if not _is_blank(cells[width:]):
@@ -194,9 +213,13 @@ class _Sheet:
                 value = " ".join(preview(cell) for cell in cells if not _is_blank([cell]))
                 refused.append(Rejection(line, "", preview(value), reason, self._original(cells)))
                 continue
+            whole = [*cells[:width], *[""] * (width - len(cells))]
+            if self._above and (_is_blank(whole) or self._above.takes(whole)):
+                continue
             lines.append(line)
-            rows.append([*cells[:width], *[""] * (width - len(cells))])
-        outcome = self._normaliser.normalise(lines, rows, map(self._pick, rows), self._original)
+            rows.append(whole)
+            six.append(self._above.filled(self._pick(whole)) if self._above else self._pick(whole))
+        outcome = self._normaliser.normalise(lines, rows, six, self._original)
         rejections = sorted([*refused, *outcome.rejections], key=lambda each: each.line)
         read = len(outcome.performances) + len(rejections)
         warnings = [*warnings, *outcome.warnings]
@@ -212,12 +235,22 @@ class _Sheet:
         return {name: plain(cell) for name, cell in zip(self._names, cells, strict=False)}
 
 
-def _header(numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping) -> Header:
-    for _, row in numbered:
-        names = tuple(clean(preview(cell)) for cell in _cells(row, None))
-        if any(names):
-            return Header(names, "", match(names, mapping))
-    raise LineupError(f"the sheet is empty; {_EXPECTED}")
+def _opened(
+    numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
+) -> tuple[FoundHeader, Iterator[tuple[int, SheetRow]]]:
+    """The header of a sheet, found as a CSV's is, and the rows below it."""
+    head = list(islice(numbered, _TITLES))
+    text = [text_of_row(row) for _, row in head]
+    first = first_with_text(text)
+    if first is None:
+        raise LineupError(f"the sheet is empty; {_EXPECTED}")
+    found, height = found_header(text, head[0][0], first, mapping, (CELLS,))
+    return found, chain(head[height:], numbered)
+
+
+def text_of_row(row: SheetRow) -> str:
+    """A row as a line of text in which CELLS divides the cells."""
+    return CELLS.join(clean(preview(cell)) for cell in _cells(row, None))
 
 
 def _cells(row: SheetRow, date_place: int | None) -> list[Any]:

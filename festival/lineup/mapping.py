@@ -26,7 +26,7 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
     clock            "24h": times without am or pm are as written; "12h": they are on a 12-hour
                      clock, and starts are from noon to midnight; "12h from 10:00": starts are in
                      the twelve hours from then. An end is the next such time after its start
-    integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20
+    integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20; "minute": 1290 is 21:30
     length_is        "minutes", "hours", "seconds" or "days": the unit of a Duration of one number
     date_order       "day_first", "month_first" or "year_first": 01/02/2025, 01-02-03, 13-Jun-25
     year             2025, for dates that have none

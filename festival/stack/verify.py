@@ -48,6 +48,8 @@ WAIT_SECONDS = 300.0  # one run of the function
 POLL_SECONDS = 0.2
 # GSIs are eventually consistent: "usually within a fraction of a second".
 INDEX_SECONDS = 15.0
+# S3 tells of a removal "typically in seconds".
+REMOVAL_SECONDS = 30.0
 Key = tuple[str, str]
 FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 
@@ -334,9 +336,22 @@ class Verification:
     # ── what is left ─────────────────────────────────────────────────────────────────────────────
 
     def _clean_up(self) -> tuple[str, str]:
-        """Items, object versions, ledger entries and the list of keys, all of this run alone."""
-        removed = self._remove_items() + self._remove_objects() + self._remove_ledger_entries()
+        """Items, object versions, ledger entries and the list of keys, all of this run alone.
+
+        The function looks at a file that is removed, and makes a ledger entry for one that has
+        none: so the entries go after that.
+        """
+        removed = self._remove_objects()
+        until = self.clock() + REMOVAL_SECONDS
+        while self._removal_goes_unnoticed() and self.clock() < until:
+            self.sleep(POLL_SECONDS)
+        removed += self._remove_items() + self._remove_ledger_entries()
         return f"{removed} items and objects", ""
+
+    def _removal_goes_unnoticed(self) -> bool:
+        """Whether the ledger shows a lineup that was ingested, and not that it is gone."""
+        records = self.ledger.history(self.file)
+        return bool(records and records[-1].is_done and not records[-1].removed_at)
 
     def _remove_items(self) -> int:
         for one in self.performances:

@@ -50,7 +50,7 @@ class Post:
     def __init__(self):
         self.subjects = []
 
-    def send(self, report, note="", until=0.0):
+    def send(self, report, note="", until=0.0, **more):
         self.subjects.append(report.status)
         return f"mail-{len(self.subjects)}"
 

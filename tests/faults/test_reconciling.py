@@ -65,7 +65,7 @@ class Post:
     def __init__(self, fails=0):
         self.fails, self.notes = fails, []
 
-    def send(self, report, note="", until=0.0):
+    def send(self, report, note="", until=0.0, **more):
         self.fails -= 1
         if self.fails >= 0:
             raise RetryableError("SNS throttles")

@@ -39,7 +39,7 @@ class Post:
     def __init__(self):
         self.notes = []
 
-    def send(self, report, note="", until=0.0):
+    def send(self, report, note="", until=0.0, **more):
         self.notes.append(note)
         return f"mail-{len(self.notes)}"
 

@@ -68,6 +68,19 @@ def test_a_stack_that_works_passes_and_nothing_of_the_run_stays(
     assert "festival-verify/" in mail.body
 
 
+def test_what_the_function_notes_of_the_removal_does_not_stay_either(
+    aws: EmbeddedAws, outputs: StackOutputs
+):
+    for poller in aws._at_work.values():
+        poller.stop()
+    aws._at_work.clear()
+    before = everything(aws, outputs)
+    slowly = Verification(aws.session(), sleep=lambda seconds: aws.drain(0))
+    assert [check.remedy for check in slowly.checks() if check.remedy] == []
+    aws.drain()
+    assert everything(aws, outputs) == before
+
+
 def test_a_lineup_that_nobody_ingests_says_what_stands_in_the_way(
     aws: EmbeddedAws, outputs: StackOutputs, capsys: pytest.CaptureFixture[str]
 ):

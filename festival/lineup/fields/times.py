@@ -27,6 +27,8 @@ _CLOCK = re.compile(
 )
 _DIGITS = re.compile(r"([0-9]{1,2})([0-9]{2})")
 _INTEGER = re.compile(r"([0-9]{1,4})(?:\.0+)?")
+_DECIMAL = re.compile(r"[0-9]{1,4}(?:\.[0-9]+)?")
+_COUNT = re.compile(r"[0-9]{1,4}(?:\.[0-9])?")
 _DATE_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]+)?)?"
     r" ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?",
@@ -67,9 +69,9 @@ def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Mome
     """The time of day in a cell. `last` is the latest minute allowed: 1439 or, for an end, 1440.
 
     Without am or pm an hour is a 24-hour hour; text of digits alone is HMM or HHMM; a JSON integer
-    is hours × 100 + minutes, unless `integer_is` says that it is an hour; one from 1 to 24 may be
-    both, and has to be settled. An ISO 8601 date-time gives its wall-clock time. Seconds are
-    dropped. Raises RuleError.
+    is hours × 100 + minutes, unless `integer_is` says that it counts hours or minutes; one from 1
+    to 24 may be both, and has to be settled. An ISO 8601 date-time gives its wall-clock time.
+    Seconds are dropped. Raises RuleError.
 
     >>> moment("8:30 PM").minutes == moment("20:30").minutes == moment("2030").minutes == 1230
     True
@@ -79,9 +81,9 @@ def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Mome
     text = text_of(value)
     if not text:
         raise RuleError(f"is blank; {EXPECTED}")
+    if integer_is and _COUNT.fullmatch(text) and (len(text) < 3 or integer_is != "hhmm"):
+        return _from_number(text, last, integer_is)
     if found := _CLOCK.fullmatch(text):
-        if integer_is and text.isdigit():
-            return _from_number(text, last, integer_is)
         return _from_clock(found, last)
     if found := _DIGITS.fullmatch(text):
         return Moment(_minutes(found[1], found[2], last), "HHMM")
@@ -195,11 +197,16 @@ def _from_clock(found: re.Match[str], last: int) -> Moment:
 
 def _from_number(text: str, last: int, integer_is: str) -> Moment:
     found = _INTEGER.fullmatch(text)
+    if integer_is in ("hour", "minute") and (decimal := _DECIMAL.fullmatch(text)):
+        minutes = round(float(decimal[0]) * (60 if integer_is == "hour" else 1))
+        return Moment(_within(minutes, last), "integer")
     if not found:
-        raise RuleError("is not a time; expected an integer such as 2230 for 22:30")
+        raise RuleError(
+            "is not a time; expected an integer such as 2230 for 22:30, or the mapping's "
+            "integer_is: hour",
+            "integer_is",
+        )
     number = int(found[1])
-    if integer_is == "hour":
-        return Moment(_minutes(str(number), "0", last), "integer")
     if 1 <= number <= 24 and not integer_is:
         raise RuleError(
             f"may be {number:02d}:00 or 00:{number:02d}; expected the mapping's integer_is, hour "
@@ -207,6 +214,12 @@ def _from_number(text: str, last: int, integer_is: str) -> Moment:
             "integer_is",
         )
     hour, minute = divmod(number, 100)
+    if minute > 59 and not integer_is:
+        raise RuleError(
+            "is not hours and minutes; expected an integer such as 2230 for 22:30, or the "
+            "mapping's integer_is: minute",
+            "integer_is",
+        )
     return Moment(_minutes(str(hour), str(minute), last), "integer")
 
 
@@ -230,12 +243,20 @@ def _offset(zone: str | None) -> int | None:
 
 
 def _minutes(hour: str, minute: str, last: int) -> int:
-    total = int(hour) * 60 + int(minute)
-    if int(minute) > 59 or total > last:
-        latest = "23:59" if last == LAST_MINUTE else clock(last)
-        expected = f"is not a time of day; expected 00:00 to {latest}"
-        if int(minute) < 60 and MINUTES_PER_DAY <= total < MINUTES_PER_DAY + HALF_DAY:
-            way = "or the mapping's day_starts_at, if the clock goes on past midnight"
-            raise RuleError(f"{expected}, {way}", "day_starts_at")
-        raise RuleError(expected)
-    return total
+    if int(minute) > 59:
+        raise RuleError(f"is not a time of day; expected 00:00 to {_latest(last)}")
+    return _within(int(hour) * 60 + int(minute), last)
+
+
+def _within(minutes: int, last: int) -> int:
+    if minutes <= last:
+        return minutes
+    expected = f"is not a time of day; expected 00:00 to {_latest(last)}"
+    if minutes < MINUTES_PER_DAY + HALF_DAY:
+        way = "or the mapping's day_starts_at, if the clock goes on past midnight"
+        raise RuleError(f"{expected}, {way}", "day_starts_at")
+    raise RuleError(expected)
+
+
+def _latest(last: int) -> str:
+    return "23:59" if last == LAST_MINUTE else clock(last)

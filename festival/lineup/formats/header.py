@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -36,9 +37,12 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 
 
 DELIMITERS = (",", ";", "\t", "|")
+CELLS = "\x1f"
+"""What divides the cells of a workbook's row where it is handled as a line of text."""
 _TITLES = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
-_PADDING = "".join(DELIMITERS) + '" \ufeff\u00a0'
+_COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
+_PADDING = "".join(DELIMITERS) + CELLS + '" \ufeff\u00a0'
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class FoundHeader:
     header: Header
     warnings: list[RowWarning]
     misfit: str
+    lines: int = 1
 
 
 def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, list[RowWarning]]:
@@ -106,32 +111,52 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     if index in lines.refused:
         reason = lines.refused[index]
         raise LineupError(f"the first line {reason}; {EXPECTED}")
-    place = _header_place(lines, index, mapping)
-    header, height = place.header, place.height
-    warnings = [
+    found, height = found_header(lines.text, lines.first, index, mapping)
+    assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
-        for at in range(place.at, place.at + height)
-        if at in lines.assumed
+        for at in sorted(lines.assumed)
+        if height - found.lines <= at < height
     ]
+    reader.take(lines, height)
+    reason = found.misfit
+    if reason and len(found.header.columns.missing) >= len(REQUIRED) - 1:
+        reason = _another_kind(lines.text[index:]) or reason
+    return replace(found, warnings=[*assumed, *found.warnings], misfit=reason)
+
+
+def found_header(
+    text: list[str],
+    line: int,
+    first: int,
+    mapping: LineupMapping,
+    delimiters: Sequence[str] = DELIMITERS,
+) -> tuple[FoundHeader, int]:
+    """The header in the first lines of a table, and how many of them are above the rows.
+
+    `line` is the number of the first of them, `first` the index of the first with any text.
+    """
+    place = _header_place(text, line, first, mapping, delimiters)
+    header, height = place.header, place.height
+    warnings = []
     if place.titles and not mapping.sections:
-        line = lines.first + place.at
-        above = ", and the lines before it for titles" if place.at > index else ""
+        above = ", and the lines before it for titles" if place.at > first else ""
         said = f"taken for the header{above}"
-        shown = preview(" / ".join(lines.text[place.at : place.at + height]))
-        warnings.append(RowWarning(line, "", shown, said, WarningKind.HEADER))
+        shown = preview(_shown_line(" / ".join(text[place.at : place.at + height])))
+        warnings.append(RowWarning(line + place.at, "", shown, said, WarningKind.HEADER))
     if mapping.sections or mapping.fill_down:
-        header = replace(header, above=RowsAbove(mapping, header.names, ()))
-        for text in lines.text[index : place.at]:
-            if header.above:
-                header.above.takes(text.split(header.delimiter))
+        above_rows = RowsAbove(mapping, header.names, ())
+        for title in text[first : place.at]:
+            above_rows.takes(title.split(header.delimiter))
+        header = replace(header, above=above_rows)
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
-    reader.take(lines, place.at + height)
-    reason = place.misfit or misfit(lines.text[place.at], header)
-    if reason and len(header.columns.missing) >= len(REQUIRED) - 1:
-        reason = _another_kind(lines.text[index:]) or reason
-    return FoundHeader(header, warnings, reason)
+    reason = place.misfit or misfit(_shown_line(text[place.at]), header)
+    return FoundHeader(header, warnings, reason, height), place.at + height
+
+
+def _shown_line(text: str) -> str:
+    return text.replace(CELLS, ", ")
 
 
 def _another_kind(lines: Sequence[str]) -> str:
@@ -152,22 +177,22 @@ class _HeaderPlace(NamedTuple):
     misfit: str = ""
 
 
-def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPlace:
+def _header_place(
+    text: list[str], line: int, first: int, mapping: LineupMapping, separators: Sequence[str]
+) -> _HeaderPlace:
     """The header: where the mapping says, or the first line, or a later one that fits whole."""
-    text = lines.text
-    separators: Sequence[str] = DELIMITERS
     if mapping.header_row:
-        index = mapping.header_row - lines.first
+        index = mapping.header_row - line
         if not 0 <= index < len(text):
             raise LineupError(
                 f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
                 f"first {len(text)}"
             )
         if mapping.header:
-            return _HeaderPlace(index, _given_header(text[index + 1 :], mapping), 1)
-        return _HeaderPlace(index, *best_header(text, index, mapping))
+            return _HeaderPlace(index, _given_header(text[index + 1 :], mapping, separators), 1)
+        return _HeaderPlace(index, *best_header(text, index, mapping, separators))
     if mapping.header:
-        return _HeaderPlace(first, _given_header(text[first:], mapping), 0)
+        return _HeaderPlace(first, _given_header(text[first:], mapping, separators), 0)
     if (said := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
         separators, first = (said[1],), first + 1
     found = _HeaderPlace(first, *best_header(text, first, mapping, separators))
@@ -188,22 +213,21 @@ def _header_place(lines: Lines, first: int, mapping: LineupMapping) -> _HeaderPl
             likely = later
     if likely is found:
         return found
-    line = lines.first + likely.at
-    why = misfit(text[likely.at], likely.header)
+    why = misfit(_shown_line(text[likely.at]), likely.header)
     return found._replace(
-        misfit=f"the header seems to be in line {line}, which the mapping's header_row can say; "
-        f"and {why}"
+        misfit=f"the header seems to be in line {line + likely.at}, which the mapping's "
+        f"header_row can say; and {why}"
     )
 
 
-def _given_header(text: Sequence[str], mapping: LineupMapping) -> Header:
+def _given_header(text: Sequence[str], mapping: LineupMapping, separators: Sequence[str]) -> Header:
     """The header that the mapping gives, under the delimiter that divides most rows as it does."""
     names = mapping.header
 
     def fitting(delimiter: str) -> int:
         return sum(line.count(delimiter) == len(names) - 1 for line in text[:_TITLES])
 
-    return Header(names, max(DELIMITERS, key=fitting), match(names, mapping))
+    return Header(names, max(separators, key=fitting), match(names, mapping))
 
 
 def _joined_header(
@@ -213,14 +237,13 @@ def _joined_header(
     for delimiter in separators:
         upper = _header_record(text, index, delimiter)
         below = index + upper.lines
-        if below >= len(text) or len(upper.cells) <= len(REQUIRED) - 1:
+        if below >= len(text):
             continue
         lower = _header_record(text, below, delimiter)
-        if len(lower.cells) != len(upper.cells) or all(map(clean, lower.cells)):
+        pairs = [*zip_longest(upper.cells, lower.cells, fillvalue="")]
+        if len(pairs) < len(REQUIRED) or all(clean(low) for _, low in pairs):
             continue
-        names = tuple(
-            low if clean(low) else up for up, low in zip(upper.cells, lower.cells, strict=True)
-        )
+        names = tuple(low if clean(low) else up for up, low in pairs)
         header = Header(names, delimiter, match(names, mapping))
         if _fits(header):
             return _HeaderPlace(index, header, upper.lines + lower.lines, titles=True)
@@ -248,11 +271,16 @@ def _first_text(reader: LineReader) -> tuple[Lines, int]:
     while (lines := reader.next()) is not None:
         if isinstance(lines, LongLine):
             raise LineupError(f"the first line {lines.reason}; {EXPECTED}")
-        for index, line in enumerate(lines.text):
-            if line.strip(_PADDING):
-                return lines, index
+        index = first_with_text(lines.text)
+        if index is not None:
+            return lines, index
         reader.take(lines, len(lines.text))
     raise reader.failure or LineupError(f"the file is empty; {EXPECTED}")
+
+
+def first_with_text(lines: Sequence[str]) -> int | None:
+    """The index of the first line that is not only padding, or None."""
+    return next((at for at, line in enumerate(lines) if line.strip(_PADDING)), None)
 
 
 def best_header(
@@ -279,8 +307,9 @@ def _fit(header: Header) -> tuple[int, int]:
 def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     record = divide(text, index, len(text), delimiter)
     if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
-        return Record(text[index].split(delimiter), 1)
-    return record
+        record = Record(text[index].split(delimiter), 1)
+    # Clashfinder writes its header as a comment.
+    return replace(record, cells=[_COMMENT.sub("", record.cells[0]), *record.cells[1:]])
 
 
 def misfit(line: str, header: Header) -> str:

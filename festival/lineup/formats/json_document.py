@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from festival.errors import LineupError
-from festival.lineup.columns import REQUIRED
+from festival.lineup.columns import REQUIRED, match
 from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origin, last_resort
 from festival.lineup.fields.text import clean, fold, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
-from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import Lookup, Rows, WarningKind
+from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
+from festival.lineup.model import FIELDS, Lookup, Rows, WarningKind
 
 SHAPE = "document"
 ANY = "*"
@@ -187,7 +188,7 @@ class PathRows:
             for element in value:
                 yield from self._below(element, at, above)
         elif at == len(path) and value is not None:
-            yield _with_above(value, above) if isinstance(value, dict) else value
+            yield self._with_above(value, above) if isinstance(value, dict) else value
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
         elif path[at] == ANY or path[at].startswith("<"):
@@ -206,6 +207,16 @@ class PathRows:
                 beside = {**above, **_beside(value, path, at, self._claimed)}
                 yield from self._below(value[step], at + 1, beside)
 
+    def _with_above(self, row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+        """A row with what the objects above it say, except for what it says itself."""
+        own = tuple(key for key, item in row.items() if item not in (None, ""))
+        named = {fold(f"<{key}>") for key in own}
+        kept = {
+            key: item for key, item in above.items() if key[:1] != "<" or fold(key) not in named
+        }
+        free = {*_no_rivals(tuple(kept), own), *self._claimed}
+        return {**{key: item for key, item in kept.items() if key in free}, **row}
+
     def _pass_over(self, value: Any, at: int, what: str) -> None:
         self.passed_over += 1
         if not self._lost:
@@ -223,12 +234,16 @@ def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
     yield from PathRows(document, path)
 
 
-def _with_above(row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """A row with what the objects above it say, except for what it says itself."""
-    own = {f"<{key}>" for key, item in row.items() if item not in (None, "")}
-    own = {fold(key) for key in own}
-    kept = {key: item for key, item in above.items() if key[:1] != "<" or fold(key) not in own}
-    return {**kept, **row}
+@lru_cache(maxsize=256)
+def _no_rivals(above: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The names from above that are of no field that a row has a column of its own for."""
+    fields = _fields_of(own)
+    return tuple(key for key in above if key[:1] == "<" or not fields & _fields_of((key,)))
+
+
+def _fields_of(names: tuple[str, ...]) -> set[str]:
+    places = match(names, DEFAULT_MAPPING).places
+    return {field for field, place in zip(FIELDS, places, strict=True) if place is not None}
 
 
 def _beside(

@@ -297,7 +297,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "fill_down": _fields_of("Performer", "Stage", "Date", "Start", "End"),
     "sections": _fields_of("Date", "Stage"),
     "clock": _clock,
-    "integer_is": _one_of("hour", "hhmm"),
+    "integer_is": _one_of("hour", "hhmm", "minute"),
     "length_is": _one_of("minutes", "hours", "seconds", "days"),
     "date_order": _one_of("day_first", "month_first", "year_first"),
     "year": _year,

@@ -1,12 +1,15 @@
 """The e-mail: a subject that SNS takes for any file name, a body a person can act on."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.errors import NotYetError
+from festival.errors import LineupError, NotYetError
 from festival.ingest.mail import Mailer, body, subject
 from festival.ingest.report import Counts, IngestReport
+from festival.lineup.mapping import LineupMapping
 
 
 def report(file="upload/sample.csv", counts=None, **more):
@@ -71,7 +74,8 @@ def test_who_is_told_of_a_file_that_was_given_up_is_not_asked_to_correct_it():
 
 
 def test_a_file_that_is_no_lineup_is_to_be_corrected():
-    text = body(report(counts=Counts(), error="the file is a PNG picture"))
+    text = body(report(counts=Counts(), error="the file is a PNG picture", version="v1"))
+    assert "inspect" not in text
     assert "Correct the file and upload it again" in text
     assert "dead-letter" not in text
 
@@ -133,3 +137,90 @@ def test_no_e_mail_is_sent_after_the_lease_by_a_machine_that_was_suspended():
     with pytest.raises(NotYetError):
         mailer.send(report(), until=125.0)
     assert sns.sent == 1
+
+
+def refused(option, field, value):
+    return {"line": 2, "field": field, "value": value, "reason": "unclear", "option": option}
+
+
+def partial_report(*rows, **more):
+    return report(
+        counts=Counts(read=9, rejected=len(rows)),
+        rejections=list(rows),
+        version="v1",
+        rejected_rows_at="s3://reports/rejected/abc/v1/",
+        **more,
+    )
+
+
+def mappings_in(text):
+    """The mappings that an e-mail proposes, as a person would copy them."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("    {")]
+
+
+def test_refused_rows_that_a_mapping_settles_come_with_the_mapping_and_its_name():
+    text = body(partial_report(refused("date_order", "Date", "03/02/2025")))
+    assert mappings_in(text) == [{"date_order": "day_first"}, {"date_order": "month_first"}]
+    assert "\n  sample.csv.mapping.json\n" in text
+    assert "\n  festival inspect s3://upload/sample.csv --ask\n" in text
+    assert "Or correct them" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [
+        (refused("date_order", "Date", "25/06/2025"), {"date_order": "day_first"}),
+        (refused("date_order", "Date", "6-25"), {"date_order": "month_first"}),
+        (refused("first_date", "Date", "Friday"), {"first_date": "YYYY-MM-DD"}),
+        (refused("dates", "Date", "Day 1"), {"dates": {"Day 1": "YYYY-MM-DD"}}),
+        (refused("time_zone", "Start", "1752350400"), {"time_zone": "Area/City"}),
+        (refused("default_length", "End", ""), {"default_length": 60}),
+        (refused("placeholders", "End", "TBA"), {"placeholders": ["TBA"], "default_length": 60}),
+        (refused("fill_down", "Stage", ""), {"fill_down": ["Date", "Stage"]}),
+    ],
+)
+def test_each_option_is_proposed_as_far_as_the_rows_tell_it(row, options):
+    text = body(partial_report(row))
+    assert mappings_in(text) == [options]
+    blanks = [blank for blank in ("YYYY-MM-DD", "Area/City") if blank in json.dumps(options)]
+    for blank in blanks:
+        assert f"First put what is right in place of {blank}.\n" in text
+        with pytest.raises(LineupError):
+            LineupMapping.from_dict(options)
+    if not blanks:
+        LineupMapping.from_dict(options)
+
+
+def test_what_the_files_mapping_says_already_stays_in_the_proposal():
+    given = LineupMapping.from_dict({"placeholders": ["TBA"], "clock": "12h"})
+    text = body(partial_report(refused("placeholders", "End", "tbc")), mapping=given)
+    (proposed,) = mappings_in(text)
+    assert proposed == given.to_dict() | {"placeholders": ["TBA", "tbc"], "default_length": 60}
+
+
+def test_an_option_that_only_a_look_can_tell_comes_with_the_command_alone():
+    text = body(partial_report(refused("encoding", "", "Bj?rk")))
+    assert mappings_in(text) == []
+    assert "festival inspect s3://upload/sample.csv --ask" in text
+
+
+def test_rows_that_no_mapping_settles_come_without_one():
+    text = body(partial_report(rejection(3)))
+    assert "mapping" not in text
+    assert "inspect" not in text
+    assert "\nCorrect them" in text
+
+
+def test_a_mappings_own_mistake_is_not_the_lineups():
+    error = "s3://upload/sample.csv.mapping.json: the mapping is not JSON; correct it"
+    text = body(report(counts=Counts(), error=error, version="v1+abc"))
+    assert text.endswith(
+        "\nThe file itself is not at fault: correct the mapping and upload it again.\n"
+    )
+    assert "Correct the file" not in text
+
+
+def test_a_file_that_cannot_be_read_by_its_mapping_may_have_the_wrong_one():
+    error = "the mapping's columns say that 'act' is the Performer; expected a column of that name"
+    text = body(report(counts=Counts(), error=error, version="v1+abc"))
+    assert "Or correct the file or its mapping and upload it again under the same name." in text

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from festival.ingest.tally import DuplicateRows, KeyLog, Tally
-from festival.lineup.model import Block, Performance
+from festival.lineup.model import Block, Performance, RowWarning, WarningKind
 
 
 def row(performer, line):
@@ -56,3 +56,12 @@ def test_a_row_over_a_limit_of_the_table_is_rejected_and_never_handed_on():
     (rejected,) = tally.report("friday.csv").rejections
     assert (rejected["line"], rejected["field"]) == (2, "Performer")
     assert "2,049 bytes" in rejected["reason"]
+
+
+def test_warnings_of_the_whole_file_are_shown_before_those_of_its_rows():
+    tally = Tally()
+    said = [RowWarning(line, "End", "", "is missing", WarningKind.NO_END) for line in range(2, 30)]
+    tally.take(Block([], [], said, 0, None))
+    whole = RowWarning(0, "Start", "8:15", "has no am or pm", WarningKind.CLOCK)
+    tally.take(Block([], [], [whole], 0, None))
+    assert [each["line"] for each in tally.shown["warnings"]] == [0, *range(2, 11)]

@@ -219,6 +219,23 @@ FILES = {
                    "start_date": "2025-06-13 20:00:00", "end_date": "2025-06-13 21:00:00",
                    "utc_start_date": "2025-06-13 18:00:00",
                    "utc_end_date": "2025-06-13 19:00:00"}]), ["columns"], 1, 1),
+    "a CSV of Clashfinder": (
+        b"// name,Lantern 2024\n// timezone,Europe/London\n"
+        b"// Start,End,Name,Location,Short Name,Extra Data\n"
+        b"2024/06/28 23:40,2024/06/29 00:40,Ana,Main,ana(1)\n", ["header_row"], 1, 1),
+    "a weekday beside date-times": (
+        document([{**ANA, "date": "Friday", "start": "2025-06-13T18:00",
+                   "end": "2025-06-13T19:00"}]), [], 1, 1),
+    "days in a list of their own": (
+        document({"days": [{"id": "fri", "name": "Friday", "date": "2025-06-13"}],
+                  "sets": [{**{k: v for k, v in ANA.items() if k != "date"}, "dayId": "fri"}]}),
+        ["lookups"], 1, 1),
+    "a title above names": (
+        document({"title": "Summer", "acts": [
+            {**{k: v for k, v in ANA.items() if k != "artist"}, "name": "Ana"}]}), [], 1, 1),
+    "minutes since midnight": (
+        document([{**ANA, "start": 1080, "end": 1140}]), ["integer_is"], 0, 1),
+    "hours with decimals": (document([{**ANA, "start": 18.5, "end": 19.25}]), ["integer_is"], 0, 1),
     "a column for each stage": (b"Time,Main,Tent\n20:00,Ana,Ben\n", ["default_length", "the file"],
                                 0, 1),
 }  # fmt: skip
@@ -284,6 +301,14 @@ def answered(name, **options):
          ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("stages with a name, and artists", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("ids that are keys", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("a CSV of Clashfinder", {}, ("Ana", "Main", "2024-06-28", 1420, 1480)),
+        ("a weekday beside date-times", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("days in a list of their own", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("a title above names", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("minutes since midnight", {"integer_is": "minute"},
+         ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("hours with decimals", {"integer_is": "hour"},
+         ("Ana", "Main", "2025-06-13", 1110, 1155)),
         ("a schedule with rooms and tracks", {}, ("Ana", "Hall", "2025-06-13", 1200, 1260)),
         ("times in UTC beside those of the place", {},
          ("Ana", "Main", "2025-06-13", 1200, 1260)),

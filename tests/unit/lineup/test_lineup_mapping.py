@@ -105,7 +105,7 @@ def test_a_mapping_that_says_nothing_is_the_default(options):
         ({"sections": "Performer"}, "a list of fields, of Date, Stage"),
         ({"clock": 12}, "12h, 24h, or 12h with"),
         ({"clock": "12h from 25:00"}, "12h, 24h, or 12h with"),
-        ({"integer_is": "minutes"}, "hour or hhmm"),
+        ({"integer_is": "minutes"}, "hour or hhmm or minute"),
         ({"year": "2025"}, "four digits"),
         ({"year": 25}, "four digits"),
         ({"year": True}, "four digits"),

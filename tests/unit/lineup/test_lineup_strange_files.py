@@ -935,3 +935,31 @@ def test_small_objects_beside_the_rows_belong_to_them():
     names = {"Performer": "artist.name", "Stage": "stage.name", "Date": "start"}
     reading = read(json.dumps(document), mapping=by(rows=["times"], columns=names))
     assert rows(reading) == ["Ana Main 06-13 20:00-21:00"]
+
+
+@pytest.mark.parametrize(
+    ("start", "unit", "minutes"),
+    [(1290, "minute", 1290), (20.5, "hour", 1230), (20.75, "hour", 1245), (20, "hour", 1200)],
+)
+def test_numbers_may_count_hours_or_minutes(start, unit, minutes):
+    act = {
+        "performer": "Ana",
+        "stage": "Main",
+        "date": "2025-06-13",
+        "start": start,
+        "end": "23:59",
+    }
+    [refused] = read(json.dumps([act])).rejections
+    assert (refused.field, refused.option) == ("Start", "integer_is")
+    assert read(json.dumps([act]), mapping=by(integer_is=unit)).performances[0].start == minutes
+    text = f"Performer,Stage,Date,Start,End\nAna,Main,2025-06-13,{start},23:59\n"
+    if start != 20.75:
+        assert read(text, mapping=by(integer_is=unit)).performances[0].start == minutes
+
+
+def test_a_rows_own_name_goes_before_the_title_of_all():
+    act = {"name": "Ana", "stage": "Main", "date": "2025-06-13", "start": "20:00", "end": "21:00"}
+    document = json.dumps({"title": "Summer", "acts": [act]})
+    assert rows(read(document, mapping=by(rows=["acts"]))) == ["Ana Main 06-13 20:00-21:00"]
+    told = by(rows=["acts"], columns={"Performer": "title"})
+    assert rows(read(document, mapping=told)) == ["Summer Main 06-13 20:00-21:00"]
