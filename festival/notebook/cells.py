@@ -156,7 +156,9 @@ def most_popular(lineup: pd.DataFrame) -> pd.Series:
     """The most popular performance; without any popularity the first. Raises FestivalError if
     there is none at all."""
     if lineup.empty:
-        raise FestivalError("nothing is on in these days: name others, or a performer, a date and a stage")
+        raise FestivalError(
+            "nothing is on in these days: name other days, or performer, date and stage"
+        )
     ranked = lineup.dropna(subset=["Popularity"])
     return (
         (ranked if len(ranked) else lineup)
