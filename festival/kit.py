@@ -26,7 +26,13 @@ from festival.ingest.pipeline import Writer, ingest_blocks
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
 from festival.ingest.report import IngestReport
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Budget, Resources, TryResult, writer_opener
+from festival.ingest.resources import (
+    Budget,
+    Resources,
+    TryResult,
+    WrittenLateError,
+    writer_opener,
+)
 from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally
@@ -215,10 +221,10 @@ def ingest_object(
     dead. Raises RetryableError when five tries have failed.
     """
     owner = new_owner()
-    tries = 0
+    tries, wrote_late = 0, False
     while True:
         try:
-            return ingestor.ingest(event, owner, Budget.of_command(), again=again)
+            return ingestor.ingest(event, owner, Budget.of_command(), again=again or wrote_late)
         except LeaseHeldError as held:
             ledger = ingestor.resources.ledger
             if is_dead(held.owner):
@@ -231,6 +237,7 @@ def ingest_object(
             say(str(lost))
             again = False
         except RetryableError as error:
+            wrote_late = wrote_late or isinstance(error, WrittenLateError)
             tries += 1
             if tries >= TRIES:
                 raise

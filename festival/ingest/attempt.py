@@ -58,6 +58,7 @@ class Attempt:
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
         self._applied = AppliedMapping(resources.mapping, resources.mapping.fingerprint())
         self._is_known = True  # what S3 says of the file and its mapping
+        self._has_sent = False
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
@@ -112,11 +113,12 @@ class Attempt:
         is_current = self._is_current(version)
         if self._is_known and stored is None and (event.removed or event.by_sidecar):
             return False
-        if stored is not None and event.version not in ("", stored.version):
+        if self._is_known and (stored is None or event.version not in ("", stored.version)):
             self._not_read(stored, version, record)
             return False
-        if record and is_current and record.is_settled:
-            return record.status == Status.FAILED
+        has_failed = record is not None and record.status == Status.FAILED
+        if record and record.is_settled and (is_current or (has_failed and not self._is_known)):
+            return has_failed
         if record and is_current and record.awaits_notice:
             self._notify_again(record)
             return record.status == Status.FAILED
@@ -133,6 +135,11 @@ class Attempt:
             report = tally.report(event.file, error=str(error), version=version)
         self._settle(Status.FAILED, replace(report, given_up=True), {})
         return True
+
+    @property
+    def may_have_written_late(self) -> bool:
+        """Whether rows were sent, and the lease is over: a process may be stopped in between."""
+        return self._has_sent and self._clock() >= self._lease.until
 
     # What S3 says
 
@@ -245,6 +252,7 @@ class Attempt:
         chunks = object_chunks(self._resources.s3, stored, start.offset if start else 0)
         lists = self._resources.reports.key_lists
         until = self._until(self._budget.write)
+        self._has_sent = True
         with self._resources.open_writer(stored.file, until) as opened:
             writer = ListedWriter(opened, lists, stored.file, stored.ingest)
             try:

@@ -55,7 +55,7 @@ class Budget:
 def writer_opener(
     client: "DynamoDBClient",
     table: str,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.time,
     warn: Callable[[str], object] | None = None,
 ) -> Callable[[str, float], BulkWriter]:
     """A function of a file's name and a deadline (a moment of `clock`) that opens its writer.
@@ -67,7 +67,7 @@ def writer_opener(
 
     def open_writer(source: str, deadline: float) -> BulkWriter:
         if not connections:
-            connections.append(Connection.from_client(client, warn=warn))
+            connections.append(Connection.from_client(client, warn=warn, clock=clock))
         return BulkWriter(connections[0], table, source=source, deadline=deadline, clock=clock)
 
     return open_writer
@@ -96,6 +96,10 @@ class TryFailedError(RetryableError):
     def __init__(self, reason: str, report: IngestReport) -> None:
         super().__init__(reason)
         self.report = report
+
+
+class WrittenLateError(RetryableError):
+    """Rows may have been sent after the lease: what is in the table now has to be written again."""
 
 
 @dataclass(frozen=True, slots=True)

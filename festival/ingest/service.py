@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.errors import RetryableError
+from festival.errors import FestivalError, RetryableError
 from festival.ingest.attempt import Attempt
 from festival.ingest.events import FileEvent
-from festival.ingest.resources import Budget, Resources, TryResult
+from festival.ingest.resources import Budget, Resources, TryResult, WrittenLateError
 from festival.ingest.s3_object import unanswered
 from festival.ingest.sidecar import applied_mapping, file_of_sidecar
 
@@ -25,11 +25,20 @@ class Ingestor:
     ) -> TryResult:
         """One try at a file version; safe to repeat at any time, in any order.
 
-        Raises LeaseHeldError if another owner works on the file, and RetryableError if this try
-        failed and a later one may succeed.
+        Raises LeaseHeldError if another owner works on the file, RetryableError if this try failed
+        and a later one may succeed, and WrittenLateError if the next one has to be with `again`: a
+        process may be stopped between its look at the lease and the sending of rows.
         """
         with self._leased(event, owner, budget, again=again) as attempt:
-            return attempt.run()
+            try:
+                return attempt.run()
+            except (FestivalError, ClientError, BotoCoreError) as error:
+                if not attempt.may_have_written_late:
+                    raise
+                raise WrittenLateError(
+                    f"s3://{event.file}: this process was stopped amid writing until its lease was "
+                    "over; rows may have come too late, so that it has to be ingested --again"
+                ) from error
 
     def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> bool:
         """The last permitted try failed: record the version as failed, and notify.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from json import dumps, loads
 from threading import Lock, local
-from time import monotonic
+from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import (
@@ -53,11 +53,18 @@ class Connection:
     """Calls DynamoDB's operations with bodies of JSON text, the quick way while that works.
 
     Safe to use from several threads. Trying again after a failure is for the caller to decide.
-    `warn` is called once, with one line, if the quick way does not work.
+    `warn` is called once, with one line, if the quick way does not work. `clock` gives seconds and
+    goes on while the machine is suspended: no try over the client's methods begins too late.
     """
 
-    def __init__(self, client: "DynamoDBClient", warn: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        warn: Callable[[str], object],
+        clock: Callable[[], float] = time,
+    ) -> None:
         self._client = client
+        self._clock = clock
         self._warn = warn
         self._lock = Lock()
         self._answered = False
@@ -66,10 +73,14 @@ class Connection:
 
     @classmethod
     def from_client(
-        cls, client: "DynamoDBClient", *, warn: Callable[[str], object] | None = None
+        cls,
+        client: "DynamoDBClient",
+        *,
+        warn: Callable[[str], object] | None = None,
+        clock: Callable[[], float] = time,
     ) -> "Connection":
         """With the endpoint, credentials, TLS, proxies and time-outs of a boto3 client."""
-        return cls(client, warn or logging.getLogger("festival").warning)
+        return cls(client, warn or logging.getLogger("festival").warning, clock)
 
     @property
     def is_quick(self) -> bool:
@@ -115,7 +126,7 @@ class Connection:
             return Wire.from_client(self._client)
         except Exception as error:
             self._warn(_fallback(_short(error)))
-            return ClientWay(self._client)
+            return ClientWay(self._client, self._clock)
 
     def _is_doubtful(self, error: FestivalError) -> bool:
         """Whether a failure may be the quick way's own: only before its first answer."""
@@ -128,7 +139,7 @@ class Connection:
         self, operation: str, body: bytes, timeout: float | None, trouble: FestivalError
     ) -> Response:
         """Over the client's methods, and from now on if that is better."""
-        plain = ClientWay(self._client)
+        plain = ClientWay(self._client, self._clock)
         try:
             answer = plain.call(operation, body, timeout=timeout)
         except FestivalError:
@@ -140,7 +151,7 @@ class Connection:
     def _leave_the_quick_way(self, why: str) -> None:
         with self._lock:
             if not isinstance(self._way, ClientWay):
-                self._way = ClientWay(self._client)
+                self._way = ClientWay(self._client, self._clock)
                 self._warn(_fallback(why))
 
 
@@ -148,15 +159,16 @@ class ClientWay:
     """Over the client's own methods, with its own retries. None of them begins after the time-out,
     but a request that has begun may take as long as the client allows."""
 
-    def __init__(self, client: "DynamoDBClient") -> None:
+    def __init__(self, client: "DynamoDBClient", clock: Callable[[], float] = time) -> None:
         self._client = client
+        self._clock = clock
         self._url = client.meta.endpoint_url
         self._mine = local()
         client.meta.events.register("before-send.dynamodb", self._refuse_if_late)
 
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
         """As `Connection.call`."""
-        self._mine.until = None if timeout is None else monotonic() + timeout
+        self._mine.until = None if timeout is None else self._clock() + timeout
         method = getattr(self._client, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
         try:
             answer = method(**loads(body))
@@ -177,7 +189,7 @@ class ClientWay:
 
     def _refuse_if_late(self, event_name: str, **_: Any) -> None:
         until = getattr(self._mine, "until", None)
-        if until is not None and monotonic() >= until:
+        if until is not None and self._clock() >= until:
             raise RetryableError(f"{event_name.rpartition('.')[2]} at {self._url}: timed out")
 
 

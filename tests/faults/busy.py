@@ -49,6 +49,7 @@ WRONG_SUM = "wrong checksum"
 STORM = "storm"
 ASLEEP = "stopped or suspended"
 LONGEST_LATE_SECONDS = 4.0  # less than what a writer leaves of its lease
+UNCONDITIONAL = ("BatchWriteItem", "PutObject", "SendMessage")
 CLOCKS_APART = (0.0, 0.0, 40.0, -40.0, 200.0, -200.0)
 
 # What a mapping makes of a popularity. The keys stay, so that only values tell which one was read.
@@ -218,10 +219,11 @@ class BusyWorld(World):
             asleep = self.random.choice((20, 40, 100, 1000, 4000))
             self._wakes[invocation] = self.clock.now + asleep
             self.slept[invocation.number] = self.slept.get(invocation.number, 0) + asleep
-            unconditional = ticket.request.call[1] in ("BatchWriteItem", "PutObject", "SendMessage")
-            if unconditional or self.random.random() < 0.5:
-                # It was on its way already; the process sees the answer when it goes on.
-                self._early[id(ticket)] = Reply(self._forward(invocation, ticket.request))
+            for each in invocation.waiting:
+                unconditional = each.request.call[1] in UNCONDITIONAL
+                if unconditional or self.random.random() < 0.5:
+                    # On its way already; the process sees the answer when it goes on.
+                    self._early[id(each)] = Reply(self._forward(invocation, each.request))
             return
         super()._decide(invocation, ticket)
 

@@ -56,7 +56,8 @@ class Port:
     @property
     def connection(self) -> Connection:
         if self._connection is None:
-            self._connection = Connection.from_client(self.clients.dynamodb)
+            clients = self.clients
+            self._connection = Connection.from_client(clients.dynamodb, clock=clients.clock.now)
         return self._connection
 
     def close(self) -> None:

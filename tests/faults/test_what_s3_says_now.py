@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from festival import kit
 from festival.errors import RetryableError
 from festival.ingest import attempt, sidecar
 from festival.ingest.attempt import Attempt
@@ -48,12 +49,13 @@ FEW_BLOCKS = Budget(work=6.0, write=290.0, lease=315.0)
 
 
 class Wire:
-    """The bulk writer's connection, straight into a store; `after` is called after each batch."""
+    """The bulk writer's connection, straight into a store; the story may go on around a batch."""
 
     def __init__(self, story):
         self._story = story
 
     def call(self, operation, body, *, timeout=None):
+        self._story.before_batch()
         answer = self._story.store.answer(
             Request(
                 "POST",
@@ -93,7 +95,7 @@ class Story:
         self.line, self.now, self.ticking = line, now, 0.0
         line.tick = lambda: None
         self.post, self.sent = Post(), []
-        self.after_batch = lambda: None
+        self.before_batch = self.after_batch = lambda: None
         self.ledger = Ledger(line.clients.dynamodb, "ledger", now=lambda: self.now)
         self.resources = Resources(
             s3=line.clients.s3,
@@ -214,6 +216,13 @@ def a_mapping_that_goes_is_not_used_any_more(story):
     assert story.popularities == {None}
 
 
+def a_mapping_that_comes_before_its_file_waits_for_it(story):
+    story.map(BY_RANK)
+    assert story.look(FileEvent(UPLOADS, story.key + ".mapping.json", "v0001")) == Action.AWAITED
+    assert story.look(story.event(story.upload(BJORK))) == Action.INGESTED
+    assert (story.popularities, story.post.subjects) == ({"7"}, ["success"])
+
+
 def a_file_that_is_deleted_is_recorded_and_stays_in_the_table(story):
     version = story.upload(BJORK)
     story.look(story.event(version))
@@ -322,6 +331,23 @@ def a_suspended_process_writes_nothing_more(story):
     assert story.ends == {"21:00", "21:30"}
 
 
+def what_was_sent_after_the_lease_is_put_right(story):
+    story.upload(BJORK)
+
+    def lid():  # after the look at the lease, before the send
+        story.before_batch = lambda: None
+        later = Story(story.line, story.store, story.now + 3600)
+        later.look(later.event(later.upload(SAULT)))
+        story.now = later.now
+
+    story.before_batch, said = lid, []
+    kit.ingest_object(
+        Ingestor(story.resources), story.event(), say=said.append, sleep=lambda seconds: None
+    )
+    assert "this process was stopped amid writing" in said[0]
+    assert story.ends == {"21:30"}
+
+
 def nobody_mails_after_the_lease(story):
     version, answer = story.upload(BJORK), story.store.answer
 
@@ -368,6 +394,16 @@ def a_superseded_version_is_not_mourned(story):
     assert story.give_up(story.event(version)) is False
     assert story.record(version).status == Status.SUPERSEDED
     assert story.post.subjects == ["success"]
+
+
+def a_version_that_is_gone_is_mourned_once(story):
+    version = story.upload(BJORK)
+    story.store.delete(UPLOADS, story.key)
+    for _ in range(2):
+        assert story.give_up(story.event(version)) is False
+    assert story.look(story.event(version)) == Action.DONE
+    assert story.record(version).status == Status.FAILED
+    assert story.post.subjects == ["failure"]
 
 
 def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
@@ -502,6 +538,10 @@ def deadlines_stand_still_in_a_suspend(patch):
     patch.setattr(BulkWriter, "_send", blind)
 
 
+def nobody_asks_whether_rows_came_late(patch):
+    patch.setattr(Attempt, "may_have_written_late", False)
+
+
 def an_e_mail_is_sent_without_a_look(patch):
     patch.setattr(Attempt, "_look", lambda self: None)
 
@@ -524,6 +564,10 @@ def the_last_try_fails_whatever_s3_says(patch):
         return give_up(self, error) or self._settle_unread(self._event.version, str(error))
 
     patch.setattr(Attempt, "give_up", blind)
+
+
+def nothing_that_failed_is_ever_done(patch):
+    patch.setattr(VersionRecord, "is_done", False)
 
 
 def an_e_mail_that_failed_has_the_rows_written_again(patch):
@@ -564,6 +608,7 @@ STORIES = (
     (an_undo_brings_the_older_version_back, done_is_what_was_ever_done),
     (an_undo_brings_a_version_that_was_superseded, superseded_counts_as_done),
     (a_mapping_that_goes_is_not_used_any_more, a_mapping_that_went_is_used_all_the_same),
+    (a_mapping_that_comes_before_its_file_waits_for_it, a_removal_is_a_failure),
     (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),
     (
         a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with,
@@ -580,9 +625,11 @@ STORIES = (
         a_lease_counts_from_its_answer,
     ),
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
+    (what_was_sent_after_the_lease_is_put_right, nobody_asks_whether_rows_came_late),
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
+    (a_version_that_is_gone_is_mourned_once, nothing_that_failed_is_ever_done),
     (
         an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice,
         an_e_mail_that_failed_has_the_rows_written_again,

@@ -1,6 +1,5 @@
 """`festival lab`: whose copies it opens, what it refuses, and how it ends."""
 
-import os
 import signal
 import sys
 import threading
@@ -93,9 +92,10 @@ def test_sigterm_is_passed_on_and_ctrl_c_is_left_to_jupyter(tmp_path):
     def send():
         while not ready.exists():
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a busy thread may take a process's second
+            signal.pthread_kill(main, number)
 
+    main = threading.main_thread().ident
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     threading.Thread(target=send).start()
     assert local.run_to_its_end([sys.executable, "-c", program]) == 7
@@ -114,3 +114,29 @@ def test_root_is_told_what_to_do_before_anything_starts(checkout, monkeypatch, c
 def test_a_folder_without_notebooks_is_named(tmp_path):
     with pytest.raises(FestivalError, match=r"no notebooks in .*: run this in a checkout"):
         local.copied_notebooks(tmp_path, tmp_path / "lab")
+
+
+def test_an_interrupt_while_the_stack_is_deployed_is_quiet(monkeypatch, capsys, tmp_path):
+    class InterruptedAws:
+        endpoint_url = "http://127.0.0.1:9"
+
+        def __init__(self, port):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def deploy(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(local, "EmbeddedAws", InterruptedAws)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command.run(["local"]) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == ""

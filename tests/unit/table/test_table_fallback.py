@@ -187,6 +187,18 @@ def test_once_it_has_answered_the_quick_way_is_never_doubted_for_the_network(war
     assert connection.is_quick and warned == []
 
 
+class Asleep(list):
+    """Each request that comes in is followed by an hour."""
+
+    def __init__(self, now):
+        super().__init__()
+        self._now = now
+
+    def append(self, request):
+        super().append(request)
+        self._now[0] += 3600
+
+
 class TestClientWay:
     def test_no_try_begins_after_the_time_out(self):
         with serving() as server:
@@ -195,6 +207,16 @@ class TestClientWay:
                 way.call("Query", BODY, timeout=0.0)
             assert server.requests == []
             assert way.call("Query", BODY, timeout=60.0).status == 200
+
+    def test_no_try_begins_after_the_machine_was_suspended_for_too_long(self):
+        now = [1000.0]
+        with serving() as server:
+            server.answer = None  # the first try gets lost, and meanwhile the lid is closed
+            server.requests = Asleep(now)
+            way = ClientWay(client(server.url), clock=lambda: now[0])
+            with pytest.raises(RetryableError, match="timed out"):
+                way.call("Query", BODY, timeout=20.0)
+            assert len(server.requests) == 1
 
     def test_an_error_answer_keeps_its_status_code_and_message(self):
         refused = b'{"__type":"v#ResourceNotFoundException","message":"no table lineup"}'
