@@ -68,6 +68,10 @@ class CostModel:
         rows = validation.together(checked)
         if not rows:
             raise FestivalError(f"lineup {lineup!r} has no performance to take the average of")
+        if rows_per_day and not files_per_day:
+            raise FestivalError(
+                f"{rows_per_day:,} rows a day in 0 files: expected files_per_day 1 or more"
+            )
         units = read_units_of(rows, found=len(rows) / 10)
         return cls(
             rows,
