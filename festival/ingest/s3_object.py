@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -28,8 +27,7 @@ class SupersededError(FestivalError):
     """The object changed while it was read: what was asked for is no longer its current version."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """One version of an object, also in a bucket without versioning.
 
     `ingest` is the ledger's name of it: the version, and the mapping that it is read with.

@@ -1,13 +1,12 @@
 """What the function reads from its environment, in one place."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from festival.errors import FestivalError
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSettings:
+class FunctionSettings(NamedTuple):
     """The function's environment, as the stack sets it."""
 
     table: str
