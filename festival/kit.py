@@ -36,6 +36,7 @@ from festival.ingest.resources import (
     WrittenLateError,
     writer_opener,
 )
+from festival.ingest.s3_object import NoBucketError
 from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally
 from festival.lineup.mapping import LineupMapping
@@ -220,7 +221,7 @@ def ingest_object(
     """Ingest one file version to its end, through the ledger.
 
     Waits if another process holds the lease, and takes over at once if that process is known to be
-    dead. Raises RetryableError when five tries have failed.
+    dead. Raises RetryableError when five tries have failed, and at once if there is no such bucket.
     """
     owner = new_owner()
     tries, wrote_late = 0, False
@@ -237,6 +238,8 @@ def ingest_object(
         except LeaseLostError as lost:
             say(str(lost))
             again = False
+        except NoBucketError:
+            raise
         except RetryableError as error:
             wrote_late = wrote_late or isinstance(error, WrittenLateError)
             tries += 1

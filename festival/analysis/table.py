@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -297,13 +298,20 @@ def _counts(values: Iterable[int]) -> pd.Series:
 
 def _day(value: Any) -> str:
     """A date as `YYYY-MM-DD`."""
-    return value if isinstance(value, str) else f"{value:%Y-%m-%d}"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, date):
+        return f"{value:%Y-%m-%d}"
+    raise FestivalError(f"day {value!r}: expected YYYY-MM-DD, a date or a datetime")
 
 
 def _moment(value: Any) -> tuple[str, str]:
     """Date and time of `YYYY-MM-DD HH:MM` (also with a `T`), of a datetime or a Timestamp."""
+    if not isinstance(value, str | datetime):
+        raise FestivalError(f"moment {value!r}: expected YYYY-MM-DD HH:MM, or a datetime")
     text = value if isinstance(value, str) else f"{value:%Y-%m-%d %H:%M}"
-    date, _, time = text.strip().replace("T", " ").partition(" ")
+    day, _, time = text.strip().replace("T", " ").partition(" ")
+    time = ":".join(time.split(":")[:2])  # seconds are dropped, as in a lineup
     if not time:
         raise FestivalError(f"moment '{text}': expected YYYY-MM-DD HH:MM, such as 2025-07-12 20:15")
-    return date, time
+    return day, time

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import click
 
-from festival.cli import answers as printed
+from festival.cli.printing import email_lines, performance_lines, queries, step
 from festival.cli.stack import check_line
-from festival.cli.steps import email_lines, step
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.embedded.demo import FILES, SAMPLES, DemoAnswer, answers, drop, item_count
 from festival.errors import FestivalError
@@ -81,9 +80,9 @@ def answer_lines(answer: DemoAnswer) -> Iterator[str]:
     question, *conditions = answer.pattern.describe().splitlines()
     yield f"  {question}"
     yield from (f"  {condition}" for condition in conditions)
-    yield from (f"    {line}" for line in printed.lines(answer.performances))
+    yield from (f"    {line}" for line in performance_lines(answer.performances))
     found = counted(len(answer.performances), "performance")
-    yield f"    {found} by {printed.queries(answer.pattern)}"
+    yield f"    {found} by {queries(answer.pattern)}"
 
 
 def show_notebooks() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from festival.cli import report as printed
 from festival.cli.mapping import mapped
+from festival.cli.printing import show_report
 from festival.cli.source import blocks_of
 from festival.errors import FestivalError
 from festival.ingest.mail import Mailer
@@ -63,7 +63,7 @@ def ingest(
             report = from_here(kit, file, table, blocks_of(file, mapping, sheet))
         if mailer is not None:
             mailer.send(report)
-    printed.show(report, as_json=as_json, strict=strict)
+    show_report(report, as_json=as_json, strict=strict)
 
 
 def from_here(kit: Kit, file: str, table: str | None, blocks: Iterable[Block]) -> IngestReport:

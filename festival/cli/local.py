@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from festival.cli.steps import email_lines, step
+from festival.cli.printing import email_lines, step
 from festival.embedded.aws import EMAIL, EmbeddedAws
 from festival.embedded.demo import FILES, SAMPLES, drop
 from festival.errors import FestivalError
@@ -25,6 +25,7 @@ NOTEBOOKS = Path("notebooks")
 LAB_FOLDER = Path("runs", "lab")
 JUPYTER = (sys.executable, "-m", "jupyterlab")
 LOOK_SECONDS = 0.3
+WAKE_SECONDS = 1.0
 # Clears another shell of what would lead away from this AWS, whatever it has set; bash, zsh and sh.
 CLEAR = (
     "for name in $(env | cut -d= -f1 | grep -E '^(AWS_|BOTO_|FESTIVAL_(TABLE|STACK)$)');"
@@ -116,7 +117,10 @@ def run_to_its_end(command: Sequence[str]) -> int:
             signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
         }
         try:
-            status = process.wait()
+            # Not one long wait: a signal that another thread receives would not end it.
+            while (status := process.poll()) is None:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(WAKE_SECONDS)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -130,17 +134,15 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
     Ends cleanly on Ctrl-C and SIGTERM: nothing is left behind.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with EmbeddedAws(port) as aws:
-            with step(f"an AWS of its own on {aws.endpoint_url}; deploying the stack"):
-                outputs = aws.deploy()
-            for name in () if empty else FILES:
-                with step(f"sample/{name}"):
-                    drop(aws, outputs, SAMPLES / name)
-            aws.work(complain)
+    with EmbeddedAws(port) as aws:
+        with step(f"an AWS of its own on {aws.endpoint_url}; deploying the stack"):
+            outputs = aws.deploy()
+        for name in () if empty else FILES:
+            with step(f"sample/{name}"):
+                drop(aws, outputs, SAMPLES / name)
+        aws.work(complain)
+        with suppress(KeyboardInterrupt):
             yield aws, outputs
-    except KeyboardInterrupt:
-        return
 
 
 def complain(error: Exception) -> None:

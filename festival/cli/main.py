@@ -41,7 +41,7 @@ COMMANDS = {
     ),
     "ingest": CommandPlace("ingest", "Put a lineup into the table."),
     "query": CommandPlace("query", "Ask the table."),
-    "list": CommandPlace("list", "Show what is in the table: dates, stages, performers.", "group"),
+    "list": CommandPlace("query", "Show what is in the table: dates, stages, performers.", "list_"),
     "status": CommandPlace(
         "operate", "Show the stack, its queues, ingests, alarms and subscription."
     ),

@@ -109,13 +109,17 @@ OPTIONS = (
 
 
 def mapped(command: Command) -> Command:
-    """Give a command the options of a mapping; it gets `mapping`, besides its own `file`."""
+    """Give a command the options of a mapping; it gets `mapping`, besides its own `file`.
+
+    A command of several `files` gets a function of a file's name that gives its mapping.
+    """
 
     @functools.wraps(command)
-    def run(file: str, mapping_file: str | None, **given: Any) -> Any:
+    def run(mapping_file: str | None, **given: Any) -> Any:
         names = [name for name in given if name in LineupMapping.__dataclass_fields__]
         options = {name: given.pop(name) for name in names}
-        return command(file=file, mapping=mapping_of(file, mapping_file, options), **given)
+        mapping = functools.partial(mapping_of, mapping_file=mapping_file, given=options)
+        return command(mapping=mapping if "files" in given else mapping(given["file"]), **given)
 
     for option in reversed(OPTIONS):
         run = option(run)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
-from festival.cli.text import table
+from festival.cli.printing import table
 from festival.ingest.ledger.records import VersionRecord
 from festival.kit import Kit
 from festival.stack.dead_letters import DeadLetter, dead_letters, put_back_unread, redrive

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from festival.cli.answers import time_of
 from festival.cli.ingest import say
-from festival.cli.text import table
+from festival.cli.printing import table, time_of
 from festival.ingest.reconcile.compare import Change, ChangeKind
 from festival.kit import Kit, Reconciled, reconcile_files
 from festival.lineup.model import Performance

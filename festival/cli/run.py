@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from festival.cli.text import table
+from festival.cli.printing import table
 from festival.notebook.parameters import read_parameters
 from festival.notebook.run import find_notebook, run_notebook
 

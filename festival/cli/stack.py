@@ -8,11 +8,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from festival.cli.steps import step
-from festival.cli.text import table
+from festival.cli.printing import step, table
 from festival.errors import FestivalError
 from festival.kit import Kit
-from festival.stack.build import build_zip
+from festival.stack.build import build_zip, make_archive
 from festival.stack.deploy import (
     DeployPlan,
     DeployRequest,
@@ -24,7 +23,6 @@ from festival.stack.deploy import (
     plan,
     watch,
 )
-from festival.stack.kit_archive import make_archive
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
 from festival.stack.teardown import teardown as removal

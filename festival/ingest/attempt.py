@@ -101,7 +101,7 @@ class Attempt:
         if self._applied.problem:
             return self._settle_unread(version, self._applied.problem)
         try:
-            return self._read(replace(stored, ingest=version), progress)
+            return self._read(stored._replace(ingest=version), progress)
         except SupersededError:
             return self._superseded(version)
 
@@ -343,9 +343,9 @@ class Attempt:
         """
         if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        event = replace(self._event, version=stored.version)
+        event = self._event._replace(version=stored.version)
         self._resources.send_continuation(event, self._lease.attempt)
-        self._record(stored, replace(self._saved, continues=self._lease.attempt))
+        self._record(stored, self._saved._replace(continues=self._lease.attempt))
         return self._result(Action.PAUSED, stored, tally, None)
 
     def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:

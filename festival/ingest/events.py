@@ -6,8 +6,7 @@ not read. The kit's own continuation message is `{"festival": "continue", …}`.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from festival.errors import FestivalError
@@ -15,8 +14,7 @@ from festival.errors import FestivalError
 CREATED, REMOVED = "ObjectCreated", "ObjectRemoved"
 
 
-@dataclass(frozen=True, slots=True)
-class FileEvent:
+class FileEvent(NamedTuple):
     """A file to look at. `version` is '' if the event names none that is to be ingested.
 
     `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation

@@ -3,9 +3,8 @@
 import os
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from festival.errors import FestivalError
 from festival.ingest import startup  # before the others, which load faster after it
@@ -29,8 +28,7 @@ startup.over()
 CONTINUATION_DELAY_SECONDS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSettings:
+class FunctionSettings(NamedTuple):
     """What the function reads from its environment, as the stack sets it."""
 
     table: str

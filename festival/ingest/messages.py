@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,8 +27,7 @@ LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
 LONGEST_DELAY_SECONDS = 900  # SQS: 15 minutes
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An SQS message as the event source mapping hands it over (docs: "Using Lambda with SQS")."""
 
     id: str
@@ -69,8 +68,7 @@ class Fate(StrEnum):
     FAILED = "failed"  # it comes back, or goes to the dead-letter queue
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A file's fate, and in how many seconds its message is to come back."""
 
     fate: Fate = Fate.DONE

@@ -9,8 +9,7 @@ from festival.inspection.result import FormCount
 from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
 from festival.lineup.fields.times import Moment, parts
 from festival.lineup.mapped.dates import WrittenDate, written
-from festival.lineup.mapped.instants import epoch
-from festival.lineup.mapped.moments import SPREADSHEET, date_beside_time
+from festival.lineup.mapped.moments import SPREADSHEET, date_beside_time, epoch
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, TIME
 from festival.lineup.rules import RowRules

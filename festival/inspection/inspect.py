@@ -38,6 +38,7 @@ from festival.lineup.decode import (
     Origin,
     open_source,
 )
+from festival.lineup.fields.text import fold
 from festival.lineup.formats import csv_rows, json_document, json_stream
 from festival.lineup.formats.header import (
     DELIMITERS,
@@ -308,7 +309,8 @@ def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
     if outcome.kept:
         asked.add("columns")  # Rows of another kind, which lack a column that the others have.
     for each in outcome.rejections:
-        if each.option and each.option not in asked:
+        is_header = fold(each.value) == fold(each.field)
+        if each.option and each.option not in asked and not is_header:
             asked.add(each.option)
             count = sum(other.option == each.option for other in outcome.rejections)
             reason = each.reason.partition("; ")[0]

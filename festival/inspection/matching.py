@@ -47,6 +47,7 @@ _WORDS = {
 
 def match_fields(evidence: Evidence) -> None:
     """Find each field's column; propose what the cells say, ask for the rest."""
+    _drop_repeated_headers(evidence)
     _drop_copies(evidence)
     names = evidence.sample.names
     columns = match(names, evidence.given)
@@ -77,6 +78,13 @@ def match_fields(evidence: Evidence) -> None:
         search.ask(name)
     _tell_a_grid(evidence, search.missing)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
+
+
+def _drop_repeated_headers(evidence: Evidence) -> None:
+    """A header that stands above each part of a table asks nothing."""
+    names = [*evidence.sample.names]
+    rows = [row for row in evidence.sample.rows if [*map(preview, row.values())] != names]
+    evidence.sample = Sample(names, rows)
 
 
 def _drop_copies(evidence: Evidence) -> None:
@@ -256,12 +264,7 @@ class _CellSearch:
         titles = [row for row in self._sample.rows if _is_title(row)]
         if not told or not titles or len(titles) == len(self._sample.rows):
             return
-        repeated = [*self._sample.names]
-        rows = [
-            row
-            for row in self._sample.rows
-            if not _is_title(row) and [*map(preview, row.values())] != repeated
-        ]
+        rows = [row for row in self._sample.rows if not _is_title(row)]
         self._evidence.sample = Sample(self._sample.names, rows)
         texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
         dated = sum(date_form(text) not in _NO_TIME for text in texts)

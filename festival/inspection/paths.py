@@ -16,7 +16,7 @@ from festival.lineup.fields.text import Number, RuleError, clean, fold, preview,
 from festival.lineup.fields.times import moment
 from festival.lineup.formats.json_document import ANY, rows_at, said_by
 from festival.lineup.mapped.dates import written
-from festival.lineup.mapped.instants import epoch
+from festival.lineup.mapped.moments import epoch
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import FIELDS
 

@@ -49,6 +49,8 @@ class LineupSource:
 
 def existing(source: str) -> str:
     """The source itself. Raises FestivalError if it is a file or folder that is not there."""
+    if not source:
+        raise FestivalError("source is empty: expected a file, a folder or s3://bucket/key")
     if not source.startswith(S3) and not Path(source).exists():
         raise FestivalError(f"{source} is not there: expected a file, a folder or s3://bucket/key")
     return source

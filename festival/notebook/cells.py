@@ -19,6 +19,7 @@ from botocore.exceptions import (
 
 from festival.analysis.charts import hours_grid
 from festival.errors import FestivalError
+from festival.inspection.sources import existing
 from festival.kit import Kit, reconcile_files
 from festival.notebook.parameters import Allowed, between, checked_namespace
 from festival.notebook.tables import html_table, number
@@ -103,17 +104,13 @@ def sentence(error: BaseException) -> str:
 
 
 def found(source: str) -> str:
-    """The file or folder as it is to be opened; `s3://` as it is.
+    """The file or folder as it is to be opened; `s3://…` as it is.
 
     A relative path is looked for here and in the folder above, because JupyterLab starts a notebook
     in the notebook's own folder, and papermill in the reader's. Raises FestivalError.
     """
-    if source.startswith("s3://"):
-        return source
-    for path in (Path(source), Path("..") / source):
-        if path.exists():
-            return str(path)
-    raise FestivalError(f"source {source!r} is not there: expected a file, a folder or s3://…")
+    above = Path("..") / source
+    return str(above) if not Path(source).exists() and above.exists() else existing(source)
 
 
 def last_festival(
@@ -159,7 +156,9 @@ def most_popular(lineup: pd.DataFrame) -> pd.Series:
     """The most popular performance; without any popularity the first. Raises FestivalError if
     there is none at all."""
     if lineup.empty:
-        raise FestivalError("nothing is on in these days: name a performer, a date and a stage")
+        raise FestivalError(
+            "nothing is on in these days: name other days, or performer, date and stage"
+        )
     ranked = lineup.dropna(subset=["Popularity"])
     return (
         (ranked if len(ranked) else lineup)

@@ -12,13 +12,17 @@ from festival.text import counted
 
 MOST_ROWS = 200
 TOTAL = "total"
+DAY, TIME, MOMENT = "{:%a %Y-%m-%d}", "{:%H:%M}", "{:%a %Y-%m-%d %H:%M}"
+# A long table scrolls in a box of its own, under its heads; on paper it is whole.
 STYLE = (
-    "<style>.ft-box{overflow-x:auto}table.ft{border-collapse:collapse;margin:4px 0}"
+    "<style>.ft-box{overflow:auto;max-height:70vh;margin:4px 0}table.ft{border-collapse:collapse}"
     "table.ft th,table.ft td{text-align:left!important;vertical-align:top;white-space:pre-line;"
-    "padding:3px 10px 3px 4px;max-width:60ch;overflow-wrap:anywhere;"
+    "padding:3px 10px 3px 4px;max-width:60ch;overflow-wrap:break-word;"
     "border-bottom:1px solid #8884}table.ft .n{text-align:right!important;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}table.ft .k{white-space:nowrap}"
-    "table.ft tr.sum td{font-weight:700;border-top:2px solid #8888}</style>"
+    "table.ft thead th{position:sticky;top:0;background:var(--jp-layout-color0,Canvas)}"
+    "table.ft tr.sum td{font-weight:700;border-top:2px solid #8888}"
+    "@media print{.ft-box{max-height:none}}</style>"
 )
 
 
@@ -124,13 +128,16 @@ def _column(frame: pd.DataFrame, place: int) -> tuple[str, str, list[str]]:
 
 
 def _moments(frame: pd.DataFrame, values: "pd.Series[Any]", name: str) -> list[str]:
-    """Days with their weekday; times alone if the day stands in a column of its own."""
+    """Days with their weekday; times alone if an earlier column of the row has the day."""
     if "Date" in frame and name in ("Start", "End"):
-        return _written(values, "{:%H:%M}".format)
+        return _written(values, TIME.format)
     known = values.dropna()
     if (known == known.dt.normalize()).all():
-        return _written(values, "{:%a %Y-%m-%d}".format)
-    return _written(values, "{:%a %Y-%m-%d %H:%M}".format)
+        return _written(values, DAY.format)
+    first = frame.iloc[:, list(frame.dtypes).index(values.dtype)]
+    named = ((values - first).abs() < pd.Timedelta(days=1)) & (name != first.name)
+    whole, times = _written(values, MOMENT.format), _written(values, TIME.format)
+    return [short if one else long for one, short, long in zip(named, times, whole, strict=True)]
 
 
 def _written(values: "pd.Series[Any]", write: Callable[[Any], str]) -> list[str]:

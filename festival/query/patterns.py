@@ -234,6 +234,8 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
 
 def more_popular_than(minimum: int) -> AccessPattern:
     """The performances with a popularity above a minimum, most popular first."""
+    if not isinstance(minimum, int | float):
+        raise FestivalError(f"popularity above {minimum!r}: expected a number, such as 80")
     query = KeyQuery(
         POPULARITY_INDEX.name,
         "#bucket = :bucket AND #popularity > :minimum",
@@ -285,6 +287,8 @@ def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:
 
 def _name(asked: str, what: str) -> str:
     """A name as the table has it: cleaned by the same rule as the lineup's."""
+    if not isinstance(asked, str):
+        raise FestivalError(f"{what} {asked!r}: expected the name as text")
     if name := clean(asked):
         return name
     raise FestivalError(f"{what} is empty: expected the name as it stands in the lineup")

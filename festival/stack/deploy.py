@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError
-from festival.stack.build import build_zip, content_key
-from festival.stack.kit_archive import PYTHON
+from festival.stack.build import PYTHON, build_zip, content_key
 from festival.stack.stack import (
     DEFAULT_STACK,
     POLL_SECONDS,
@@ -122,7 +121,7 @@ class DeployRequest:
     """What is to be deployed. A parameter not given keeps its value, or takes the default.
 
     `parameters` are the template's own, by name. `archive` is the kit's, for a backfill by schedule
-    (`kit_archive.make_archive`).
+    (`build.make_archive`).
     """
 
     stack: str = DEFAULT_STACK

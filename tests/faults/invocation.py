@@ -296,7 +296,7 @@ def functions_in_threads(conditions: Conditions) -> Iterator[None]:
 
     def budget(remaining: float) -> Budget:
         whole = Budget.of_invocation(remaining)
-        return replace(whole, work=whole.work * conditions.share)
+        return whole._replace(work=whole.work * conditions.share)
 
     def log() -> Log:
         return Log(out=_mine.invocation.log)

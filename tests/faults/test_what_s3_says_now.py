@@ -104,7 +104,7 @@ class Story:
             reports=Reports(line.clients.s3, REPORTS),
             mailer=self.post,
             send_continuation=lambda event, attempt: self.sent.append(
-                replace(event, continues=attempt)
+                event._replace(continues=attempt)
             ),
             clock=self.clock,
             limits=Limits(block_rows=2, block_bytes=100),
@@ -585,7 +585,7 @@ def a_lease_counts_from_its_answer(patch):
 
     def counted(self, file, owner, seconds, *, since=None):
         lease = acquire(self, file, owner, seconds, since=since)
-        return replace(lease, until=self._now() + seconds)
+        return lease._replace(until=self._now() + seconds)
 
     patch.setattr(Leases, "acquire", counted)
 
@@ -623,7 +623,7 @@ def the_last_try_fails_whatever_s3_says(patch):
     give_up = Attempt.give_up
 
     def blind(self, error):
-        self._event = replace(self._event, version=self._head().version)
+        self._event = self._event._replace(version=self._head().version)
         return give_up(self, error) or self._settle_unread(self._event.version, str(error))
 
     patch.setattr(Attempt, "give_up", blind)
@@ -655,7 +655,7 @@ def begin_compares_the_attempt_alone(patch):
 def every_mapping_belongs_to_a_file(patch):
     def of_sidecar(event):
         key = event.key.removesuffix(".mapping.json")
-        return event if key == event.key else replace(event, key=key, version="", by_sidecar=True)
+        return event if key == event.key else event._replace(key=key, version="", by_sidecar=True)
 
     patch.setattr("festival.ingest.attempt.file_of_sidecar", of_sidecar)
 

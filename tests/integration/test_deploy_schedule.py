@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from festival.embedded.aws import EMAIL, EmbeddedAws
+from festival.stack.build import build_archive, pip_commands
 from festival.stack.deploy import DeployRequest, deploy, plan
-from festival.stack.kit_archive import build_archive, pip_commands
 from festival.stack.stack import StackOutputs, find_stack, read_template
 from festival.stack.template import parse_template
 

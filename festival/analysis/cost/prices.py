@@ -77,7 +77,7 @@ def price_list(region: str) -> PriceList:
     if region not in known_regions():
         raise FestivalError(
             f"no prices for region {region!r}: known are {', '.join(known_regions())}; "
-            f"add the region to festival/analysis/{PRICES_FILE}, with its source"
+            f"add the region to festival/analysis/cost/{PRICES_FILE}, with its source"
         )
     figures = _document()["figures"].items()
     prices = {name: _price(name, figure, region) for name, figure in figures}

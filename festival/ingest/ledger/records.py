@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.ingest.report import Counts, IngestReport, Outcome
 
@@ -22,8 +22,7 @@ class Status(StrEnum):
     SUPERSEDED = "superseded"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a large file is: where to go on, the counts so far, the first rows for the e-mail.
 
     `continues` is the attempt whose continuation message may carry on; any other is stale.
@@ -31,7 +30,7 @@ class Progress:
 
     position: Mapping[str, Any]
     counts: Counts
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = {}
     continues: int = 0
 
     def to_json(self) -> str:
@@ -51,8 +50,7 @@ class Progress:
         return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], continues)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
+class VersionRecord(NamedTuple):
     """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
 
     `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
@@ -65,7 +63,7 @@ class VersionRecord:
     status: Status
     attempt: int = 0
     outcome: str = ""
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts = Counts()
     error: str = ""
     started_at: str = ""
     finished_at: str = ""
@@ -74,9 +72,9 @@ class VersionRecord:
     sequencer: str = ""
     rejected_rows_at: str = ""
     milliseconds: int = 0
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = {}
     progress: str = ""
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = {}
     given_up: bool = False
     reconciled_at: str = ""
     removed: int = 0

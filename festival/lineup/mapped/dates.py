@@ -101,6 +101,7 @@ WEEKDAY_AND_DAY = "weekday and day"
 
 _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _YEAR_FIRST = re.compile(r"((?:19|20|21)[0-9]{2})([/.-]?)([0-9]{1,2})\2([0-9]{1,2})")
+_EAST_ASIAN = re.compile(r"([0-9]{4})[年년] ?([0-9]{1,2})[月월] ?([0-9]{1,2})[日일]")
 _NUMBERS = re.compile(r"([0-9]{1,2}) ?([./-]) ?([0-9]{1,2})(?: ?\2 ?([0-9]{4}|[0-9]{2}))?\.?")
 _WEEKDAY_FIRST = re.compile(r"([^\W\d_]+)[.,]? ([0-9].*)")
 _FIGURES = frozenset((ISO, YEAR_FIRST, NUMBERS))
@@ -141,6 +142,8 @@ def written(text: str) -> tuple[WrittenDate, ...]:
         year, divided, month, day = found.groups()
         if divided or len(text) == len("20250201"):
             return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
+    if found := _EAST_ASIAN.fullmatch(text):
+        return (WrittenDate(YEAR_FIRST, int(found[1]), int(found[2]), int(found[3])),)
     if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
         plain = [
             each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES

@@ -6,8 +6,7 @@ from typing import Any
 from festival.lineup.fields.popularity import popularity, rank
 from festival.lineup.fields.text import RuleError, fold, name, preview, text_of
 from festival.lineup.fields.times import BARE_FORMS, HALF_DAY, LAST_MINUTE, Moment, moment
-from festival.lineup.mapped.instants import in_zone
-from festival.lineup.mapped.moments import dated
+from festival.lineup.mapped.moments import dated, in_zone
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, RowWarning, WarningKind, clock
 from festival.lineup.rules import RowRules, Times, half_day_end, later

@@ -144,6 +144,25 @@ class TestAnswers:
         }
         assert starts == {"2024-06-28#20:15"}
 
+    def test_the_start_of_an_answer_as_text_is_a_moment(self):
+        whole = table().playing("Park", str(pd.Timestamp("2024-06-28 20:15")))
+        assert list(whole["Performer"]) == list(
+            table().playing("Park", "2024-06-28 20:15")["Performer"]
+        )
+
+    @pytest.mark.parametrize(
+        ("ask", "said"),
+        [
+            (lambda table: table.performer(None), "performer None: expected the name as text"),
+            (lambda table: table.on(20240628), "day 20240628: expected YYYY-MM-DD"),
+            (lambda table: table.playing("Park", 2015), "moment 2015: expected YYYY-MM-DD HH:MM"),
+            (lambda table: table.popular(above="x"), "popularity above 'x': expected a number"),
+        ],
+    )
+    def test_a_value_of_another_type_is_refused_in_one_line(self, ask, said):
+        with pytest.raises(FestivalError, match=f"^{said}"):
+            ask(table())
+
     def test_a_moment_without_a_time_is_refused_with_an_example(self):
         with pytest.raises(FestivalError, match="expected YYYY-MM-DD HH:MM"):
             table().playing("Park", "2024-06-28")

@@ -249,3 +249,34 @@ def test_the_samples_readme_names_every_flaw_and_no_other(festival, sample):
     assert report["duplicate_rows"][0]["kept_line"] == 23
     assert report["written"] == 10
     assert len(report["rejections"]) >= 12
+
+
+def test_several_files_are_checked_one_by_one(festival, lineup):
+    good, bad = lineup(TWO_ROWS, "good.csv"), lineup(ONE_BAD_ROW, "bad.csv")
+    no_lineup = lineup("\x89PNG", "picture.csv")
+    status, out, err = festival("check", good, bad)
+    assert (status, err) == (0, [])
+    said = [line for line in out.decode().splitlines() if "rows read" in line]
+    assert [line.partition(":")[0] for line in said] == [str(good), str(bad)]
+    assert festival("check", good, bad, "--strict")[0] == 1
+    status, out, err = festival("check", no_lineup, good)
+    assert status == 2
+    assert f"{good}: success" in out.decode()
+    assert [line.startswith(f"festival: {no_lineup}: ") for line in err] == [True]
+
+
+def test_several_reports_as_json_are_one_array(festival, lineup):
+    files = lineup(TWO_ROWS, "good.csv"), lineup("", "empty.csv"), lineup(ONE_BAD_ROW, "bad.csv")
+    status, out, _ = festival("check", *files, "--json")
+    assert status == 2
+    assert [report["status"] for report in json.loads(out)] == ["success", "failure", "partial"]
+
+
+def test_each_of_several_files_is_read_with_the_mapping_beside_it(festival, lineup):
+    theirs = "act,Stage,Date,Start,End\nBicep,West Holts,2025-06-27,10:15pm,11:45pm\n"
+    mapped, plain = (
+        lineup(theirs.replace("act", "who"), "mapped.csv"),
+        lineup(TWO_ROWS, "plain.csv"),
+    )
+    lineup('{"columns": {"Performer": "who"}}', "mapped.csv.mapping.json")
+    assert festival("check", mapped, plain)[0] == 0

@@ -114,3 +114,29 @@ def test_root_is_told_what_to_do_before_anything_starts(checkout, monkeypatch, c
 def test_a_folder_without_notebooks_is_named(tmp_path):
     with pytest.raises(FestivalError, match=r"no notebooks in .*: run this in a checkout"):
         local.copied_notebooks(tmp_path, tmp_path / "lab")
+
+
+def test_an_interrupt_while_the_stack_is_deployed_is_quiet(monkeypatch, capsys, tmp_path):
+    class InterruptedAws:
+        endpoint_url = "http://127.0.0.1:9"
+
+        def __init__(self, port):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def deploy(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(local, "EmbeddedAws", InterruptedAws)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert command.run(["local"]) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert capsys.readouterr().err == ""

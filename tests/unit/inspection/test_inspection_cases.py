@@ -219,6 +219,9 @@ FILES = {
                    "start_date": "2025-06-13 20:00:00", "end_date": "2025-06-13 21:00:00",
                    "utc_start_date": "2025-06-13 18:00:00",
                    "utc_end_date": "2025-06-13 19:00:00"}]), ["columns"], 1, 1),
+    "a header above each part": (
+        csv("Ana,Main,2025-06-13,20:00,21:00", HEAD[:-1], "Ben,Tent,2025-06-13,20:00,21:00"),
+        [], 2, 3),
     "a CSV of Clashfinder": (
         b"// name,Lantern 2024\n// timezone,Europe/London\n"
         b"// Start,End,Name,Location,Short Name,Extra Data\n"

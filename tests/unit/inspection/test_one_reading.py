@@ -110,6 +110,7 @@ LEFT = {
     "rows with too many cells",
     "words for ends",
     "a footnote",
+    "a header above each part",
     "a range with an open end",
     "a column for each stage",
 }

@@ -517,7 +517,11 @@ def test_what_may_be_no_time_or_two_is_refused(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", ["Thursday June 12 2025", "2025/06/12", "12 June 2025", "2025-06-12 00:00:00", "45820"]
+    "cell",
+    [
+        *("Thursday June 12 2025", "2025/06/12", "12 June 2025", "2025-06-12 00:00:00", "45820"),
+        "2025年6月12日",
+    ],
 )
 def test_a_plain_date_needs_no_mapping(cell):
     text = f"Performer,Stage,Date,Start,End\nAna,Main,{cell},20:00,21:00\n"

@@ -59,5 +59,7 @@ def test_a_file_is_found_here_and_in_the_folder_above(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "notebooks")
     assert found("lineup.csv").replace("\\", "/") == "../lineup.csv"
     assert found("s3://bucket/x") == "s3://bucket/x"
-    with pytest.raises(FestivalError, match="'nowhere' is not there"):
+    with pytest.raises(FestivalError, match="nowhere is not there"):
         found("nowhere")
+    with pytest.raises(FestivalError, match="source is empty"):
+        found("")

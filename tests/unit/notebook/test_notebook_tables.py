@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from festival.analysis.frames import performances_frame
+from festival.analysis.lineups import clashes
 from festival.lineup.model import Performance
 from festival.notebook.cells import Box
 from festival.notebook.tables import dollars, html_table
@@ -35,6 +36,17 @@ def test_text_is_left_and_figures_are_right_with_units_in_the_heads():
 def test_a_day_stands_there_once_and_moments_on_their_own_are_whole():
     moments = performances_frame([NIGHT])[["Start"]]
     assert cells(html_table(moments)) == [("k", "Sat 2025-07-12 23:30")]
+
+
+def test_of_two_performances_in_a_row_the_day_stands_there_once():
+    other = NIGHT._replace(performer="Fever Ray", stage="Field", start=1380)
+    (row,) = [cells(html_table(clashes(performances_frame([NIGHT, other]))))]
+    assert [text for kind, text in row if kind == "k"] == [
+        "Sat 2025-07-12 23:00",
+        "01:30",
+        "23:30",
+        "01:30",
+    ]
 
 
 def test_money_has_a_total_and_figures_have_commas():

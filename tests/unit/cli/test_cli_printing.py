@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.cli.text import table, width
+from festival.cli.printing import table, width
 from festival.text import counted, printable
 
 
