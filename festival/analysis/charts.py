@@ -113,7 +113,7 @@ def _first_hour(hours: pd.Series) -> int:
 
 def _with_every_day(grid: pd.DataFrame) -> pd.DataFrame:
     days = pd.date_range(grid.index.min(), grid.index.max())
-    # A wrong year is no reason to draw all the days between.
+    # A wrong year is not a reason to draw every day between.
     return grid.reindex(days) if len(days) <= 2 * len(grid) + 7 else grid
 
 
