@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.analysis.cost.ingest_time import MB_PER_VCPU, ROWS_PER_CPU_SECOND, ingest_time
+from festival.analysis.cost.forecast import MB_PER_VCPU, ROWS_PER_CPU_SECOND, ingest_time
 from festival.analysis.cost.prices import known_regions, price_list
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
@@ -117,7 +117,7 @@ class Effort:
 
     @property
     def _partition_seconds(self) -> float:
-        return ingest_time(self.new_rows).partitions
+        return ingest_time(self.new_rows).partitions.median
 
     def dollars(self, price: float | None) -> float | None:
         """What the writes cost at a price for one write unit; None without a price."""

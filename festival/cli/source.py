@@ -135,10 +135,11 @@ def written_whole(out: str | None) -> Iterator[IO[bytes]]:
 def _upload(content: IO[bytes], out: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from festival.ingest.s3_object import unanswered
     from festival.kit import event_of
 
     target = event_of(out)
     try:
         _kit().session.client("s3").upload_fileobj(content, target.bucket, target.key)
     except (BotoCoreError, ClientError) as error:
-        raise FestivalError(f"{out} cannot be written: {error}") from error
+        raise unanswered(out, error) from None

@@ -4,15 +4,16 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent, files_of_message
+from festival.ingest.ledger.records import MESSAGE_FILE, Status
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
-from festival.ingest.service import Ingestor
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,11 +25,9 @@ FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
 LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
 LONGEST_DELAY_SECONDS = 900  # SQS: 15 minutes
-MESSAGE_FILE = "message/"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """An SQS message as the event source mapping hands it over (docs: "Using Lambda with SQS")."""
 
     id: str
@@ -69,8 +68,7 @@ class Fate(StrEnum):
     FAILED = "failed"  # it comes back, or goes to the dead-letter queue
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A file's fate, and in how many seconds its message is to come back."""
 
     fate: Fate = Fate.DONE
@@ -193,7 +191,9 @@ class MessageHandler:
     def _note_unread(self, message: Message, reason: str, log: Log) -> None:
         ledger = self.ingestor.resources.ledger
         try:
-            ledger.note_failed_try(MESSAGE_FILE + message.id, "-", message.name, reason)
+            ledger.note_failed_try(
+                MESSAGE_FILE + message.id, "-", message.name, reason, Status.FAILED
+            )
         except (ClientError, BotoCoreError) as error:
             log.warning("the reason could not be kept", reason=str(error))
 

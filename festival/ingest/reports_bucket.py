@@ -15,7 +15,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from festival.ingest.ledger.records import Progress
 from festival.ingest.tally import Spool
@@ -84,8 +84,7 @@ def _text(value: Any) -> str:
 FOLDER = "keys/"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One object of a list. Its name tells from which line on its rows are, and of which dates.
 
     Rows are gzip JSON Lines; the first line names the file, which the key only has as a hash.

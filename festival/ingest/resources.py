@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from festival.ingest.reconcile.on_upload import OnUpload
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(NamedTuple):
     """How long one try may work, in seconds from the moment its lease counts from.
 
     Reading stops at `work`, writing and e-mails at `write`, and the lease lapses at `lease`. With
@@ -102,9 +101,8 @@ class WrittenLateError(RetryableError):
     """Rows may have been sent after the lease: what is in the table now has to be written again."""
 
 
-@dataclass(frozen=True, slots=True)
-class TryResult:
-    """What one try did. `report` is there where it settled the file, or told of it."""
+class TryResult(NamedTuple):
+    """What one try did. `report` is there if it settled the file, or notified."""
 
     action: Action
     file: str

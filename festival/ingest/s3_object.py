@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,12 +19,15 @@ UNVERSIONED = "etag-"
 GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "405")
 
 
+class NoBucketError(RetryableError):
+    """There is no such bucket. An event's may come back; a person's is a slip of the pen."""
+
+
 class SupersededError(FestivalError):
     """The object changed while it was read: what was asked for is no longer its current version."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """One version of an object, also in a bucket without versioning.
 
     `ingest` is the ledger's name of it: the version, and the mapping that it is read with.
@@ -95,7 +97,7 @@ def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iter
     """The object's bytes from `offset` on, in chunks.
 
     A connection that breaks is opened again where it broke, up to five times without a byte.
-    Raises LineupError if the version is gone, SupersededError where an object in a bucket
+    Raises LineupError if the version is gone, SupersededError if an object in a bucket
     without versioning changed, RetryableError if S3 does not answer.
     """
     tries = 0
@@ -144,5 +146,7 @@ def gone(file: str, version: str) -> str:
 
 def unanswered(what: str, error: Exception) -> RetryableError:
     """A call to AWS that failed, as one line that says which and why."""
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
+        return NoBucketError(f"{what}: there is no bucket of that name")
     text = " ".join(str(error).split())
     return RetryableError(f"{what}: {type(error).__name__}: {text}")

@@ -6,8 +6,7 @@ ledger's version: another mapping of the same object version is another ingest.
 
 import hashlib
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,8 +24,7 @@ MOST_BYTES = 256 * 1024
 LONGEST_KEY_BYTES = 1024  # S3: "Creating object key names", in UTF-8
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedMapping:
+class AppliedMapping(NamedTuple):
     """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
 
     `problem` says why the sidecar is not a mapping; the file is then not read at all.
@@ -55,7 +53,7 @@ def file_of_sidecar(event: FileEvent) -> FileEvent:
     key = event.key.removesuffix(SIDECAR)
     if key == event.key or not key or key.endswith("/"):
         return event
-    return replace(event, key=key, version="", sequencer="", removed=False, by_sidecar=True)
+    return event._replace(key=key, version="", sequencer="", removed=False, by_sidecar=True)
 
 
 def _at_most(most: int, body: Any) -> bytes:

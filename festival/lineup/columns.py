@@ -2,8 +2,7 @@
 
 import unicodedata
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.lineup.fields.text import fold, preview
 from festival.lineup.fields.times import as_range, with_end_parts
@@ -58,8 +57,7 @@ _FOLDED_ALIASES = {field: _folded(aliases) for field, aliases in ALIASES.items()
 _FOLDED_LAST = {field: _folded(aliases) for field, aliases in LAST_ALIASES.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """For each of the six fields the index of its column, or None; the other columns are ignored.
 
     `end_parts` are the columns of the end's date and of the length. `constants` are the values of

@@ -8,8 +8,8 @@ import contextlib
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import chain
+from typing import NamedTuple
 
 from festival.errors import LineupError
 from festival.lineup.model import Position
@@ -19,8 +19,7 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much a reader takes as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
@@ -72,8 +71,7 @@ _FOREIGN = {
 EXPECTED = "expected a CSV with a header row, a JSON array of objects, or JSON Lines"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where plain bytes come from, so that a count of them becomes a Position in the object."""
 
     compression: str = ""
@@ -173,15 +171,15 @@ def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin,
     origin = Origin()
     head, pieces = _peeked(pieces)
     if head.startswith(_GZIP):
-        origin = replace(origin, compression="gzip")
+        origin = origin._replace(compression="gzip")
         head, pieces = _peeked(_gunzipped(pieces, limits))
     for magic, what in _FOREIGN.items():
         if head.startswith(magic):
             raise LineupError(f"the file is {what}; {EXPECTED}")
     if encoding := _UTF16.get(head[:2]):
-        return replace(origin, encoding=encoding), _utf8_from(pieces, encoding)
+        return origin._replace(encoding=encoding), _utf8_from(pieces, encoding)
     if said and said not in _UTF8 and not head.startswith(codecs.BOM_UTF8):
-        return replace(origin, encoding=said), _utf8_from(pieces, said)
+        return origin._replace(encoding=said), _utf8_from(pieces, said)
     return origin, pieces
 
 
@@ -294,8 +292,7 @@ _UNLIKELY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(NamedTuple):
     """Some whole consecutive lines, decoded; `first` is the number of the first.
 
     `refused` tells by index which lines are not text and why, `assumed` which were read as CP1252.
@@ -305,7 +302,7 @@ class Lines:
     raw: bytes
     first: int
     text: list[str]
-    refused: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, str] = {}
     assumed: frozenset[int] = frozenset()
     final: bool = False
 
@@ -314,8 +311,7 @@ class Lines:
         return b'"' in self.raw
 
 
-@dataclass(frozen=True, slots=True)
-class LongLine:
+class LongLine(NamedTuple):
     """A line longer than the limit, passed over; `head` is how it begins."""
 
     number: int
@@ -343,7 +339,7 @@ class LineReader:
     def position(self, shape: str) -> Position:
         """The place before the next line."""
         place = self._origin.position(self._feed.taken, self.line, shape)
-        return replace(place, seen_multibyte=self.multibyte)
+        return place._replace(seen_multibyte=self.multibyte)
 
     def next(self, beyond: int = 0) -> Lines | LongLine | None:
         """The next lines, without taking them; more than `beyond` bytes of them if there are more.

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date as calendar_date
 from enum import StrEnum
 from functools import lru_cache
@@ -131,8 +131,7 @@ class Doubt(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowWarning:
+class RowWarning(NamedTuple):
     """Something in a row that was kept, but changed or assumed. Line 0 is the whole file."""
 
     line: int
@@ -161,8 +160,7 @@ class Rejection:
     option: str = dataclasses.field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place between two rows from which reading can go on, small enough for the ledger.
 
     `offset` is the byte of the stored object from which the caller has to read again (0 where the
@@ -184,7 +182,7 @@ class Position:
     above: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return self._asdict()
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Position":
@@ -192,8 +190,7 @@ class Position:
         return cls(**{**fields, "header": tuple(fields["header"]), "above": above})
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Some consecutive rows of a file, and the position after them.
 
     `read` counts every row, the rejected ones included. `end` is None if reading cannot go on

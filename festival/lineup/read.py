@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.errors import LineupError
 from festival.lineup.columns import match
@@ -141,7 +140,7 @@ def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator
     except LineupError as error:
         broken = error
     if last:
-        yield replace(last, warnings=[*normaliser.open_questions(), *last.warnings])
+        yield last._replace(warnings=[*normaliser.open_questions(), *last.warnings])
     if broken:
         raise broken
 
@@ -190,8 +189,7 @@ def _joined(first: Block, second: Block) -> Block:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedLineup:
+class OpenedLineup(NamedTuple):
     """A file whose rows can be read: how it is written, and its rows, which no rule has seen yet.
 
     `original` tells how a row stood in the file; None for a blank row, which does not count.

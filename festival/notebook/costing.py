@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from festival.analysis import validation
 from festival.analysis.cost import bill as bills
-from festival.analysis.cost import charts, forecast, original
+from festival.analysis.cost import charts, original
 from festival.analysis.cost.bill import BillLine
-from festival.analysis.cost.forecast import PartitionRun
+from festival.analysis.cost.forecast import Forecast, forecast, repeated
 from festival.analysis.cost.original import Compared, Difference
 from festival.analysis.cost.prices import PriceList, price_list
 from festival.analysis.cost.workload import (
@@ -59,6 +59,8 @@ class CostModel:
         rows_per_cpu_second: int,
         months: int,
         repeated: float,
+        rejecting: float,
+        builds_per_day: float,
         free_tier: bool,
     ) -> "CostModel":
         """Raises FestivalError for a lineup or a region that is not there, and for no rows."""
@@ -73,8 +75,12 @@ class CostModel:
         units = read_units_of(rows, found=len(rows) / 10)
         return cls(
             rows,
-            Workload(rows_per_day, files_per_day, reads_per_day, units, repeated),
-            StackProfile(memory_mb=memory, rows_per_cpu_second=rows_per_cpu_second),
+            Workload(rows_per_day, files_per_day, reads_per_day, units, repeated, rejecting),
+            StackProfile(
+                memory_mb=memory,
+                rows_per_cpu_second=rows_per_cpu_second,
+                builds_per_day=builds_per_day,
+            ),
             price_list(region),
             months,
             free_tier,
@@ -116,10 +122,9 @@ class CostModel:
 
     @property
     def time(self) -> str:
-        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.spread)
+        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.shape)
         return (
-            f"{self.workload.rows_per_file:,.0f} rows: {took.seconds:,.1f} s, "
-            f"decided by {took.decided_by}"
+            f"{self.workload.rows_per_file:,.0f} rows: {took.range}, decided by {took.decided_by}"
         )
 
     @property
@@ -132,7 +137,7 @@ class CostModel:
 
     @property
     def time_by_scale(self) -> Figure:
-        return charts.time_to_ingest(SCALES, stack=self.stack, spread=self.profile.spread)
+        return charts.time_to_ingest(SCALES, stack=self.stack, shape=self.profile.shape)
 
     @property
     def beside_original(self) -> pd.DataFrame:
@@ -145,20 +150,19 @@ class CostModel:
         return differences_frame(found)
 
     @cached_property
-    def partition_runs(self) -> dict[str, PartitionRun]:
+    def shapes(self) -> dict[str, Forecast]:
         """The lineup, repeated to five thousand rows, in its own order and sorted by date."""
-        many = forecast.repeated(self.rows, SIMULATED_ROWS)
+        many = repeated(self.rows, SIMULATED_ROWS)
         by_date = sorted(many, key=lambda row: row.date)
-        orders = {"in the file's order": many, "sorted by date": by_date}
-        return {name: forecast.simulate(order) for name, order in orders.items()}
+        return {"in the file's order": forecast(many), "sorted by date": forecast(by_date)}
 
     @property
     def partitions(self) -> Figure:
-        return charts.partition_runs(self.partition_runs)
+        return charts.forecasts(self.shapes, SIMULATED_ROWS)
 
     @property
     def partition_table(self) -> pd.DataFrame:
-        return partition_runs_frame(self.partition_runs)
+        return forecasts_frame(self.shapes, SIMULATED_ROWS)
 
     def _bill(self, workload: Workload) -> Sequence[BillLine]:
         return bills.bill(
@@ -228,12 +232,12 @@ def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "README", "here", "dollars a day"])
 
 
-def partition_runs_frame(runs: Mapping[str, PartitionRun]) -> pd.DataFrame:
-    """One row for each simulated run: its seconds, its pace, and the busiest key."""
-    rows = [
-        (name, run.rows, run.seconds, run.rows_per_second, f"{top.where} {top.key}", top.units)
-        for name, run in runs.items()
-        for top in run.loads[:1]
+def forecasts_frame(shapes: Mapping[str, Forecast], rows: int) -> pd.DataFrame:
+    """One row for each kind of rows: the seconds of so many, and the busiest key."""
+    found = [
+        (name, rows, *shape.partitions(rows), shape.hottest, top.units / shape.rows)
+        for name, shape in shapes.items()
+        for top in shape.loads[:1]
     ]
-    columns = ["run", "rows", "seconds", "rows a second", "busiest key", "its WRU"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["rows are", "rows", "least s", "median s", "most s", "busiest key", "its WRU a row"]
+    return pd.DataFrame(found, columns=columns)

@@ -104,7 +104,7 @@ class Between:
     def __str__(self) -> str:
         if self.high == math.inf:
             return f"{self.low:,g} or more"
-        return f"{self.low:,g} to {self.high:,g}"
+        return f"{self.low:,} to {self.high:,}"
 
 
 def between(low: float, high: float = math.inf) -> Between:

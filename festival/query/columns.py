@@ -45,7 +45,7 @@ def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
         return plain, sum(map(_size, typed))
     # Less the brackets and commas around items, and six marks around each name and value.
     size = length - 1 - 2 * len(items) - 6 * sum(map(len, items))
-    return items, size - sum(map(_surplus, items))
+    return items, size - _surplus(items)
 
 
 def _size(item: dict[str, dict[str, Any]]) -> int:
@@ -55,13 +55,12 @@ def _size(item: dict[str, dict[str, Any]]) -> int:
     return item_size(own) + sum(len(name) + len(dumps(value)) for name, value in others)
 
 
-def _surplus(item: dict[str, str]) -> int:
-    """How many bytes fewer an item's numbers take in DynamoDB than as digits."""
-    get = item.get
-    return (
-        _DIGITS_SURPLUS[get("StartMinutes", "")]
-        + _DIGITS_SURPLUS[get("EndMinutes", "")]
-        + _DIGITS_SURPLUS[get("Popularity", "")]
+def _surplus(items: list[dict[str, str]]) -> int:
+    """How many bytes fewer the items' numbers take in DynamoDB than as digits."""
+    surplus = _DIGITS_SURPLUS.__getitem__
+    return sum(
+        sum(map(surplus, [item.get(name, "") for item in items]))
+        for name in ("StartMinutes", "EndMinutes", "Popularity")
     )
 
 
@@ -113,10 +112,8 @@ ESSENTIAL = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popula
 
 _TRIES = 10
 _AT_ONCE = 16
-# A quote inside a value is escaped, so these can only be the answer's own names.
-_NEXT_KEY = re.compile(rb'"LastEvaluatedKey"\s*:\s*')
-_UNITS = re.compile(rb'"CapacityUnits"\s*:\s*([0-9.eE+-]+)')
-_SCANNED = re.compile(rb'"ScannedCount"\s*:\s*(\d+)')
+# A quote inside a value is escaped, so a quoted name before a colon is the answer's own.
+_AFTER_A_NAME = re.compile(rb"\s*:\s*")
 _LONGEST_KEY_JSON = 1 << 16
 
 
@@ -221,16 +218,9 @@ def _append(
             from_item(item)
         raise FestivalError(f"an item has no usable {cause}: expected a performance") from cause
     if saw is not None:
-        units, looked_at = _UNITS.search(page.body), _SCANNED.search(page.body)
-        saw(
-            PageCost(
-                request,
-                int(looked_at[1]) if looked_at else len(items),
-                size,
-                float(units[1]) if units else 0.0,
-                page.milliseconds,
-            )
-        )
+        units = _value(b'"CapacityUnits"', page.body) or 0.0
+        looked_at = _value(b'"ScannedCount"', page.body) or len(items)
+        saw(PageCost(request, int(looked_at), size, float(units), page.milliseconds))
 
 
 def _values(name: str, items: list[dict[str, str]]) -> Iterable[Any]:
@@ -310,8 +300,18 @@ def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _
 
 def _next_key(body: bytes) -> Any:
     """Where the next page begins, found without decoding the page; None at the end."""
-    found = _NEXT_KEY.search(body)
-    if found is None:
-        return None
-    text = body[found.end() : found.end() + _LONGEST_KEY_JSON].decode("utf-8", "ignore")
-    return JSONDecoder().raw_decode(text)[0]
+    return _value(b'"LastEvaluatedKey"', body)
+
+
+def _value(name: bytes, body: bytes) -> Any:
+    """The answer's own value of this name, None if it has none.
+
+    DynamoDB puts these names beside the items. Looked for from the end, because a search through
+    every page's megabyte for each of three names takes a tenth of a reader's time.
+    """
+    at = len(body)
+    while (at := body.rfind(name, 0, at)) >= 0:
+        if found := _AFTER_A_NAME.match(body, at + len(name)):
+            text = body[found.end() : found.end() + _LONGEST_KEY_JSON].decode("utf-8", "ignore")
+            return JSONDecoder().raw_decode(text)[0]
+    return None

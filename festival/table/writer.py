@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Condition, Event
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -136,11 +135,10 @@ class Lanes:
 
 # DynamoDB answers in milliseconds; what has not come by then was lost on the way.
 _LONGEST_REQUEST = 10.0
-_BATCHES_WAITING_PER_LANE = 4
+BATCHES_WAITING_PER_LANE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOutcome:
+class WriteOutcome(NamedTuple):
     """What became of the rows put since the last flush: all others are stored.
 
     `rejections` are rows that DynamoDB can never hold, `unwritten` those that were not stored when
@@ -203,7 +201,7 @@ class BulkWriter:
         # Everything below is shared with the threads and only touched under this lock.
         self._changed = Condition()
         self._lanes = Lanes(lanes)
-        self._most_waiting = lanes * MAX_BATCH_ITEMS * _BATCHES_WAITING_PER_LANE
+        self._most_waiting = lanes * MAX_BATCH_ITEMS * BATCHES_WAITING_PER_LANE
         self._pace = Pace(most=lanes, allowed=min(2, lanes))
         self._active = 0
         self._flushing = False

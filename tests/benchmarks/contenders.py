@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import Any
 
 CHUNK = 1 << 16
-WORKS = {"write", "read", "parse", "check", "ingest", "handle", "start", "notebook"}
+WORKS = {"write", "read", "parse", "check", "ingest", "handle", "notebook"}
 TABLE = "lineup"
 REGION = "us-east-1"
 
@@ -86,11 +86,12 @@ def write_awswrangler(endpoint: str, path: str) -> int:
 
 
 def write_festival(endpoint: str, path: str) -> int:
-    """This project's way: the bulk writer."""
+    """This project's way: the bulk writer, on one core as the command and the function have it."""
+    from festival.table.one_core import one_core
     from festival.table.writer import BulkWriter
 
     rows = 0
-    with BulkWriter(connection(endpoint), TABLE) as writer:
+    with one_core(), BulkWriter(connection(endpoint), TABLE) as writer:
         for block in performances(path):
             writer.put(block)
             rows += len(block)
@@ -133,24 +134,17 @@ def read_awswrangler(endpoint: str, _: str) -> int:
 
 
 def read_festival(endpoint: str, _: str) -> int:
-    """This project's way: pages straight into columns."""
-    import pandas as pd
+    """An analyst's way: a question to the table."""
+    import festival
 
-    from festival.query.columns import read_columns
-    from festival.query.patterns import more_popular_than
-
-    return len(pd.DataFrame(read_columns(connection(endpoint), TABLE, more_popular_than(0))))
+    os.environ["AWS_ENDPOINT_URL"] = endpoint
+    return len(festival.connect(TABLE).popular(above=0))
 
 
 def parse_dict_reader(_: str, path: str) -> int:
     """The standard library alone: every row of a CSV as a dict, nothing checked."""
     with Path(path).open(encoding="utf-8", newline="") as file:
         return sum(1 for _ in csv.DictReader(file))
-
-
-def parse_festival(_: str, path: str) -> int:
-    """Read and normalised, as Performances."""
-    return sum(map(len, performances(path)))
 
 
 def parse_normalize(_: str, path: str) -> int:
@@ -212,27 +206,6 @@ def handle_festival(endpoint: str, key: str) -> int:
         answer = lambda_handler({"Records": [record]}, context)
     if answer["batchItemFailures"]:
         raise RuntimeError(log.getvalue())
-    return 0
-
-
-def start_boto3(_: str, __: str) -> int:
-    """Importing boto3 and making the three clients of an ingest."""
-    import boto3
-
-    for service in ("s3", "dynamodb", "sns"):
-        boto3.client(service, region_name=REGION)
-    return 0
-
-
-def start_festival(_: str, __: str) -> int:
-    """Importing the handler and making the same three clients."""
-    import festival.ingest.handler  # noqa: F401
-    from festival.ingest.clients import Clients
-
-    os.environ["AWS_DEFAULT_REGION"] = REGION
-    clients = Clients.of_environment()
-    for service in ("s3", "dynamodb", "sns"):
-        getattr(clients, service)
     return 0
 
 

@@ -3,51 +3,74 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
 
+from tests.benchmarks.cold_start import STARTS_OF, start, unpacked
 from tests.benchmarks.lineups import SHAPES, lineup_file
-from tests.benchmarks.run import ROOT, Figures, Result, run, side_by_side, stand_in
+from tests.benchmarks.run import (
+    CORES,
+    FREE,
+    ROOT,
+    Figures,
+    Result,
+    run,
+    side_by_side,
+    stand_in,
+)
 
-NAMES = {
-    "write_batch_writer": "boto3 Table.batch_writer",
-    "write_awswrangler": "awswrangler put_df",
-    "write_festival": "festival BulkWriter",
-    "read_query": "boto3 Table.query",
-    "read_awswrangler": "awswrangler read_items",
-    "read_festival": "festival read_columns",
-    "parse_dict_reader": "csv.DictReader alone",
-    "parse_festival": "festival read_lineup",
+Found = Mapping[tuple[str, str], Figures]
+
+# The call that each contender makes, as a user would write it.
+CALLS = {
+    "write_batch_writer": "Table.batch_writer",
+    "write_awswrangler": "wr.dynamodb.put_df",
+    "write_festival": "BulkWriter",
+    "read_query": "Table.query",
+    "read_awswrangler": "wr.dynamodb.read_items",
+    "read_festival": "table.popular(above=0)",
+    "parse_dict_reader": "csv.DictReader",
     "parse_normalize": "festival normalize",
     "check_festival": "festival check",
     "ingest_festival": "festival ingest",
     "handle_festival": "the handler",
-    "start_boto3": "boto3",
-    "start_festival": "the handler",
     "notebook_script": "its cells as a script",
     "notebook_papermill": "festival run",
+    "start_boto3": "import boto3, boto3.client",
+    "start_zip": "the zip's handler",
+    "start_sources": "the zip's handler, without bytecode",
 }
-PAIRS = 15
+STARTS = 3  # as many cold starts for each run of the others
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured, and where. `wrangler` is a Python that has awswrangler, or ''."""
+    """How much is measured, and where.
+
+    `wrangler` is a Python that has awswrangler, `runtime` one of the function's version that has
+    boto3; '' where there is none.
+    """
 
     rows: int
     times: int
     folder: Path
     wrangler: str
+    runtime: str
 
     def ways(self, *contenders: str) -> list[str]:
         return [name for name in contenders if self.wrangler or "awswrangler" not in name]
 
-    @property
-    def pythons(self) -> dict[str, str]:
-        return dict.fromkeys(("write_awswrangler", "read_awswrangler"), self.wrangler)
+    def side_by_side(self, ways: Sequence[str], endpoint: str = "", path: Path | str = "") -> Found:
+        """Contenders in turn, each in a Python that has what it compares with."""
+
+        def once(way: str, cores: str) -> Figures:
+            python = self.wrangler if "awswrangler" in way else sys.executable
+            return run(way, endpoint, path, python=python, cores=cores)
+
+        return side_by_side({way: partial(once, way) for way in ways}, times=self.times)
 
 
 def has_awswrangler(python: str) -> bool:
@@ -58,77 +81,74 @@ def has_awswrangler(python: str) -> bool:
 def writing(plan: Plan) -> Iterator[Result]:
     """A CSV into a table that answers at once: what a row costs."""
     path = lineup_file(plan.folder, "csv", plan.rows)
-    ways = plan.ways("write_batch_writer", "write_awswrangler", "write_festival")
+    ways = plan.ways("write_batch_writer", "write_awswrangler", "write_festival", "ingest_festival")
     with stand_in() as endpoint:
-        found = side_by_side(ways, endpoint, path, times=plan.times, pythons=plan.pythons)
-    yield from compared(
-        f"writing {plan.rows:,} rows, no latency",
-        found,
-        lambda figures: figures.rows_per_cpu_second,
-        "rows/CPU s",
-        goals={"write_batch_writer": "≥ 7"},
-    )
+        found = plan.side_by_side(ways, endpoint, path)
+    what, plain = f"write {plan.rows:,} rows, no latency", plan.ways(*ways[:-2])
+    for ours, least in (("ingest_festival", 10), ("write_festival", 12)):
+        goals = {"write_batch_writer": f"≥ {least}"}
+        yield from compared(what, found, ours, plain, rows_per_cpu_second, "rows/CPU s", goals)
 
 
 def writing_with_latency(plan: Plan) -> Iterator[Result]:
     """The same with 10 ms before each answer: how soon the data is there."""
-    rows = max(plan.rows // 2, 1)
+    rows = max(plan.rows // 5, 1)
     path = lineup_file(plan.folder, "csv", rows)
-    ways = plan.ways("write_batch_writer", "write_awswrangler", "write_festival")
+    ways = ["write_batch_writer", "ingest_festival"]
     with stand_in("--latency", "0.01") as endpoint:
-        found = side_by_side(ways, endpoint, path, times=plan.times, pythons=plan.pythons)
-    yield from compared(
-        f"writing {rows:,} rows, 10 ms latency",
-        found,
-        lambda figures: figures.rows_per_second,
-        "rows/s",
-        goals={"write_batch_writer": "≥ 12"},
-    )
+        found = plan.side_by_side(ways, endpoint, path)
+    what, goals = f"write {rows:,} rows, 10 ms latency", {"write_batch_writer": "≥ 15"}
+    yield from compared(what, found, ways[-1], ways[:-1], rows_per_second, "rows/s", goals)
 
 
 def reading(plan: Plan) -> Iterator[Result]:
-    """A Query into a DataFrame."""
+    """A Query into a DataFrame, from importing the library to the last row."""
     ways = plan.ways("read_query", "read_awswrangler", "read_festival")
     with stand_in("--items", str(plan.rows)) as endpoint:
-        found = side_by_side(ways, endpoint, times=plan.times, pythons=plan.pythons)
-    yield from compared(
-        f"Query of {plan.rows:,} items to a DataFrame",
-        found,
-        lambda figures: figures.rows_per_cpu_second,
-        "items/CPU s",
-        goals={"read_awswrangler": "≥ 5"},
-    )
+        found = plan.side_by_side(ways, endpoint)
+    what, goals = f"Query of {plan.rows:,} items to a DataFrame", {"read_awswrangler": "≥ 5"}
+    yield from compared(what, found, ways[-1], ways[:-1], rows_per_cpu_second, "items/CPU s", goals)
 
 
 def parsing(plan: Plan) -> Iterator[Result]:
-    """A CSV read and normalised, next to the standard library's reader alone."""
+    """A CSV read, checked and written as JSON Lines, next to reading it alone."""
     path = lineup_file(plan.folder, "csv", plan.rows * 5)
-    ways = ["parse_dict_reader", "parse_festival", "parse_normalize"]
-    yield from compared(
-        f"normalising {plan.rows * 5:,} rows",
-        side_by_side(ways, "", path, times=plan.times),
-        lambda figures: figures.rows_per_second,
-        "rows/s",
-        goals={"parse_dict_reader": "≥ 0.25"},
-    )
+    ways = ["parse_dict_reader", "parse_normalize"]
+    found = plan.side_by_side(ways, "", path)
+    what, goals = f"read and normalise {plan.rows * 5:,} rows", {"parse_dict_reader": "≥ 0.25"}
+    yield from compared(what, found, ways[-1], ways[:-1], rows_per_second, "rows/s", goals)
+
+
+def rows_per_cpu_second(figures: Figures) -> float:
+    return figures.rows / figures.cpu
+
+
+def rows_per_second(figures: Figures) -> float:
+    return figures.rows / figures.wall
+
+
+def cpu_milliseconds(figures: Figures) -> float:
+    return 1000 * figures.cpu
 
 
 def compared(
     what: str,
-    found: dict[str, Figures],
+    found: Found,
+    ours: str,
+    plain: Sequence[str],
     measure: Callable[[Figures], float],
     unit: str,
-    goals: dict[str, str],
+    goals: Mapping[str, str],
 ) -> Iterator[Result]:
-    """Each way's figure; the last way against the ways of others, with the goals for that."""
-    *others, ours = found
-    for way in others:
-        yield Result(what, NAMES[way], measure(found[way]), unit)
-    best = measure(found[ours])
-    for way in others:
-        if not way.endswith("_festival"):
-            ratio = best / measure(found[way])
-            yield Result(what, NAMES[ours], best, unit, NAMES[way], ratio, goals.get(way, ""))
+    """Each plain way's figure, then ours against each of them; on all cores, then on one."""
+    for cores in CORES:
+        best = measure(found[ours, cores])
+        for way in plain:
+            yield Result(what, cores, CALLS[way], measure(found[way, cores]), unit)
+        for way in plain:
+            ratio = best / measure(found[way, cores])
+            against, goal = CALLS[way], goals.get(way, "")
+            yield Result(what, cores, CALLS[ours], best, unit, against, ratio, goal)
 
 
 def memory(plan: Plan) -> Iterator[Result]:
@@ -139,7 +159,7 @@ def memory(plan: Plan) -> Iterator[Result]:
             for shape in SHAPES:
                 paths = [lineup_file(plan.folder, shape, rows) for rows in (few, many)]
                 found = [run(way, endpoint, path) for path in paths]
-                yield from grown(f"memory of {NAMES[way]}, {shape}", few, many, found)
+                yield from grown(f"memory of {CALLS[way]}, {shape}", few, many, found)
     yield from handler_memory(plan, few, many)
 
 
@@ -170,43 +190,39 @@ def handler_memory(plan: Plan, few: int, many: int) -> Iterator[Result]:
 
 def grown(what: str, few: int, many: int, found: list[Figures]) -> Iterator[Result]:
     small, large = (figures.rss for figures in found)
-    yield Result(what, f"peak at {few:,} rows", small / MEGABYTE, "MB", goal="≤ 100")
+    peak, further = f"peak at {few:,} rows", f"each further row, to {many:,}"
+    yield Result(what, FREE, peak, small / MEGABYTE, "MB", goal="≤ 100")
     growth = max(0.0, (large - small) / (many - few))
-    yield Result(what, f"each further row, to {many:,}", growth, "bytes", goal="≤ 64")
+    yield Result(what, FREE, further, growth, "bytes", goal="≤ 64")
 
 
 def cold_start(plan: Plan) -> Iterator[Result]:
-    """Imports and clients, in pairs of processes; the first pair warms the disk."""
-    ratios, ours, theirs = [], [], []
-    for pair in range(PAIRS + 1):
-        plain, handler = run("start_boto3"), run("start_festival")
-        if pair:
-            ratios.append(handler.wall / plain.wall)
-            theirs.append(plain.wall)
-            ours.append(handler.wall)
-    what = f"cold start, {PAIRS} pairs"
-    yield Result(what, NAMES["start_boto3"], 1000 * median(theirs), "ms")
-    yield Result(
-        what,
-        NAMES["start_festival"],
-        1000 * median(ours),
-        "ms",
-        NAMES["start_boto3"],
-        median(ratios),
-        "≤ 1.1",
-    )
+    """The unpacked zip, read-only, by the function's Python: imports and three clients."""
+    if not plan.runtime:
+        print("  left out: no Python of the function's version (--runtime names one)")
+        return
+    with unpacked(plan.folder, plan.runtime) as folders:
+        runs = {way: partial(start, plan.runtime, way, folders) for way in STARTS_OF}
+        found = side_by_side(runs, times=STARTS * plan.times)
+    for ours, goal in (("start_zip", "≤ 1.0"), ("start_sources", "≤ 1.0")):
+        yield from compared(
+            "cold start: imports and three clients",
+            found,
+            ours,
+            ["start_boto3"],
+            cpu_milliseconds,
+            "CPU ms",
+            {"start_boto3": goal},
+        )
 
 
 def notebook(plan: Plan) -> Iterator[Result]:
     """What papermill, the kernel and the report add to a notebook's own work."""
-    ways = ["notebook_script", "notebook_papermill"]
     path = ROOT / "notebooks" / "validate.ipynb"
-    found = side_by_side(ways, "", path, times=plan.times)
-    script, papermill = (found[way].wall for way in ways)
-    yield Result("notebook validate.ipynb", NAMES["notebook_script"], script, "s")
-    yield Result(
-        *("notebook validate.ipynb", NAMES["notebook_papermill"], papermill, "s"),
-        *(NAMES["notebook_script"], papermill / script),
+    ways = ["notebook_script", "notebook_papermill"]
+    found = plan.side_by_side(ways, "", path)
+    yield from compared(
+        "notebook validate.ipynb", found, ways[-1], ways[:-1], lambda figures: figures.wall, "s", {}
     )
 
 
@@ -222,8 +238,8 @@ def backfill(plan: Plan) -> Iterator[Result]:
         figures = json.loads(done.stdout)
         assert figures["found"] == figures["expected"], figures
         what = f"backfill of {files:,} files, killed once, by {engine}"
-        yield Result(what, "the notebook, twice", files / figures["seconds"], "files/s")
-        yield Result(what, "peak", figures["peak MB of the notebook"], "MB", goal="≤ 300")
+        yield Result(what, FREE, "the notebook, twice", files / figures["seconds"], "files/s")
+        yield Result(what, FREE, "peak", figures["peak MB of the notebook"], "MB", goal="≤ 300")
 
 
 LINES: dict[str, Callable[[Plan], Iterator[Result]]] = {

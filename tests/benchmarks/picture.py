@@ -11,7 +11,7 @@ from tests.benchmarks.run import Result
 BAR, GOAL = "#3b6ea5", "#1a1a1a"
 
 
-def draw(results: Sequence[Result], machine: Mapping[str, str], path: Path) -> Path:
+def draw(results: Sequence[Result], machine: Mapping[str, object], path: Path) -> Path:
     """Bars of each ratio on a logarithmic axis, with the goal as a mark; saved at `path`."""
     shown = [result for result in results if result.ratio is not None][::-1]
     figure = Figure(figsize=(9, 1.4 + 0.5 * len(shown)), layout="constrained")
@@ -26,7 +26,7 @@ def draw(results: Sequence[Result], machine: Mapping[str, str], path: Path) -> P
             axes.plot([bound, bound], [place - 0.4, place + 0.4], color=GOAL, linewidth=1.5)
     axes.set_yticks(
         range(len(shown)),
-        [f"{result.what}\n{result.way} / {result.against}" for result in shown],
+        [f"{result.what}, {result.cores}\n{result.call} / {result.against}" for result in shown],
         fontsize=8,
     )
     axes.set_xscale("log")
@@ -36,7 +36,9 @@ def draw(results: Sequence[Result], machine: Mapping[str, str], path: Path) -> P
     axes.margins(x=0.15)
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.set_xlabel("times the reference (black mark: the goal)")
-    axes.set_title(", ".join(machine.values()), fontsize=9, loc="right", color="grey")
+    axes.set_title(
+        ", ".join(str(value) for value in machine.values()), fontsize=9, loc="right", color="grey"
+    )
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +22,22 @@ class Figures:
     wall: float
     rss: float
 
-    @property
-    def rows_per_cpu_second(self) -> float:
-        return self.rows / self.cpu
 
-    @property
-    def rows_per_second(self) -> float:
-        return self.rows / self.wall
+# Free to use every core, and kept to one: Python's threads cost more where they are spread.
+FREE, ONE = "free", "one"
+CORES = (FREE, ONE) if hasattr(os, "sched_setaffinity") else (FREE,)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the benchmark: what was measured, in which way, and its ratio to a reference."""
+    """One line of the benchmark: what was measured by which call, and its ratio to a reference.
+
+    `cores` says whether the process had every core of the machine or was kept to one.
+    """
 
     what: str
-    way: str
+    cores: str
+    call: str
     value: float
     unit: str
     against: str = ""
@@ -96,37 +97,48 @@ def run(
     *,
     python: str = sys.executable,
     settings: Mapping[str, str] | None = None,
+    cores: str = FREE,
 ) -> Figures:
     """One contender once, in a process of its own."""
     command = [python, "-m", "tests.benchmarks.contenders", contender, endpoint, str(path)]
+    return figures_of(command, ROOT, dict(settings or {}), cores)
+
+
+def figures_of(
+    command: Sequence[str], folder: Path, settings: Mapping[str, str], cores: str
+) -> Figures:
+    """What a process prints on its last line."""
     done = subprocess.run(
         command,
-        cwd=ROOT,
-        env=environment() | dict(settings or {}),
+        cwd=folder,
+        env=environment() | dict(settings),
         capture_output=True,
         text=True,
         check=False,
+        preexec_fn=_keep_to_one_core if cores == ONE else None,
     )
     if done.returncode:
-        raise RuntimeError(f"{contender} failed: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{command} failed: {done.stderr.strip().splitlines()[-1]}")
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def _keep_to_one_core() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def side_by_side(
-    contenders: Sequence[str],
-    endpoint: str = "",
-    path: Path | str = "",
-    *,
-    times: int,
-    pythons: Mapping[str, str] | None = None,
-) -> dict[str, Figures]:
-    """Several contenders in turn, so that a busy moment of the machine hits all of them."""
-    runs: dict[str, list[Figures]] = {contender: [] for contender in contenders}
+    runs: Mapping[str, Callable[[str], Figures]], *, times: int
+) -> dict[tuple[str, str], Figures]:
+    """Several contenders in turn, so that a busy moment of the machine hits all of them.
+
+    `runs` has a function of the cores for each; the answer has medians by contender and cores.
+    """
+    found: dict[tuple[str, str], list[Figures]] = {}
     for _ in range(times):
-        for contender in contenders:
-            python = (pythons or {}).get(contender, sys.executable)
-            runs[contender].append(run(contender, endpoint, path, python=python))
-    return {contender: middle(figures) for contender, figures in runs.items()}
+        for cores in CORES:
+            for contender, once in runs.items():
+                found.setdefault((contender, cores), []).append(once(cores))
+    return {each: middle(figures) for each, figures in found.items()}
 
 
 def middle(figures: Sequence[Figures]) -> Figures:

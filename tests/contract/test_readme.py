@@ -23,6 +23,7 @@ from festival.query.patterns import (
     stage_at_exactly,
 )
 from festival.stack.template import parse_template
+from tests.benchmarks.readme import BEGIN, END, FIGURES, section
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -159,3 +160,23 @@ def test_the_readme_explains_every_option_of_a_mapping():
     table = README.split("| what it decides |")[1].split("\n\n")[0]
     named = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (.*?) \|", table, re.M)))
     assert set(named) == {each.name for each in fields(LineupMapping)}
+
+
+def test_the_readmes_figures_are_those_of_the_saved_run():
+    """`make bench ARGS=--publish` renews both."""
+    saved = json.loads(FIGURES.read_text(encoding="utf-8"))
+    shown = README.split(BEGIN)[1].split(END)[0]
+    assert shown == section(saved)
+    assert saved["date"] in shown and f"load {saved['load']:.1f}" in shown
+    assert f"medians of {saved['times']} runs" in shown
+
+
+def test_the_readme_shows_every_figure_that_has_a_goal():
+    saved = json.loads(FIGURES.read_text(encoding="utf-8"))
+    rows = README.split(BEGIN)[1].split(END)[0].splitlines()
+    compared = {(one["what"], one["call"]) for one in saved["results"] if one["against"]}
+    shown = [row for row in rows if row.startswith("| ")][1:]
+    for what, call in compared:
+        if not what.startswith("notebook"):
+            assert any(what in row and f"`{call}`" in row for row in shown), what
+    assert {one["cores"] for one in saved["results"]} == {"free", "one"}

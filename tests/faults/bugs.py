@@ -4,16 +4,14 @@ Every function sows one, with pytest's monkeypatch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from threading import local
 from typing import Any
 
 import pytest
 
 from festival.ingest import attempt
-from festival.ingest.attempt import Attempt
+from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.ledger.table import LedgerTable
-from festival.ingest.service import Ingestor
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.table import batch
@@ -83,7 +81,7 @@ def a_cut_at_any_line_end(patch: pytest.MonkeyPatch) -> None:
         data = b"".join(chunks)
         begin = start.offset if start else 0
         for block in read_lineup([data], start=start, **options):
-            yield replace(block, end=_at_a_line_end(data, begin, block.end))
+            yield block._replace(end=_at_a_line_end(data, begin, block.end))
 
     patch.setattr(attempt, "read_lineup", wrong)
 
@@ -96,7 +94,7 @@ def _at_a_line_end(data: bytes, begin: int, end: Position | None) -> Position | 
     last_line = before.rfind(b"\n") + 1
     if before.count(b'"', last_line) % 2 == 0:
         return end
-    return replace(end, offset=begin + last_line, line=end.line - 1)
+    return end._replace(offset=begin + last_line, line=end.line - 1)
 
 
 BUGS: tuple[Sow, ...] = (

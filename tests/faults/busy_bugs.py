@@ -36,9 +36,8 @@ def a_lease_that_nobody_renews(patch: pytest.MonkeyPatch) -> None:
     """A person's process goes on writing when its lease is over."""
 
     def renewed(self: Leases, lease: Any, seconds: float) -> Any:
-        from dataclasses import replace
 
-        return replace(lease, until=self._now() + seconds)
+        return lease._replace(until=self._now() + seconds)
 
     patch.setattr(Leases, "renew", renewed)
 

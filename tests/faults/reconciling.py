@@ -157,7 +157,7 @@ def let_the_function_reconcile(patch: pytest.MonkeyPatch) -> None:
 
     def reconciling(random: Any, backend: Any) -> Any:
         made = conditions(random, backend)
-        settings = replace(made.settings, reconcile_on_upload=True, reconcile_guard_percent=100_000)
+        settings = made.settings._replace(reconcile_on_upload=True, reconcile_guard_percent=100_000)
         return replace(made, settings=settings)
 
     def in_the_time_of_the_schedule(self: Invocation) -> Any:

@@ -114,6 +114,16 @@ class Season:
         self.record("festival history", "history")
         self.record("festival history", "history", "skogur.csv")
         self.record("festival status", "status")
+        self.record("festival check s3://", "check", f"{self.uploads}skogur.csv")
+        self.record(
+            "festival inspect s3:// -o s3://",
+            *(
+                "inspect",
+                f"{self.uploads}skogur.csv",
+                "-o",
+                f"{self.uploads}other.csv.mapping.json",
+            ),
+        )
         self.notebook("notebook validate, on s3://", "validate", source=self.uploads)
 
     def reconcile(self) -> None:

@@ -196,7 +196,11 @@ def test_validate_in_strict_mode_fails_the_run_after_it_has_shown_everything(wor
             "the notebook has no parameter 'dryrun': did you mean dry_run?",
         ),
         ("cost_model", {"months": 0}, "parameter months is 0: expected 1 to 1,200"),
-        ("cost_model", {"rows_per_day": -5}, "parameter rows_per_day is -5: expected 0 or more"),
+        (
+            "cost_model",
+            {"rows_per_day": -5},
+            "parameter rows_per_day is -5: expected 0 to 1,000,000,000",
+        ),
     ],
 )
 def test_plain_papermill_with_a_wrong_parameter_fails_in_one_line(world, name, given, said):

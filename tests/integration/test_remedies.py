@@ -74,3 +74,13 @@ def test_an_object_that_is_not_there_is_one_line(
     assert run([command, f"s3://{outputs.upload_bucket}/nobody.csv"]) == 2
     _, err = capsys.readouterr()
     assert err == (f"festival: s3://{outputs.upload_bucket}/nobody.csv: is not in the bucket\n")
+
+
+@pytest.mark.parametrize("command", ["check", "ingest", "normalize"])
+def test_a_bucket_that_is_not_there_is_one_line_at_once(
+    outputs: StackOutputs, capsys: pytest.CaptureFixture[str], command: str
+):
+    assert run([command, "s3://no-such-bucket/lineup.csv"]) == 2
+    _, err = capsys.readouterr()
+    assert err.endswith(": there is no bucket of that name\n")
+    assert err.count("\n") == 1

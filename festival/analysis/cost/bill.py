@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from festival.analysis.cost.ingest_time import Spread
 from festival.analysis.cost.prices import Price, PriceList
 from festival.analysis.cost.workload import RowProfile, StackProfile, Workload
+from festival.ingest.ledger.ledger import KEEP_DAYS
 
 DAYS = 30
 HOURS = 24 * DAYS
@@ -21,11 +21,14 @@ POLLERS = 5
 POLL_SECONDS = 20
 IDLE_RECEIVES = POLLERS * DAYS * 24 * 3600 // POLL_SECONDS
 # One ingest in the ledger: three writes of the head, three of the version's item and of the index
-# it is in, two consistent reads.
+# it is in, two consistent reads. Where rows are rejected, the second and the third of the version's
+# writes are of an item of nearly 3 KB, because it has the first twenty for the e-mail.
 LEDGER_WRITE_UNITS = 3 + 3 * 2
+LEDGER_WRITE_UNITS_REJECTING = 3 + (1 + 3 + 3) * 2
 LEDGER_READ_UNITS = 2
 LEDGER_ENTRY_BYTES = 2 * (1000 + 100)
-LEDGER_DAYS = 120
+LEDGER_ENTRY_BYTES_REJECTING = 2 * (3000 + 100)
+LEDGER_DAYS = KEEP_DAYS
 # A file is read and its rows are listed in blocks of so many bytes.
 BLOCK_BYTES = 64 * 1024
 # Lambda's START, END and REPORT lines and the function's own JSON line with its metrics.
@@ -68,6 +71,7 @@ def bill(
         *_files(workload, profile, prices, stack, month),
         *_emails(workload, prices, stack),
         *_watching(workload, prices, stack),
+        *_schedule(prices, stack),
     ]
     return _priced(lines, free_tier)
 
@@ -77,7 +81,7 @@ def idle_bill(
 ) -> tuple[BillLine, ...]:
     """What the stack costs in a month in which nobody uploads or asks anything."""
     nothing = Workload(rows_per_day=0, files_per_day=0, reads_per_day=0)
-    empty = RowProfile(0, 0, {}, 0, 0, 0, 0, Spread())
+    empty = RowProfile(0, 0, {}, 0, 0, 0, 0)
     lines = bill(nothing, empty, prices, stack=stack, free_tier=free_tier)
     return tuple(line for line in lines if line.amount)
 
@@ -129,9 +133,19 @@ def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[
         BillLine("DynamoDB writes", name, new * units, price, f"{new:,.0f} rows × {units:.2f} WRU")
         for name, units in profile.index_units.items()
     ]
-    files = _files_a_month(workload)
-    how = f"{files:,.0f} ingests × {LEDGER_WRITE_UNITS} WRU"
-    return [*lines, BillLine("DynamoDB writes", "ledger", files * LEDGER_WRITE_UNITS, price, how)]
+    rejecting = _files_a_month(workload) * workload.rejecting
+    clean = _files_a_month(workload) - rejecting
+    kinds = {
+        "ledger": (clean, LEDGER_WRITE_UNITS, "ingests"),
+        "ledger, rejected rows": (
+            *(rejecting, LEDGER_WRITE_UNITS_REJECTING),
+            "ingests that reject rows",
+        ),
+    }
+    return lines + [
+        BillLine("DynamoDB writes", name, count * wru, price, f"{count:,.0f} {what} × {wru} WRU")
+        for name, (count, wru, what) in kinds.items()
+    ]
 
 
 def _reads(workload: Workload, prices: PriceList) -> list[BillLine]:
@@ -159,7 +173,10 @@ def _storage(
     workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile, month: int
 ) -> list[BillLine]:
     rows = workload.rows_per_day * _days_so_far(month)
-    entries = workload.files_per_day * min(_days_so_far(month), LEDGER_DAYS)
+    entries = workload.files_per_day * (1 + workload.repeated)
+    entries *= min(_days_so_far(month), LEDGER_DAYS)
+    entry = LEDGER_ENTRY_BYTES * (1 - workload.rejecting)
+    entry += LEDGER_ENTRY_BYTES_REJECTING * workload.rejecting
     lines = [
         BillLine(
             "DynamoDB storage",
@@ -171,13 +188,13 @@ def _storage(
         BillLine(
             "DynamoDB storage",
             "ledger",
-            entries * LEDGER_ENTRY_BYTES / GB,
+            entries * entry / GB,
             prices["dynamodb_storage"],
-            f"{entries:,.0f} ingests × {LEDGER_ENTRY_BYTES:,} B, kept {LEDGER_DAYS} days",
+            f"{entries:,.0f} ingests × {entry:,.0f} B, kept {LEDGER_DAYS} days",
         ),
     ]
     if stack.point_in_time_recovery:
-        kept = (rows * profile.in_table + entries * LEDGER_ENTRY_BYTES / 2) / GB
+        kept = (rows * profile.in_table + entries * entry / 2) / GB
         how = f"{rows:,.0f} rows × {profile.in_table:,.0f} B and the ledger, without indexes"
         lines.append(
             BillLine(
@@ -191,7 +208,7 @@ def _function(
     workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile
 ) -> list[BillLine]:
     files = _files_a_month(workload)
-    took = stack.ingest_time(workload.rows_per_file, profile.spread)
+    took = stack.ingest_time(workload.rows_per_file, profile.shape)
     seconds = files * took.seconds
     how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
     return [
@@ -224,6 +241,13 @@ def _files(
     lists = workload.rows_per_day * profile.in_list / GB * _days_so_far(month)
     return [
         BillLine("S3", "uploads", files, prices["s3_put"], f"{files:,.0f} files"),
+        BillLine(
+            "S3",
+            "rejected rows",
+            files * workload.rejecting,
+            prices["s3_put"],
+            f"{workload.rejecting:.0%} of the files",
+        ),
         BillLine(
             "S3",
             "key lists",
@@ -311,6 +335,29 @@ def _watching(workload: Workload, prices: PriceList, stack: StackProfile) -> lis
             stack.dashboards,
             prices["dashboards"],
             f"{stack.dashboards} dashboard",
+        ),
+    ]
+
+
+def _schedule(prices: PriceList, stack: StackProfile) -> list[BillLine]:
+    builds = stack.builds_per_day * DAYS
+    minutes = math.ceil(stack.build_minutes)
+    kept = stack.archive_mb * 1024**2 / GB if builds else 0.0
+    return [
+        BillLine(
+            "schedule",
+            "CodeBuild",
+            builds * minutes,
+            prices["codebuild"],
+            f"{builds:,.0f} builds × {minutes} minutes begun, general1.small",
+        ),
+        BillLine("schedule", "starts", builds, prices["scheduler"], f"{builds:,.0f} builds"),
+        BillLine(
+            "schedule",
+            "archive",
+            kept,
+            prices["s3_storage"],
+            f"{stack.archive_mb:,.0f} MB in the deployment bucket",
         ),
     ]
 

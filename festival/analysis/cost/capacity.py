@@ -7,7 +7,8 @@ Indexes in DynamoDB" (read and write considerations) and "DynamoDB item sizes an
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from festival.table.item import item_size
+from festival.lineup.model import Performance
+from festival.table.item import item_size, to_item
 from festival.table.schema import INDEXES, Index
 
 WRITE_BLOCK = 1024
@@ -16,6 +17,14 @@ PAGE_BYTES = 1024 * 1024
 STORED_OVERHEAD = 100
 
 Item = Mapping[str, Mapping[str, str]]
+
+# What `Source` is of a file in the stack's own bucket: its bucket and its key.
+EXAMPLE_SOURCE = "o240-festival-uploads-123456789012-us-east-1/lineup.csv"
+
+
+def written_item(performance: Performance, source: str = EXAMPLE_SOURCE) -> Item:
+    """The item that the ingest of the file `source` writes; the writer makes the same."""
+    return to_item(performance, source=source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from festival.analysis.cost.bill import DAYS, BillLine
-from festival.analysis.cost.forecast import PartitionRun
-from festival.analysis.cost.ingest_time import COLD_START_SECONDS, Spread
+from festival.analysis.cost.forecast import (
+    BURST_SECONDS,
+    COLD_START_SECONDS,
+    Forecast,
+    Range,
+)
 from festival.analysis.cost.original import ORIGINAL
 from festival.analysis.cost.workload import StackProfile
 from festival.analysis.drawing import COLOURS, DASHES, FILL, INK, QUIET, picture, spread_out
@@ -37,7 +41,8 @@ def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) ->
         axes.plot(rows, totals, color=INK, linewidth=3)
         ends.append((f"together: ${totals[-1]:,.2f}", totals[-1]))
         for count, low, high in ORIGINAL:
-            axes.plot([count] * 2, [max(low, 0.01) * DAYS, high * DAYS], color=QUIET, linewidth=7)
+            ends_at = [max(low * DAYS, _LEAST_DOLLARS), high * DAYS]
+            axes.plot([count] * 2, ends_at, color=QUIET, linewidth=7, solid_capstyle="butt")
         axes.annotate(
             "grey: the original README",
             (ORIGINAL[1][0], ORIGINAL[1][2] * DAYS),
@@ -54,18 +59,26 @@ def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) ->
     return figure
 
 
-def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, spread: Spread) -> Figure:
+def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, shape: Forecast) -> Figure:
     """Seconds of one ingest against the rows of the file, by what they are spent on.
 
-    One line for each of processor, requests and hottest partition; the time-out across.
+    One line for each of processor, requests and hottest partition (the median placement, without
+    burst credit); the range of all placements in grey; the time-out across.
     """
-    times = [stack.ingest_time(count, spread) for count in rows]
+    times = [stack.ingest_time(count, shape) for count in rows]
     lines = [
-        (f"hottest partition: {times[0].hottest}", [time.partitions for time in times]),
+        (f"hottest partition: {times[0].hottest}", [time.partitions.median for time in times]),
         (f"processor at {stack.memory_mb} MB", [time.processor for time in times]),
         ("requests to DynamoDB", [time.requests for time in times]),
     ]
     with picture(9.5, 4.6) as (figure, axes):
+        axes.fill_between(
+            rows,
+            [time.range.low for time in times],
+            [time.range.high for time in times],
+            color=FILL,
+            linewidth=0,
+        )
         for number, (_, seconds) in enumerate(lines):
             _line(axes, rows, seconds, number)
         axes.plot(rows, [time.seconds for time in times], color=INK, linewidth=3)
@@ -80,19 +93,26 @@ def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, spread: Spread) 
     return figure
 
 
-def partition_runs(runs: Mapping[str, PartitionRun]) -> Figure:
-    """Seconds that one file takes in each simulated run, and the key that kept it waiting."""
-    with picture(9.5, 1.1 + 0.55 * max(len(runs), 1)) as (figure, axes):
-        for place, run in enumerate(runs.values()):
-            axes.barh(place, run.seconds, height=0.6, color=FILL, edgecolor=INK, linewidth=0.8)
-            busiest = "".join(f"; busiest: {load.where} {load.key}" for load in run.loads[:1])
-            text = f"{run.seconds:,.1f} s, {run.rows_per_second:,.0f} rows/s{busiest}"
-            axes.text(run.seconds, place, f"  {text}", va="center")
-        axes.set_yticks(range(len(runs)), list(runs))
+def forecasts(shapes: Mapping[str, Forecast], rows: int) -> Figure:
+    """Seconds that so many rows of each kind take: the range of all placements, and its median.
+
+    Once without burst credit, once with that of five idle minutes.
+    """
+    bars: dict[str, Range] = {}
+    for name, shape in shapes.items():
+        bars[f"{name}, no credit"] = shape.partitions(rows)
+        bars[f"{name}, {BURST_SECONDS} s of credit"] = shape.partitions(rows, credit=BURST_SECONDS)
+    with picture(9.5, 1.1 + 0.45 * max(len(bars), 1)) as (figure, axes):
+        for place, took in enumerate(bars.values()):
+            width = took.high - took.low
+            axes.barh(place, width, left=took.low, height=0.6, color=FILL, edgecolor=INK)
+            axes.plot([took.median] * 2, [place - 0.3, place + 0.3], color=INK, linewidth=2)
+            axes.text(took.high, place, f"  {took}", va="center")
+        axes.set_yticks(range(len(bars)), list(bars))
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 1.9 * max((run.seconds for run in runs.values()), default=1))
-        axes.set_xlabel("Seconds to write the file (simulated, worst case)")
+        axes.set_xlim(0, 1.6 * max([*(took.high for took in bars.values()), 0.1]))
+        axes.set_xlabel(f"Seconds to write {rows:,} rows, over fifty placements of the keys")
         axes.grid(axis="x")
         axes.set_title("One file against partitions of 1,000 WRU/s each")
     return figure

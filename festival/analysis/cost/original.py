@@ -82,7 +82,7 @@ def _differences(
         f"{profile.write_units:.2f}: the table and each index the row is in",
         million * price * (profile.write_units - 1),
     )
-    took = stack.ingest_time(rows, profile.spread)
+    took = stack.ingest_time(rows, profile.shape)
     duration = took.seconds * stack.memory_mb / 1024
     yield Difference(
         "the function's time",

@@ -1,30 +1,39 @@
 """What the cost model is asked about: the rows, what people do with them, the stack they meet."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from festival.analysis.cost.capacity import put_units, query_units, stored_bytes
-from festival.analysis.cost.ingest_time import (
+from festival.analysis.cost.capacity import (
+    EXAMPLE_SOURCE,
+    put_units,
+    query_units,
+    stored_bytes,
+    written_item,
+)
+from festival.analysis.cost.forecast import (
+    MOST_SIMULATED,
     ROWS_PER_CPU_SECOND,
+    Forecast,
     IngestTime,
-    Spread,
+    forecast,
     ingest_time,
-    spread,
+    repeated,
 )
 from festival.errors import FestivalError
 from festival.ingest.reports_bucket import listed
 from festival.lineup.model import Performance
-from festival.table.item import item_size, to_item
+from festival.table.item import item_size
 from festival.table.schema import INDEXES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowProfile:
     """What an average row weighs: means over real items.
 
     `table_units` and `index_units` (by index) are WRU of a new row, `stored` the bytes billed in
     the table and all indexes, `in_table` those of the table alone, `in_file` those of its line,
-    `in_list` those of its entry in the list of keys, compressed.
+    `in_list` those of its entry in the list of keys, compressed. `rows` are what it is the mean of.
     """
 
     item_bytes: float
@@ -34,15 +43,16 @@ class RowProfile:
     in_table: float
     in_file: float
     in_list: float
-    spread: Spread
+    rows: Sequence[Performance] = field(default=(), repr=False)
+
+    @cached_property
+    def shape(self) -> Forecast:
+        """What rows like these take at DynamoDB's partitions."""
+        return forecast(repeated(self.rows, MOST_SIMULATED) if self.rows else ())
 
     @property
     def write_units(self) -> float:
         return self.table_units + sum(self.index_units.values())
-
-
-# What `Source` is of a file in the stack's own bucket: its bucket and its key.
-EXAMPLE_SOURCE = "o240-festival-uploads-123456789012-us-east-1/lineup.csv"
 
 
 def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SOURCE) -> RowProfile:
@@ -53,7 +63,7 @@ def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SO
     rows = list(performances)
     if not rows:
         raise FestivalError("a cost per row needs at least one performance; the lineup has none")
-    items = [to_item(row, source=source) for row in rows]
+    items = [written_item(row, source) for row in rows]
     units = [put_units(item) for item in items]
     return RowProfile(
         item_bytes=_mean(item_size(item) for item in items),
@@ -66,7 +76,7 @@ def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SO
         in_table=_mean(stored_bytes(item, indexes=()) for item in items),
         in_file=_mean(_line_bytes(row) for row in rows),
         in_list=len(listed(source, "", rows)) / len(rows),
-        spread=spread(rows),
+        rows=rows,
     )
 
 
@@ -75,7 +85,8 @@ class Workload:
     """What people do with the stack. `read_units` is the RRU of an average question.
 
     `repeated` is the share of files that are uploaded a second time unchanged: their rows cost the
-    table's write alone, and S3 keeps the old version for 30 days.
+    table's write alone, and S3 keeps the old version for 30 days. `rejecting` is the share of files
+    of which rows are rejected: the ledger and S3 keep those.
     """
 
     rows_per_day: float
@@ -83,6 +94,7 @@ class Workload:
     reads_per_day: float = 100
     read_units: float = 0.5
     repeated: float = 0.0
+    rejecting: float = 0.0
 
     @property
     def rows_per_file(self) -> float:
@@ -95,7 +107,9 @@ class StackProfile:
 
     `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.
     `metrics` are the function's own, in the embedded metric format. `rows_per_cpu_second` is what
-    the function's code ingests on one whole vCPU.
+    the function's code ingests on one whole vCPU. `builds_per_day` is how often a schedule runs the
+    backfill notebook (0: there is none), each time for `build_minutes`, from an archive of
+    `archive_mb`: about what the wheels of pandas, matplotlib and Jupyter weigh.
     """
 
     memory_mb: int = 256
@@ -107,13 +121,16 @@ class StackProfile:
     point_in_time_recovery: bool = True
     log_days: int = 30
     old_version_days: int = 30
+    builds_per_day: float = 0.0
+    build_minutes: float = 5.0
+    archive_mb: float = 100.0
 
-    def ingest_time(self, rows: float, spread: Spread) -> IngestTime:
+    def ingest_time(self, rows: float, shape: Forecast) -> IngestTime:
         """How long a file of so many rows takes here."""
         return ingest_time(
             rows,
             memory_mb=self.memory_mb,
-            spread=spread,
+            shape=shape,
             rows_per_cpu_second=self.rows_per_cpu_second,
         )
 
@@ -122,7 +139,7 @@ def read_units_of(
     rows: Sequence[Performance], *, found: float, source: str = EXAMPLE_SOURCE
 ) -> float:
     """RRU of a question that finds so many average rows of these, eventually consistent."""
-    size = _mean(item_size(to_item(row, source=source)) for row in rows)
+    size = _mean(item_size(written_item(row, source)) for row in rows)
     return query_units([round(size)] * round(found))
 
 

@@ -1,9 +1,8 @@
 """The right to work on a file: one holder at a time, until a time, by numbered attempts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.errors import NotYetError, RetryableError
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
@@ -24,8 +23,7 @@ class LeaseLostError(RetryableError):
     """A later attempt took the file over, or the lease is over; this one has to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """The right to work on a file until `until` (epoch seconds), as attempt number `attempt`."""
 
     file: str
@@ -84,10 +82,10 @@ class Leases:
         """The same lease, living so many seconds from now. Raises LeaseLostError."""
         until = self._now() + seconds
         self._as_holder(lease, "SET LeaseUntil = :until", {":until": until})
-        return replace(lease, until=until)
+        return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; nothing happens where it has been taken over already."""
+        """Give the lease back; nothing happens if it has been taken over already."""
         try:
             self._as_holder(lease, "SET LeaseUntil = :never", {":never": 0})
         except LeaseLostError:
@@ -140,7 +138,7 @@ class Leases:
 
 
 def lost(lease: Lease) -> LeaseLostError:
-    """What to raise where a later attempt holds the file."""
+    """What to raise if a later attempt holds the file."""
     return LeaseLostError(
         f"attempt {lease.attempt} at {lease.file} was overtaken by a later one and stops here"
     )

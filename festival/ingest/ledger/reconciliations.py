@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.ingest.ledger.leases import HEAD, Lease, lost, utc
 from festival.ingest.ledger.records import VERSION_PREFIX
 from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The version of a file that was ingested last, and the last one that was reconciled, or ''.
 
     `since` is when the reconciled one had been begun: a version may be begun again after that.
@@ -35,8 +34,7 @@ class Removal:
     done_to: tuple[str, str] = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRemoval:
+class RecordedRemoval(NamedTuple):
     """The removing of one version as recorded: how far, when it ended ('': not yet), its note."""
 
     removal: Removal
@@ -61,7 +59,7 @@ class Reconciliations:
         )
 
     def find(self, file: str, version: str) -> RecordedRemoval:
-        """How far a version has come; nothing done where it was never begun."""
+        """How far a version has come; nothing done if it was never begun."""
         item = self._table.get(file, VERSION_PREFIX + version)
         saved = item.get("Removal")
         if not saved:

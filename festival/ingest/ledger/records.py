@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
+MESSAGE_FILE = "message/"  # stands for the file of a message that names none
 
 
 class Status(StrEnum):
@@ -21,16 +22,15 @@ class Status(StrEnum):
     SUPERSEDED = "superseded"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a large file is: where to read on, the counts so far, the first rows for the e-mail.
+class Progress(NamedTuple):
+    """How far a large file is: where to go on, the counts so far, the first rows for the e-mail.
 
     `continues` is the attempt whose continuation message may carry on; any other is stale.
     """
 
     position: Mapping[str, Any]
     counts: Counts
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = {}
     continues: int = 0
 
     def to_json(self) -> str:
@@ -50,8 +50,7 @@ class Progress:
         return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], continues)
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
+class VersionRecord(NamedTuple):
     """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
 
     `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
@@ -64,7 +63,7 @@ class VersionRecord:
     status: Status
     attempt: int = 0
     outcome: str = ""
-    counts: Counts = field(default_factory=Counts)
+    counts: Counts = Counts()
     error: str = ""
     started_at: str = ""
     finished_at: str = ""
@@ -73,9 +72,9 @@ class VersionRecord:
     sequencer: str = ""
     rejected_rows_at: str = ""
     milliseconds: int = 0
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = {}
     progress: str = ""
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = {}
     given_up: bool = False
     reconciled_at: str = ""
     removed: int = 0
@@ -103,6 +102,8 @@ class VersionRecord:
             )
         if self.is_done:
             return ""
+        if self.file.startswith(MESSAGE_FILE):
+            return "a message that was not understood: `festival dlq` shows it"
         return (
             "not finished yet: it comes back by itself while its message is in the queue. If "
             "`festival status` shows an empty queue, put it back with `festival dlq --redrive` or "
@@ -121,7 +122,7 @@ class VersionRecord:
 
     @property
     def report(self) -> IngestReport:
-        """What the ledger still knows of the ingest: the counts, and the first rows it told of."""
+        """What the ledger still knows of the ingest: the counts, and the first rows it reported."""
         return IngestReport(
             self.file,
             self.counts,

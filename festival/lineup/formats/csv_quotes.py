@@ -1,8 +1,8 @@
 """Rows that are hard to divide into cells: quotes over several lines, unclosed or misplaced."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from festival.lineup.decode import Limits
 
@@ -18,8 +18,7 @@ class Flaw(Enum):
     UNDECIDED = "goes on in lines that have not arrived yet"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The cells of a record and how many physical lines it takes."""
 
     cells: Cells
@@ -31,8 +30,7 @@ _UNCLOSED = Record([], 1, Flaw.UNCLOSED)
 _UNDECIDED = Record([], 1, Flaw.UNDECIDED)
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteResolver:
+class QuoteResolver(NamedTuple):
     """Decides what a line with odd quotes is.
 
     `width` is the header's number of cells; `is_row` tells whether some cells are a performance.

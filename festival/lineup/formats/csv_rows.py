@@ -3,7 +3,6 @@
 import csv
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine, option_for
@@ -66,8 +65,8 @@ class CsvRows:
     def _position(self) -> Position:
         place = self._reader.position(SHAPE)
         said = self._above.said if self._above else ()
-        return replace(
-            place, delimiter=self._header.delimiter, header=self._header.names, above=said
+        return place._replace(
+            delimiter=self._header.delimiter, header=self._header.names, above=said
         )
 
     def _plain(self, lines: Lines) -> "_PendingRows | None":

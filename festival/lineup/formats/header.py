@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -45,8 +44,7 @@ _COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
 _PADDING = "".join(DELIMITERS) + CELLS + '" \ufeff\u00a0'
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The header's cells, what divides them, and which column is which field."""
 
     names: tuple[str, ...]
@@ -80,8 +78,7 @@ class Header:
         return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
 
 
-@dataclass(frozen=True, slots=True)
-class FoundHeader:
+class FoundHeader(NamedTuple):
     """The likeliest header of a file, what was assumed about it, and why it will not do."""
 
     header: Header
@@ -121,7 +118,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     reason = found.misfit
     if reason and len(found.header.columns.missing) >= len(REQUIRED) - 1:
         reason = _another_kind(lines.text[index:]) or reason
-    return replace(found, warnings=[*assumed, *found.warnings], misfit=reason)
+    return found._replace(warnings=[*assumed, *found.warnings], misfit=reason)
 
 
 def found_header(
@@ -147,7 +144,7 @@ def found_header(
         above_rows = RowsAbove(mapping, header.names, ())
         for title in text[first : place.at]:
             above_rows.takes(title.split(header.delimiter))
-        header = replace(header, above=above_rows)
+        header = header._replace(above=above_rows)
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
@@ -309,7 +306,7 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
     if record.flaw is Flaw.UNDECIDED or record.flaw is Flaw.UNCLOSED:
         record = Record(text[index].split(delimiter), 1)
     # Clashfinder writes its header as a comment.
-    return replace(record, cells=[_COMMENT.sub("", record.cells[0]), *record.cells[1:]])
+    return record._replace(cells=[_COMMENT.sub("", record.cells[0]), *record.cells[1:]])
 
 
 def misfit(line: str, header: Header) -> str:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from festival.lineup.columns import Columns, match
 from festival.lineup.fields.text import plain, preview
@@ -31,8 +30,7 @@ _LAYOUTS = 32
 _STEP = re.compile(r"([^.\[\]]+(?![^\[]*\]))|\[([0-9]{1,4})\]")
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
+class _Layout(NamedTuple):
     """Which of an object's keys each field is, or why that is unclear."""
 
     columns: Columns

@@ -4,7 +4,6 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from festival.errors import LineupError
@@ -223,7 +222,7 @@ class ArrayRows:
     def _position(self) -> Position:
         self._let_go()
         place = self._origin.position(self._taken, self._index, ARRAY)
-        return replace(place, seen_multibyte=self._multibyte)
+        return place._replace(seen_multibyte=self._multibyte)
 
     def _broken(self, why: str, at: int) -> LineupError:
         if self._feed.failure and at >= len(self._text):

@@ -7,8 +7,7 @@ import pytest
 from festival.analysis import charts
 from festival.analysis.cost import charts as cost_charts
 from festival.analysis.cost.bill import bill
-from festival.analysis.cost.forecast import simulate
-from festival.analysis.cost.ingest_time import Spread
+from festival.analysis.cost.forecast import Forecast, PartitionLoad
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import StackProfile, Workload, row_profile
 from festival.analysis.drawing import spread_out
@@ -21,6 +20,7 @@ GUEST = Performance("A$AP Rocky", "Main Stage", "2025-07-12", 1350, 1440, None, 
 NIGHT = Performance("Burial", "Tent", "2025-07-12", 1410, 1530, 88, 4)
 NEXT = Performance("Yoga", "Tent", "2025-07-13", 600, 720, 12, 5)
 ROWS = [BJORK, GUEST, NIGHT, NEXT]
+PROFILE, PRICES = row_profile([BJORK]), price_list("us-east-1")
 
 
 def texts(figure):
@@ -97,26 +97,38 @@ def test_a_notebook_gets_letters_and_not_outlines_so_that_any_script_is_shown(re
 
 
 def test_cost_by_component_is_on_two_logarithmic_axes():
-    profile, prices = row_profile([BJORK]), price_list("us-east-1")
-    bills = {rows: bill(Workload(rows), profile, prices) for rows in (1_000, 10_000, 100_000)}
+    bills = {rows: bill(Workload(rows), PROFILE, PRICES) for rows in (1_000, 10_000, 100_000)}
     axes = cost_charts.cost_by_component(bills, month=1).axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert "US dollars a month" in axes.get_ylabel()
     assert any(text.get_text() == "DynamoDB writes" for text in axes.texts)
 
 
+SHAPE = Forecast(1000, (0.5, 1.0, 2.0), (PartitionLoad("PopularityIndex", "POPULARITY", 1000),))
+
+
 def test_time_to_ingest_names_the_hottest_partition():
-    figure = cost_charts.time_to_ingest(
-        [100, 10_000, 1_000_000], stack=StackProfile(), spread=Spread()
-    )
-    assert "hottest partition: PopularityIndex" in texts(figure)
+    figure = cost_charts.time_to_ingest([100, 1_000_000], stack=StackProfile(), shape=SHAPE)
+    assert "hottest partition: PopularityIndex POPULARITY" in texts(figure)
 
 
-def test_partition_runs_say_seconds_and_the_busiest_key():
-    rows = [BJORK._replace(performer=f"Band {number}") for number in range(500)]
-    figure = cost_charts.partition_runs({"constant POPULARITY": simulate(rows)})
-    (text,) = texts(figure)
-    assert text.strip().startswith("0.5 s, 1,000 rows/s; busiest: ")
+def test_forecasts_show_the_range_and_the_median_with_and_without_credit():
+    figure = cost_charts.forecasts({"by date": SHAPE}, 400_000)
+    without, lent = (text.strip() for text in texts(figure))
+    assert without == "180.0 to 880.0 s, median 400.0 s"
+    assert lent == "0.0 to 580.0 s, median 100.0 s"
+    first, second = figure.axes[0].patches
+    assert (first.get_x(), first.get_width()) == pytest.approx((180, 700))
+    assert (second.get_x(), second.get_width()) == pytest.approx((0, 580))
+
+
+def test_the_bars_of_the_original_readme_end_where_its_figures_do():
+    bills = {rows: bill(Workload(rows), PROFILE, PRICES) for rows in (1_000, 100_000)}
+    axes = cost_charts.cost_by_component(bills, month=1).axes[0]
+    bars = {line.get_xdata()[0]: line for line in axes.lines if line.get_linewidth() == 7}
+    assert list(bars[10_000].get_ydata()) == pytest.approx([0.05 * 30, 0.15 * 30])
+    assert bars[1_000].get_ydata()[0] == axes.get_ylim()[0]
+    assert {line.get_solid_capstyle() for line in bars.values()} == {"butt"}
 
 
 @pytest.mark.parametrize("places", [[1.0, 1.0, 1.0], [3.0, 1.0, 2.0], [0.0]])

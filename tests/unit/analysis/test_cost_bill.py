@@ -5,11 +5,10 @@ import json
 import pytest
 
 from festival.analysis.cost.bill import IDLE_RECEIVES, bill, idle_bill, total
-from festival.analysis.cost.ingest_time import Spread, ingest_time, spread
+from festival.analysis.cost.capacity import EXAMPLE_SOURCE
 from festival.analysis.cost.original import compare, differences
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import (
-    EXAMPLE_SOURCE,
     StackProfile,
     Workload,
     read_units_of,
@@ -134,33 +133,22 @@ def test_a_question_that_finds_a_hundred_rows_reads_them_as_one():
     assert read_units_of([BJORK], found=100) == -(-100 * size // 4096) / 2
 
 
-def test_an_ingest_waits_for_the_popularity_partition_before_anything_else():
-    took = ingest_time(100_000, memory_mb=1769)
-    assert took.hottest == "PopularityIndex"
-    assert took.partitions == pytest.approx(100)
-    assert took.decided_by == "the hottest partition (PopularityIndex)"
+def test_a_file_of_which_rows_are_rejected_costs_the_ledger_seventeen_wru():
+    lines = bill(Workload(1000, files_per_day=10, rejecting=0.5), PROFILE, VIRGINIA)
+    assert line(lines, "ledger", "DynamoDB writes").amount == 150 * 9
+    assert line(lines, "ledger, rejected rows").amount == 150 * 17
+    assert line(lines, "rejected rows").amount == 150
 
 
-def test_where_few_rows_have_a_popularity_the_fullest_date_decides():
-    took = ingest_time(90_000, spread=Spread(date=0.5, popularity=0.1), memory_mb=1769)
-    assert took.hottest == "DateIndex"
-    assert took.partitions == pytest.approx(45)
-
-
-def test_a_new_table_takes_no_more_than_four_thousand_rows_a_second():
-    even = Spread(date=0.01, stage=0.01, popularity=0.0)
-    assert ingest_time(80_000, spread=even).partitions == pytest.approx(20)
-
-
-def test_memory_buys_processor_up_to_one_cpu():
-    small, whole, more = (ingest_time(10_000, memory_mb=mb).processor for mb in (256, 1769, 3008))
-    assert small / whole == pytest.approx(1769 / 256)
-    assert more == whole
-
-
-def test_the_spread_of_a_lineup_is_the_share_of_its_fullest_keys():
-    rows = [BJORK, BJORK._replace(start=1400), BAND, BAND._replace(stage="Main Stage")]
-    assert spread(rows) == Spread(performer=0.5, date=0.5, stage=0.75, popularity=0.5)
+def test_a_nightly_backfill_is_billed_by_the_minute_begun():
+    nightly = StackProfile(builds_per_day=1, build_minutes=3.2, archive_mb=512)
+    lines = [one for one in idle_bill(VIRGINIA, stack=nightly) if one.component == "schedule"]
+    assert {one.item: one.amount for one in lines} == {
+        "CodeBuild": 30 * 4,
+        "starts": 30,
+        "archive": 0.5,
+    }
+    assert line(lines, "CodeBuild").dollars == pytest.approx(0.60)
 
 
 def test_the_readme_table_is_compared_row_by_row():

@@ -1,9 +1,17 @@
-"""The simulation of partition limits, held against loads worked out by hand."""
+"""The forecast of partition limits, held against loads worked out by hand."""
 
 import pytest
 
-from festival.analysis.cost import forecast
-from festival.analysis.cost.forecast import simulate
+from festival.analysis.cost.forecast import (
+    BURST_SECONDS,
+    COLD_START_SECONDS,
+    Forecast,
+    forecast,
+    ingest_time,
+    repeated,
+    typical,
+)
+from festival.backfill.plan import Effort
 from festival.lineup.model import Performance
 
 DATES = [f"2025-07-{day:02d}" for day in range(1, 29)]
@@ -24,47 +32,85 @@ def lineup(count, *, dates=28, popularity=80):
     ]
 
 
-def test_the_constant_popularity_takes_a_thousand_rows_a_second():
-    run = simulate(lineup(3000))
-    assert run.seconds == pytest.approx(3.0)
-    assert (run.loads[0].where, run.loads[0].key) == ("PopularityIndex", "POPULARITY")
-    assert run.loads[0].units == 3000
+def took(rows, placements=5):
+    return forecast(rows, placements=placements).partitions(len(rows))
+
+
+def test_the_constant_popularity_takes_a_thousand_rows_a_second_in_every_placement():
+    found = forecast(lineup(1000), placements=5)
+    assert found.hottest == "PopularityIndex POPULARITY"
+    assert found.loads[0].units == 1000
+    assert 0.8 < found.partitions(1000).low <= found.partitions(1000).high < 1.4
+
+
+def test_what_is_simulated_is_scaled_to_what_is_asked():
+    found = Forecast(1000, (0.5, 1.0, 2.0), ())
+    assert found.partitions(10_000) == pytest.approx((4.5, 10.0, 22.0))
+    assert found.partitions(10_000, credit=6) == pytest.approx((0.0, 4.0, 16.0))
+
+
+def test_burst_credit_is_taken_off_what_the_partitions_take():
+    found = forecast(lineup(1000), placements=3)
+    assert found.partitions(1000, credit=BURST_SECONDS) == (0, 0, 0)
+    without = found.partitions(1_000_000)
+    assert found.partitions(1_000_000, credit=300).median == pytest.approx(without.median - 300)
 
 
 def test_rows_without_popularity_pass_while_the_others_wait():
-    rows = lineup(4000)
+    rows = lineup(1000)
     rows[::2] = [row._replace(popularity=None) for row in rows[::2]]
-    assert simulate(rows).seconds == pytest.approx(2.0, abs=0.1)
+    assert took(rows).median < 0.8 * took(lineup(1000)).median
 
 
-def test_without_popularity_the_keys_spread_over_the_partitions():
-    assert simulate(lineup(8000, popularity=None)).seconds < simulate(lineup(8000)).seconds / 2
+def test_where_the_keys_lie_makes_a_range_if_no_row_has_a_popularity():
+    found = took(lineup(1000, dates=4, popularity=None), placements=20)
+    assert found.high > 1.5 * found.low
+    assert found.low < found.median < found.high
 
 
-def test_a_file_sorted_by_date_stays_at_one_partition_even_without_popularity():
-    rows = lineup(4000, dates=2, popularity=None)
-    mixed = simulate(rows)
-    one_by_one = simulate(sorted(rows, key=lambda row: row.date))
-    assert one_by_one.seconds == pytest.approx(4.0, abs=0.5)
-    assert mixed.seconds <= one_by_one.seconds
+def test_a_file_sorted_by_date_stays_at_one_partition():
+    rows = lineup(1000, dates=2, popularity=None)
+    assert took(sorted(rows, key=lambda row: row.date)).median > 0.8
 
 
-def test_a_slow_writer_is_the_limit_when_it_is_slower_than_the_partitions():
-    run = simulate(lineup(2000), rows_per_second=500)
-    assert run.seconds == pytest.approx(4.0)
-
-
-def test_a_table_has_twice_the_partitions_after_each_half_hour(monkeypatch):
-    rows = [row._replace(popularity=None) for row in lineup(3000)]
-    assert simulate(rows, partitions=1).seconds == pytest.approx(3.0)
-    monkeypatch.setattr(forecast, "DOUBLING_SECONDS", 1)
-    assert 1.9 < simulate(rows, partitions=1).seconds < 2.6
+def test_the_same_lineup_has_the_same_forecast_in_any_process():
+    assert forecast(lineup(200), placements=3) == forecast(lineup(200), placements=3)
 
 
 def test_a_lineup_of_nothing_takes_no_time():
-    run = simulate([])
-    assert (run.rows, run.seconds, run.rows_per_second, run.loads) == (0, 0.0, 0.0, ())
+    assert forecast([], placements=2).partitions(0) == (0, 0, 0)
+    assert forecast([], placements=2).hottest == ""
 
 
 def test_a_row_larger_than_a_partition_second_is_written_all_the_same():
-    assert simulate([lineup(1)[0]._replace(performer="x" * 2000)] * 3).rows == 3
+    large = lineup(1)[0]._replace(performer="x" * 2000)
+    assert forecast([large] * 3, placements=1).rows == 3
+
+
+def test_a_larger_lineup_of_the_same_shape_has_other_performers():
+    twice = repeated(lineup(2), 4)
+    assert [row.performer for row in twice] == ["Band 0 0", "Band 1 0", "Band 0 1", "Band 1 1"]
+
+
+class TestIngestTime:
+    def test_the_median_placement_without_credit_is_what_it_takes(self):
+        found = ingest_time(100_000, memory_mb=1769)
+        assert found.decided_by == "the hottest partition (PopularityIndex POPULARITY)"
+        assert found.seconds == COLD_START_SECONDS + found.partitions.median
+        assert found.range.low < found.seconds <= found.range.high
+
+    def test_with_credit_the_processor_decides(self):
+        found = ingest_time(10_000, memory_mb=256)
+        assert found.range.low == COLD_START_SECONDS + found.processor
+
+    def test_memory_buys_processor_up_to_one_cpu(self):
+        small, whole, more = (
+            ingest_time(9_000, memory_mb=mb).processor for mb in (256, 1769, 3008)
+        )
+        assert small / whole == pytest.approx(1769 / 256)
+        assert more == whole
+
+    def test_the_plan_of_a_backfill_forecasts_by_the_same_model(self):
+        assert Effort(files=1, new_rows=500_000).seconds() == pytest.approx(
+            typical().partitions(500_000).median
+        )

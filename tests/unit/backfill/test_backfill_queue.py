@@ -1,7 +1,6 @@
 """The fleet's engine: what it sends, at what pace, and how it knows that a file is done."""
 
 import json
-from dataclasses import replace
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -301,7 +300,7 @@ def test_dead_letters_of_another_run_are_not_this_ones():
 
     festival = Festival(work=work)
     festival.sqs.in_flight = 1
-    festival.sqs.dead = [message_of(replace(event(), run="winter"))]
+    festival.sqs.dead = [message_of(event()._replace(run="winter"))]
     assert festival.run([event()])["sziget.csv"].status == "success"
 
 
