@@ -15,7 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from festival.errors import FestivalError, RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError, utc
@@ -34,7 +37,6 @@ from festival.ingest.resources import (
     writer_opener,
 )
 from festival.ingest.s3_object import NoBucketError
-from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally
 from festival.lineup.mapping import LineupMapping
@@ -228,9 +230,8 @@ def ingest_object(
             return ingestor.ingest(event, owner, Budget.of_command(), again=again or wrote_late)
         except LeaseHeldError as held:
             ledger = ingestor.resources.ledger
-            if is_dead(held.owner):
+            if _is_broken(ledger, held):
                 say(f"{event.file}: the process that ingested it ({held.owner}) died; taking over")
-                ledger.leases.break_lease(event.file, held.owner)
                 continue
             say(str(held))
             sleep(max(0.2, min(LONGEST_WAIT_SECONDS, held.until - ledger.now())))
@@ -298,12 +299,22 @@ def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconc
     try:
         return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
     except LeaseHeldError as held:
-        if not is_dead(held.owner):
+        if not _is_broken(reconciler.ledger, held):
             raise RetryableError(
                 f"{file} is being ingested by {held.owner} until {utc(held.until)}: try again then"
             ) from None
-        reconciler.ledger.leases.break_lease(file, held.owner)
     return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
+
+
+def _is_broken(ledger: Ledger, held: LeaseHeldError) -> bool:
+    """Break the lease of an owner that is known to be dead. False: it lives on until it lapses."""
+    if not is_dead(held.owner):
+        return False
+    try:
+        ledger.leases.break_lease(held.file, held.owner)
+    except (ClientError, BotoCoreError):
+        return False
+    return True
 
 
 def new_owner() -> str:

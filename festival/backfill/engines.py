@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from festival.backfill.plan import FILES_AT_ONCE
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport, Outcome
 from festival.ingest.resources import Action, TryFailedError
-from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
 from festival.text import one_line
 from festival.threads import at_once
@@ -137,8 +137,7 @@ def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> 
         # One file's error, of whatever kind, must not stop the other files.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
-            ledger = ingestor.resources.ledger
-            ledger.note_failed_try(event.file, event.version, event.run, text)
+            ingestor.note_failed_try(event, event.run, text)
         return unfinished(event.file, text, perf_counter() - began)
     seconds = perf_counter() - began
     if result.report is None or result.action in (Action.DONE, Action.SUPERSEDED):

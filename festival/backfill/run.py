@@ -12,10 +12,10 @@ from festival.backfill.engines import DirectEngine, Engine, FileOutcome
 from festival.backfill.plan import DONE, FILES_AT_ONCE, BackfillPlan, Effort
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.mail import Mailer
 from festival.ingest.report import Counts, Outcome
-from festival.ingest.service import Ingestor
 from festival.progress import ProgressLine
 from festival.stack.stack import StackOutputs, find_stack
 from festival.text import counted, one_line

@@ -1,4 +1,4 @@
-"""One try at one version of one file, under its lease: read, write, record, tell.
+"""One try at one version of one file, under its lease: read, write, record, notify.
 
 The order is what makes it exact. The newest version is what S3 says under the lease; rows are
 stored before the place after them is saved; `written` is recorded before stale items are removed;
@@ -6,16 +6,27 @@ these are removed before the e-mail is sent, and it is sent before it is recorde
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-from festival.errors import RetryableError
+from botocore.exceptions import BotoCoreError, ClientError
+
+from festival.errors import FestivalError, RetryableError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.records import Progress, Status, VersionRecord
 from festival.ingest.pipeline import ListedWriter, Writer, ingest_blocks, settle
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import Action, Budget, Resources, TryFailedError, TryResult
+from festival.ingest.resources import (
+    Action,
+    Budget,
+    Resources,
+    TryFailedError,
+    TryResult,
+    WrittenLateError,
+)
 from festival.ingest.s3_object import (
     StoredObject,
     SupersededError,
@@ -23,8 +34,9 @@ from festival.ingest.s3_object import (
     gone,
     is_unversioned,
     object_chunks,
+    unanswered,
 )
-from festival.ingest.sidecar import MARK, AppliedMapping, applied_mapping
+from festival.ingest.sidecar import MARK, AppliedMapping, applied_mapping, file_of_sidecar
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
@@ -82,7 +94,7 @@ class Attempt:
         if record and is_current and record.awaits_notice:
             return self._notify_again(record)
         progress = self._progress_of(record) if is_current else None
-        if self._continues and (progress is None or progress.continues != self._continues):
+        if event.continues and self._is_continued_by_another(progress):
             return TryResult(Action.STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
@@ -97,7 +109,7 @@ class Attempt:
         """Record the version as failed, and notify. False: there is nothing to give up.
 
         That is so if it is done, if S3 has a newer version, or if another message goes on with the
-        file. What S3 does not tell now is taken as the event has it.
+        file. If S3 does not answer now, the event is believed.
         """
         event = self._event
         self._given_up = error
@@ -116,14 +128,14 @@ class Attempt:
         if self._is_known and (stored is None or event.version not in ("", stored.version)):
             self._not_read(stored, version, record)
             return False
-        has_failed = record is not None and record.status == Status.FAILED
-        if record and record.is_settled and (is_current or (has_failed and not self._is_known)):
-            return has_failed
+        is_settled = record and is_current and record.is_settled
+        if record and (is_settled or (record.is_done and not self._is_known)):
+            return record.status == Status.FAILED
         if record and is_current and record.awaits_notice:
             self._notify_again(record)
             return record.status == Status.FAILED
         progress = self._progress_of(record) if is_current else None
-        if self._continues != (progress.continues if progress else 0):
+        if self._is_continued_by_another(progress):
             return False
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         if stored is not None:
@@ -182,20 +194,18 @@ class Attempt:
         """Whether this version is what the table has, or is getting; never if asked for again."""
         return version == self._lease.current_version and not self._again
 
-    @property
-    def _continues(self) -> int:
-        """The attempt that a continuation belongs to; 0 if its mapping has changed since.
+    def _is_continued_by_another(self, progress: Progress | None) -> bool:
+        """Whether another continuation message goes on with this reading of the file.
 
-        Such a message starts the new reading: for a changed default mapping no other one comes.
+        None does if the mapping has changed, or an ingest --again has begun anew: whichever message
+        comes then starts over, for no other may ever come.
         """
-        event = self._event
-        same = event.mark in (None, self._applied.mark) or not self._is_known
-        return event.continues if same else 0
+        return progress is not None and progress.continues not in (0, self._event.continues)
 
     # What is not to be read
 
     def _removed(self) -> TryResult:
-        """The file is gone: recorded; what it put into the table stays until someone asks."""
+        """The file is gone: recorded; what it put into the table stays until someone removes it."""
         event, version = self._event, self._lease.current_version
         if not event.removed:
             return TryResult(Action.AWAITED, event.file)
@@ -206,7 +216,7 @@ class Attempt:
     def _not_read(
         self, stored: StoredObject | None, version: str, record: VersionRecord | None
     ) -> TryResult:
-        """What is left to do for a version that is gone, or (`stored` is newer) overtaken."""
+        """What is left to do for a version that is gone, or overtaken (`stored` is newer)."""
         if record and record.awaits_notice:
             return self._notify_again(record)
         if record and record.is_done:
@@ -333,7 +343,7 @@ class Attempt:
         """
         if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
-        event = self._event._replace(version=stored.version, mark=self._applied.mark)
+        event = self._event._replace(version=stored.version)
         self._resources.send_continuation(event, self._lease.attempt)
         self._record(stored, self._saved._replace(continues=self._lease.attempt))
         return self._result(Action.PAUSED, stored, tally, None)
@@ -355,7 +365,7 @@ class Attempt:
         )
 
     def _keep_rows(self, stored: StoredObject, tally: Tally) -> str:
-        """Keep the rows since the saved place; where the refused ones of the file are, or ''."""
+        """Keep the rows since the saved place; where the file's refused ones are, or ''."""
         reports = self._resources.reports
         saved = _place(self._saved)
         first = saved.line if saved else 1
@@ -430,3 +440,84 @@ class Attempt:
 
 def _place(progress: Progress | None) -> Position | None:
     return Position.from_dict(progress.position) if progress else None
+
+
+@dataclass(frozen=True)
+class Ingestor:
+    """Ingests files from S3, one lease at a time. Every way in uses it."""
+
+    resources: Resources
+
+    def ingest(
+        self, event: FileEvent, owner: str, budget: Budget, *, again: bool = False
+    ) -> TryResult:
+        """One try at a file version; safe to repeat at any time, in any order.
+
+        Raises LeaseHeldError if another owner works on the file, RetryableError if this try failed
+        and a later one may succeed, and WrittenLateError if the next one has to be with `again`: a
+        process may be stopped between its look at the lease and the sending of rows.
+        """
+        with self._leased(event, owner, budget, again=again) as attempt:
+            try:
+                return attempt.run()
+            except (FestivalError, ClientError, BotoCoreError) as error:
+                if not attempt.may_have_written_late:
+                    raise
+                raise WrittenLateError(
+                    f"s3://{event.file}: this process was stopped amid writing until its lease was "
+                    "over; rows may have come too late, so that it has to be ingested --again"
+                ) from error
+
+    def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> bool:
+        """The last permitted try failed: record the version as failed, and notify.
+
+        False if there is nothing to give up: it is done, or another message goes on with it.
+        Raises as `ingest` does if not even that is possible now.
+        """
+        with self._leased(event, owner, budget) as attempt:
+            return attempt.give_up(error)
+
+    def note_failed_try(self, event: FileEvent, message: str, reason: str) -> None:
+        """Keep in the ledger why a try failed, under the version that was tried.
+
+        That is the file's current one if the event, of a removal or a mapping, names none.
+        """
+        event, resources = file_of_sidecar(event), self.resources
+        with _answered():
+            ledger = resources.ledger
+            version = "" if event.version else ledger.reconciliations.head(event.file).current
+            if not version:
+                version = event.version_or_stand_in
+                with suppress(RetryableError):
+                    applied = applied_mapping(
+                        resources.s3, event.bucket, event.key, resources.mapping
+                    )
+                    version = applied.version(version)
+            ledger.note_failed_try(event.file, version, message, reason)
+
+    @contextmanager
+    def _leased(
+        self, event: FileEvent, owner: str, budget: Budget, *, again: bool = False
+    ) -> Iterator[Attempt]:
+        """An attempt that holds the file's lease while the block runs.
+
+        Its time counts from before the first call, as the budget's does.
+        """
+        event = file_of_sidecar(event)
+        leases, began = self.resources.ledger.leases, self.resources.clock()
+        with _answered():
+            lease = leases.acquire(event.file, owner, budget.lease, since=began)
+            try:
+                yield Attempt(self.resources, event, lease, budget, again)
+            finally:
+                with suppress(ClientError, BotoCoreError):
+                    leases.release(lease)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Within the block an AWS call that fails raises RetryableError."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise unanswered("a call to AWS failed", error) from error

@@ -1,7 +1,7 @@
 """AWS's time: this machine's wall clock, put right by the `Date` of every answer.
 
 A lease's end is a moment of AWS's time. The wall clock goes on while a machine is suspended, which
-CLOCK_MONOTONIC does not; where it is wrong, AWS's own answers say by how much.
+CLOCK_MONOTONIC does not; if it is wrong, AWS's answers say by how much.
 """
 
 import time
@@ -21,7 +21,7 @@ class ClockSkewError(FestivalError):
 
 
 class AwsClock:
-    """Epoch seconds as AWS counts them, as nearly as its answers tell.
+    """Epoch seconds as AWS counts them, as nearly as its answers say.
 
     An answer's `Date` has whole seconds, and was written between sending and receiving: that
     bounds the offset from both sides. Of the offsets within the bounds the smallest is used.

@@ -18,10 +18,9 @@ class FileEvent(NamedTuple):
     """A file to look at. `version` is '' if the event names none that is to be ingested.
 
     `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation
-    message belongs to; 0 for every other message. `mark` is the mark of the mapping that a
-    continuation was read with; None if the message does not say. `by_sidecar` says that it was the
-    file's mapping that came or went, and `removed` that a version of the file, or a delete marker,
-    was taken away: the file itself may not be there.
+    message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
+    that came or went, and `removed` that a version of the file, or a delete marker, was taken away:
+    the file itself may not be there.
     """
 
     bucket: str
@@ -32,7 +31,6 @@ class FileEvent(NamedTuple):
     continues: int = 0
     by_sidecar: bool = False
     removed: bool = False
-    mark: str | None = None
 
     @property
     def file(self) -> str:
@@ -41,7 +39,7 @@ class FileEvent(NamedTuple):
 
     @property
     def version_or_stand_in(self) -> str:
-        """The version; where the event names none and the object is gone, what stands for it.
+        """The version; what stands for it if the event names none and the object is gone.
 
         The sequencer is the same in every delivery of an event, and another for the next upload.
         """
@@ -82,7 +80,6 @@ def continuation(event: FileEvent, attempt: int) -> str:
             "sequencer": event.sequencer,
             "run": event.run,
             "attempt": attempt,
-            "mapping": event.mark,
         }
     )
 
@@ -95,7 +92,6 @@ def _continued(message: Mapping[str, Any]) -> FileEvent:
         sequencer=str(message.get("sequencer", "")),
         run=str(message.get("run", "")),
         continues=int(message["attempt"]),
-        mark=message.get("mapping"),
     )
 
 
@@ -126,7 +122,7 @@ def _version(entity: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} where a name was expected")
+        raise ValueError(f"{value!r} instead of a name")
     return value
 
 

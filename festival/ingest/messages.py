@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent, files_of_message
+from festival.ingest.ledger.records import MESSAGE_FILE, Status
 from festival.ingest.log import Log
 from festival.ingest.resources import Budget, TryResult
-from festival.ingest.service import Ingestor
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,7 +25,6 @@ FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
 LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
 LONGEST_DELAY_SECONDS = 900  # SQS: 15 minutes
-MESSAGE_FILE = "message/"
 
 
 class Message(NamedTuple):
@@ -191,7 +191,9 @@ class MessageHandler:
     def _note_unread(self, message: Message, reason: str, log: Log) -> None:
         ledger = self.ingestor.resources.ledger
         try:
-            ledger.note_failed_try(MESSAGE_FILE + message.id, "-", message.name, reason)
+            ledger.note_failed_try(
+                MESSAGE_FILE + message.id, "-", message.name, reason, Status.FAILED
+            )
         except (ClientError, BotoCoreError) as error:
             log.warning("the reason could not be kept", reason=str(error))
 

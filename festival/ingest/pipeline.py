@@ -1,4 +1,4 @@
-"""Blocks of rows into the table: counting, writing, and stopping where the caller says so."""
+"""Blocks of rows into the table: counting, writing, and stopping when the caller says so."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
@@ -30,7 +30,7 @@ class Writer(Protocol):
 class Pass(NamedTuple):
     """How one pass over a file ended.
 
-    `paused_at` is where the next pass goes on, None where the file was read to its end or to where
+    `paused_at` is where the next pass goes on, None if the file was read to its end, or to where
     it breaks; `error` says why it breaks; `unwritten_because` why rows could not be stored.
     """
 

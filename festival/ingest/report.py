@@ -61,7 +61,7 @@ class Counts:
 def status_of(counts: Counts, error: str) -> Outcome:
     """`success`, `partial` or `failure`; `error` is why the file broke, or ''.
 
-    `partial` where some rows were rejected. `failure` where the file broke, had no row that
+    `partial` if some rows were rejected, `failure` if the file broke, had no row that
     could be kept, or left rows unwritten.
     """
     if error or counts.unwritten or counts.written + counts.duplicates == 0:

@@ -102,7 +102,7 @@ class WrittenLateError(RetryableError):
 
 
 class TryResult(NamedTuple):
-    """What one try did. `report` is there where it settled the file, or told of it."""
+    """What one try did. `report` is there if it settled the file, or notified."""
 
     action: Action
     file: str

@@ -97,7 +97,7 @@ def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iter
     """The object's bytes from `offset` on, in chunks.
 
     A connection that breaks is opened again where it broke, up to five times without a byte.
-    Raises LineupError if the version is gone, SupersededError where an object in a bucket
+    Raises LineupError if the version is gone, SupersededError if an object in a bucket
     without versioning changed, RetryableError if S3 does not answer.
     """
     tries = 0

@@ -1,4 +1,4 @@
-"""Counting one pass over a file, and keeping what has to be told about it."""
+"""Counting one pass over a file, and keeping what a person has to know of it."""
 
 import json
 import tempfile
@@ -55,7 +55,7 @@ class KeyLog:
 
     Open addressing over two arrays, 12 bytes a slot and never more than two thirds full: at most
     54 bytes a row while it doubles, where a dict takes 110. Two keys of a million rows share a hash
-    once in thirty million files; such a row is told as a duplicate, and still written.
+    once in thirty million files; such a row is reported as a duplicate, and still written.
     """
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ SHOWN_WARNINGS = 10
 class Tally:
     """The running counts of a file, and its rejections, warnings and duplicates.
 
-    `earlier` are the counts of the passes before this one, where a large file is read in several,
+    `earlier` are the counts of the passes before this one, if a large file is read in several,
     and `shown` the first rejections and warnings of those. With `keep_rows` the refused rows as
     they stood are kept, too, until `take_rejected_rows` hands them over.
     """

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from festival.ingest.handler import FunctionSettings
 from festival.ingest.messages import pause_after
-from festival.ingest.settings import FunctionSettings
 from festival.stack.deploy import function_name
 from festival.stack.stack import DEFAULT_STACK, TEMPLATE, StackOutputs, read_template
 from festival.stack.template import parse_template

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from festival.ingest import attempt
-from festival.ingest.attempt import Attempt
+from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.ledger.table import LedgerTable
-from festival.ingest.service import Ingestor
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.table import batch

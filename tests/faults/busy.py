@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from festival import kit
 from festival.errors import FestivalError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import to_record
@@ -27,7 +28,6 @@ from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import KeyLists
-from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import SIDECAR
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Performance
@@ -133,6 +133,7 @@ class BusyWorld(World):
         self._late: list[tuple[float, Invocation, Request]] = []
         self.slept: dict[int, float] = {}
         self.owners: dict[int, set[str]] = {}
+        self.begun: dict[tuple[str, str], int] = {}
         self.lineups: dict[str, list[tuple[str, Lineup]]] = {}
         self.unleased: list[str] = []
         self._skews: dict[int, float] = {}
@@ -277,6 +278,9 @@ class BusyWorld(World):
         operation = request.call[1]
         if operation == "UpdateItem":
             values = request.json.get("ExpressionAttributeValues", {})
+            if ":start" in values:  # of two that begin a version, the last is at work
+                key = request.json["Key"]
+                self.begun[key["File"]["S"], key["Entry"]["S"]] = invocation.number
             if owner := values.get(":owner"):
                 self.owners.setdefault(invocation.number, set()).add(owner["S"])
         if operation == "BatchWriteItem":
@@ -306,6 +310,7 @@ class BusyWorld(World):
                 break
             self.clock.pass_by(HIDDEN_SECONDS)  # somebody may have been looking at them
             self._run_person(redrive_dead_letters)
+        self.clock.pass_by(1000)  # whoever held a lease and died holds none any more
         for key in self.lineups:
             self._run_person(partial(PEOPLE[RECONCILE], key))
 
@@ -359,6 +364,9 @@ class BusyWorld(World):
         if head.get("CurrentVersion") != newest + mark:
             yield f"{file} is {newest}{mark} in S3, and the ledger's head says {head}"
         entry = unpack(self.backend.entries.get((f"VERSION#{newest}{mark}", file), {}))
+        last = self.begun.get((file, f"VERSION#{newest}{mark}"), 0)
+        if last in self.record.by_people and last in self.record.died:
+            return  # whoever kills an ingest --again sees in the history that it is not finished
         if not entry or not to_record(entry).is_done:
             yield f"FORGOTTEN: {file} {newest}{mark} is {entry.get('Status', 'unknown')}"
 

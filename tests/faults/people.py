@@ -8,8 +8,8 @@ from random import Random
 from urllib.parse import quote_plus
 
 from festival.errors import FestivalError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
-from festival.ingest.service import Ingestor
 from festival.kit import ingest_object
 from festival.lineup.mapping import LineupMapping
 from festival.stack.dead_letters import dead_letters, redrive

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from festival.errors import RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
@@ -16,7 +17,6 @@ from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler
 from festival.ingest.reports_bucket import KeyLists, Reports, corrected_name
 from festival.ingest.resources import Budget, Resources
-from festival.ingest.service import Ingestor
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 

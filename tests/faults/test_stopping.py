@@ -10,11 +10,10 @@ from functools import partial
 import pytest
 
 from festival import kit
-from festival.ingest.attempt import Attempt
+from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.reports_bucket import Reports
 from festival.ingest.resources import Resources
-from festival.ingest.service import Ingestor
 from festival.ingest.sidecar import SIDECAR
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome

@@ -13,15 +13,15 @@ import pytest
 from festival import kit
 from festival.errors import RetryableError
 from festival.ingest import attempt, sidecar
-from festival.ingest.attempt import Attempt
+from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
 from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.reconciliations import Head, Reconciliations
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable
 from festival.ingest.reports_bucket import Reports
 from festival.ingest.resources import Action, Budget, Resources
-from festival.ingest.service import Ingestor
 from festival.lineup.decode import Limits
 from festival.lineup.mapping import LineupMapping
 from festival.table.faults import Response
@@ -29,7 +29,7 @@ from festival.table.writer import BulkWriter
 
 from .people import UPLOADS
 from .reconciling import Line, reconciling_store
-from .wire import Request
+from .wire import Answer, Request
 from .world import REPORTS
 
 BY_SCORE = b'{"columns": {"Popularity": "Score"}}'
@@ -265,6 +265,29 @@ def what_goes_on_with_a_changed_mapping_can_be_given_up(story):
     assert story.post.subjects == ["failure"]
 
 
+def an_ingest_again_that_dies_amid_a_paused_file_leaves_it_to_its_continuation(story):
+    story.ticking = 1.0
+    version = story.upload(LARGE)
+    assert story.look(story.event(version), FEW_BLOCKS) == Action.PAUSED
+    left = story.sent[-1]
+    lease = story.ledger.leases.acquire(story.file, "a person", 30.0)
+    story.ledger.begin(lease, version, again=True)  # and there it is killed
+    story.now += 60
+    assert story.look(left) == Action.INGESTED
+    assert (len(story.store.items), story.post.subjects) == (12, ["success"])
+
+
+def what_an_ingest_again_left_is_given_up_as_well(story):
+    story.ticking = 1.0
+    version = story.upload(LARGE)
+    story.look(story.event(version), FEW_BLOCKS)
+    lease = story.ledger.leases.acquire(story.file, "a person", 30.0)
+    story.ledger.begin(lease, version, again=True)
+    story.now += 60
+    assert story.give_up(story.sent[-1]) is True
+    assert story.post.subjects == ["failure"]
+
+
 # Under the lease
 
 
@@ -312,6 +335,18 @@ def two_lost_answers_leave_nobody_writing_without_a_lease(story):
     with suppress(RetryableError):
         story.look(story.event(version), Budget.of_command())
     assert not (taken and story.store.items)
+
+
+def an_answer_that_comes_late_is_time_that_the_invocation_has_no_more(story):
+    version, answer = story.upload(LARGE), story.store.answer
+
+    def slow(request):  # the first of all, the ledger's about the lease
+        story.store.answer = answer
+        story.now += 282
+        return answer(request)
+
+    story.store.answer = slow
+    assert story.look(story.event(version)) == Action.PAUSED  # and is not killed amid the file
 
 
 def a_suspended_process_writes_nothing_more(story):
@@ -406,6 +441,31 @@ def a_version_that_is_gone_is_mourned_once(story):
     assert story.post.subjects == ["failure"]
 
 
+def a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent(story):
+    first = story.upload(BJORK)
+    story.look(story.event(first))
+    story.look(story.event(story.upload(SAULT)))
+    answer = story.store.answer
+
+    def silent(request):
+        return Answer(503, b"", {}) if request.call[0] == "s3" else answer(request)
+
+    story.store.answer = silent
+    assert story.give_up(story.event(first)) is False
+    assert story.record(first).status == Status.NOTIFIED
+    assert story.post.subjects == ["success"] * 2
+
+
+def a_failed_try_of_a_removal_leaves_no_record_that_runs_for_ever(story):
+    version = story.upload(BJORK)
+    story.look(story.event(version))
+    story.store.delete(UPLOADS, story.key)
+    Ingestor(story.resources).note_failed_try(story.event(removed=True), "letter", "S3 is silent")
+    found = story.ledger.history(story.file)
+    assert [(each.version, each.status) for each in found] == [(version, Status.NOTIFIED)]
+    assert found[0].reasons == {"letter": "S3 is silent"}
+
+
 def an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice(story):
     version, batches = story.upload(BJORK), []
     story.after_batch = lambda: batches.append(1)
@@ -491,8 +551,11 @@ def a_removal_is_a_failure(patch):
     patch.setattr(Attempt, "_removed", lambda self: self._fail(self._lease.current_version))
 
 
-def a_continuation_is_stale_whatever_it_was_read_with(patch):
-    patch.setattr(Attempt, "_continues", property(lambda self: self._event.continues))
+def only_its_own_progress_is_continued(patch):
+    def is_stale(self, progress):
+        return self._event.continues != (progress.continues if progress else 0)
+
+    patch.setattr(Attempt, "_is_continued_by_another", is_stale)
 
 
 def the_mapping_is_read_before_the_lease(patch):
@@ -566,6 +629,10 @@ def the_last_try_fails_whatever_s3_says(patch):
     patch.setattr(Attempt, "give_up", blind)
 
 
+def no_version_is_current(patch):
+    patch.setattr(Reconciliations, "head", lambda self, file: Head("", ""))
+
+
 def nothing_that_failed_is_ever_done(patch):
     patch.setattr(VersionRecord, "is_done", False)
 
@@ -590,7 +657,7 @@ def every_mapping_belongs_to_a_file(patch):
         key = event.key.removesuffix(".mapping.json")
         return event if key == event.key else event._replace(key=key, version="", by_sidecar=True)
 
-    patch.setattr("festival.ingest.service.file_of_sidecar", of_sidecar)
+    patch.setattr("festival.ingest.attempt.file_of_sidecar", of_sidecar)
 
 
 def empty_lines_are_read_for_ever(patch):
@@ -612,16 +679,25 @@ STORIES = (
     (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),
     (
         a_default_mapping_that_changes_amid_a_file_is_what_the_whole_file_is_read_with,
-        a_continuation_is_stale_whatever_it_was_read_with,
+        only_its_own_progress_is_continued,
     ),
     (
         what_goes_on_with_a_changed_mapping_can_be_given_up,
-        a_continuation_is_stale_whatever_it_was_read_with,
+        only_its_own_progress_is_continued,
     ),
+    (
+        an_ingest_again_that_dies_amid_a_paused_file_leaves_it_to_its_continuation,
+        only_its_own_progress_is_continued,
+    ),
+    (what_an_ingest_again_left_is_given_up_as_well, only_its_own_progress_is_continued),
     (nothing_is_asked_of_s3_before_the_lease, the_mapping_is_read_before_the_lease),
     (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
     (
         two_lost_answers_leave_nobody_writing_without_a_lease,
+        a_lease_counts_from_its_answer,
+    ),
+    (
+        an_answer_that_comes_late_is_time_that_the_invocation_has_no_more,
         a_lease_counts_from_its_answer,
     ),
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
@@ -629,6 +705,14 @@ STORIES = (
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
+    (
+        a_late_copy_of_an_overtaken_version_is_not_mourned_while_s3_is_silent,
+        nothing_that_failed_is_ever_done,
+    ),
+    (
+        a_failed_try_of_a_removal_leaves_no_record_that_runs_for_ever,
+        no_version_is_current,
+    ),
     (a_version_that_is_gone_is_mourned_once, nothing_that_failed_is_ever_done),
     (
         an_outage_of_sns_costs_an_e_mail_later_and_no_row_twice,

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, Protocol
 
 from festival.ingest.events import files_of_message
-from festival.ingest.settings import FunctionSettings
+from festival.ingest.handler import FunctionSettings
 from festival.ingest.sidecar import SIDECAR
 from festival.lineup.decode import Limits
 

@@ -13,6 +13,7 @@ import pytest
 from festival.cli.main import run
 from festival.embedded.aws import REGION, EmbeddedAws
 from festival.errors import RetryableError
+from festival.ingest.attempt import Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.reconciliations import Removal
@@ -21,7 +22,6 @@ from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import Reports, corrected_name
 from festival.ingest.resources import Budget, Resources, writer_opener
-from festival.ingest.service import Ingestor
 from festival.kit import ingest_object, new_owner
 
 QUIET = "a-bucket-that-tells-no-queue"

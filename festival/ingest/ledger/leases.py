@@ -85,7 +85,7 @@ class Leases:
         return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; nothing happens where it has been taken over already."""
+        """Give the lease back; nothing happens if it has been taken over already."""
         try:
             self._as_holder(lease, "SET LeaseUntil = :never", {":never": 0})
         except LeaseLostError:
@@ -138,7 +138,7 @@ class Leases:
 
 
 def lost(lease: Lease) -> LeaseLostError:
-    """What to raise where a later attempt holds the file."""
+    """What to raise if a later attempt holds the file."""
     return LeaseLostError(
         f"attempt {lease.attempt} at {lease.file} was overtaken by a later one and stops here"
     )

@@ -158,7 +158,7 @@ class Ledger:
         )
 
     def adopt(self, lease: Lease, version: str) -> None:
-        """Make a settled version this attempt's, so that it may tell. Raises LeaseLostError."""
+        """Make a settled version this attempt's, so that it may notify. Raises LeaseLostError."""
         try:
             self._table.update(
                 lease.file,
@@ -226,8 +226,15 @@ class Ledger:
         except ConditionFailed:
             return
 
-    def note_failed_try(self, file: str, version: str, message: str, reason: str) -> None:
-        """Keep why a try failed, by SQS message id (or the run's name)."""
+    def note_failed_try(
+        self,
+        file: str,
+        version: str,
+        message: str,
+        reason: str,
+        status: Status = Status.RUNNING,
+    ) -> None:
+        """Keep why a try failed, by SQS message id (or run); `status` is for a new record."""
         now = self.now()
         key = VERSION_PREFIX + version
         kept = reason[:REASONS_KEPT_CHARACTERS]
@@ -235,13 +242,13 @@ class Ledger:
             file,
             key,
             "SET Reasons = if_not_exists(Reasons, :nothing), VersionId = :version, "
-            "#s = if_not_exists(#s, :running), #d = if_not_exists(#d, :day), "
+            "#s = if_not_exists(#s, :status), #d = if_not_exists(#d, :day), "
             "StartedAt = if_not_exists(StartedAt, :now), ExpiresAt = :expires",
             None,
             {
                 ":nothing": {},
                 ":version": version,
-                ":running": Status.RUNNING,
+                ":status": status,
                 ":day": utc(now)[:10],
                 ":now": utc(now),
                 ":expires": self._expiry(),

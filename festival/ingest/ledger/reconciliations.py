@@ -59,7 +59,7 @@ class Reconciliations:
         )
 
     def find(self, file: str, version: str) -> RecordedRemoval:
-        """How far a version has come; nothing done where it was never begun."""
+        """How far a version has come; nothing done if it was never begun."""
         item = self._table.get(file, VERSION_PREFIX + version)
         saved = item.get("Removal")
         if not saved:

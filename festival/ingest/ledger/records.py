@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
+MESSAGE_FILE = "message/"  # stands for the file of a message that names none
 
 
 class Status(StrEnum):
@@ -22,7 +23,7 @@ class Status(StrEnum):
 
 
 class Progress(NamedTuple):
-    """How far a large file is: where to read on, the counts so far, the first rows for the e-mail.
+    """How far a large file is: where to go on, the counts so far, the first rows for the e-mail.
 
     `continues` is the attempt whose continuation message may carry on; any other is stale.
     """
@@ -101,6 +102,8 @@ class VersionRecord(NamedTuple):
             )
         if self.is_done:
             return ""
+        if self.file.startswith(MESSAGE_FILE):
+            return "a message that was not understood: `festival dlq` shows it"
         return (
             "not finished yet: it comes back by itself while its message is in the queue. If "
             "`festival status` shows an empty queue, put it back with `festival dlq --redrive` or "
@@ -119,7 +122,7 @@ class VersionRecord(NamedTuple):
 
     @property
     def report(self) -> IngestReport:
-        """What the ledger still knows of the ingest: the counts, and the first rows it told of."""
+        """What the ledger still knows of the ingest: the counts, and the first rows it reported."""
         return IngestReport(
             self.file,
             self.counts,

@@ -72,9 +72,9 @@ class LedgerTable:
         values: dict[str, Any],
         names: dict[str, str],
     ) -> Item:
-        """Change one item where the condition holds; the item as it is then.
+        """Change one item if the condition holds; the item as it is then.
 
-        Raises ConditionFailed where it does not hold.
+        Raises ConditionFailed if it does not hold.
         """
         request: dict[str, Any] = {
             "TableName": self.name,

@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 
 class ChangeKind(StrEnum):
-    """What became of a performance, in the order in which a person is told."""
+    """What became of a performance, in the order in which a person reads it."""
 
     MOVED = "moved"
     CANCELLED = "cancelled"
@@ -46,7 +46,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One performance before and after: `old` is None where it was added, `new` where cancelled."""
+    """One performance before and after: `old` is None if it was added, `new` if cancelled."""
 
     kind: ChangeKind
     old: Performance | None = None
@@ -79,7 +79,7 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
     """The newest version against those before it, which are in the order they were ingested.
 
     Added and changed is what differs from the last settled version. What is stale may come from any
-    of them; it is moved where the newest has a performance of the same performer that the stale
+    of them; it is moved if the newest has a performance of the same performer that the stale
     row's version had not: the nearest in time, a change of stage counting as three hours.
     """
     if not older:

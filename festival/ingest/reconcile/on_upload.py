@@ -1,4 +1,4 @@
-"""Reconciling by the function itself, after each upload: behind a guard, and told by e-mail."""
+"""Reconciling by the function itself, after each upload: behind a guard, and said in the e-mail."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Reconciling one file: what its newest version changed, and removing what older ones left behind.
 
 Exact, because of the order of things. Under the file's lease nobody writes items of this file; a
-list is complete before its rows are in the table; every deletion is made only where the item still
+list is complete before its rows are in the table; every deletion is made only if the item still
 is this file's; and an item that another file has, too, is given that file's values under that
 file's lease. Repeated at any point, the same comes of it.
 """
@@ -152,7 +152,7 @@ class Review:
 
     @property
     def stale(self) -> tuple[Performance, ...]:
-        """What is to be removed, where it is still this file's; nothing once that was done."""
+        """What is to be removed, if it is still this file's; nothing once that was done."""
         return () if self.versions.is_reconciled else self.comparison.stale
 
 
@@ -211,7 +211,7 @@ class Reconciler:
     def reviewed(
         self, versions: Versions, step: Callable[[], None], performers: set[str] | None = None
     ) -> Review:
-        """What changed between versions; of these performers only, where they are given.
+        """What changed between versions; of these performers only, if they are given.
 
         `step` is called before each version's list is read.
         """
@@ -262,7 +262,7 @@ class Reconciler:
         """Remove the stale items; goes on where an earlier try stopped.
 
         The lease is the file's, and its attempt owns the version's record. `step` is called every
-        now and then: it keeps the lease alive, or raises where the time is over.
+        now and then: it keeps the lease alive, or raises when the time is over.
         """
         step()
         done = self.ledger.reconciliations.find(review.file, review.version).removal

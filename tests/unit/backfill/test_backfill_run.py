@@ -260,8 +260,8 @@ class Fleet:
         self.noted = []
         self.resources = SimpleNamespace(ledger=self)
 
-    def note_failed_try(self, file, version, message, reason):
-        self.noted.append((file, message, reason))
+    def note_failed_try(self, event, message, reason):
+        self.noted.append((event.file, message, reason))
 
     def ingest(self, event, owner, budget, *, again=False):
         self.worked_on.append((event.key, event.version, event.run, again))

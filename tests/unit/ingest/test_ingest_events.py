@@ -51,16 +51,17 @@ def test_the_test_event_and_folder_markers_ask_for_nothing():
 
 
 def test_a_continuation_comes_back_as_the_file_it_was_sent_for():
-    event = FileEvent("upload", "big.csv", "v1", "0A", "nightly", mark="day-first")
+    event = FileEvent("upload", "big.csv", "v1", "0A", "nightly")
     (carried_on,) = files_of_message(continuation(event, 12))
     assert carried_on == event._replace(continues=12)
 
 
-def test_a_continuation_that_an_earlier_version_of_the_kit_sent_has_no_mark():
+def test_a_continuation_that_an_earlier_version_of_the_kit_sent_is_understood():
     (carried_on,) = files_of_message(
-        '{"festival": "continue", "bucket": "b", "key": "k", "version": "v", "attempt": 3}'
+        '{"festival": "continue", "bucket": "b", "key": "k", "version": "v", "attempt": 3,'
+        ' "mapping": "day-first"}'
     )
-    assert (carried_on.continues, carried_on.mark) == (3, None)
+    assert carried_on == FileEvent("b", "k", "v", continues=3)
 
 
 def test_a_message_of_a_run_names_the_run():

@@ -6,6 +6,7 @@ from moto import mock_aws
 
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts, IngestReport
 
 FILE = "upload/summer.csv"
@@ -168,6 +169,20 @@ def test_a_call_that_is_made_again_because_its_answer_got_lost_changes_nothing(l
     assert ledger.find(FILE, "v1").attempt == lease.attempt == 3
 
 
+def test_a_version_that_was_superseded_amid_its_work_is_not_finished_or_notified(ledger):
+    lease = ledger.leases.acquire(FILE, "request-1", 60)
+    ledger.begin(lease, "v1")
+    ledger.supersede(FILE, "v1")
+    for act in (
+        lambda: ledger.save_progress(lease, "v1", "{}"),
+        lambda: ledger.finish(lease, "v1", Status.WRITTEN, report(), "{}", 1),
+        lambda: ledger.mark_notified(lease, "v1", Status.WRITTEN, "e-mail 1"),
+    ):
+        with pytest.raises(LeaseLostError):
+            act()
+    assert ledger.find(FILE, "v1").status == Status.SUPERSEDED
+
+
 def test_a_finished_version_is_never_called_superseded(ledger):
     lease = ledger.leases.acquire(FILE, "first", 60)
     finished(ledger, lease)
@@ -191,6 +206,13 @@ def test_reasons_of_failed_tries_are_kept_by_message(ledger):
     reasons = ledger.find(FILE, "v1").reasons
     assert reasons["m-1 receive 1"] == "throttled"
     assert len(reasons["m-1 receive 2"]) == 400
+
+
+def test_a_message_that_was_not_understood_is_not_running_for_ever(ledger):
+    ledger.note_failed_try("message/m-1", "-", "m-1 receive 1", "not JSON", Status.FAILED)
+    (record,) = ledger.history("message/m-1")
+    assert record.status == Status.FAILED
+    assert record.advice == "a message that was not understood: `festival dlq` shows it"
 
 
 def test_only_a_failed_version_is_reopened(ledger):

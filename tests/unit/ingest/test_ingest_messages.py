@@ -27,7 +27,7 @@ class Ledger:
     def now(self):
         return 1000.0
 
-    def note_failed_try(self, file, version, message, reason):
+    def note_failed_try(self, file, version, message, reason, status=None):
         self.noted.append((file, version, message, reason))
 
 
