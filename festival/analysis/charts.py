@@ -8,6 +8,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from festival.analysis.drawing import COLOURS, INK, Picture, picture
 from festival.analysis.lineups import Performances, as_performances
 from festival.errors import FestivalError
+from festival.text import shortened
 
 DAY, STAGE = "day", "stage"
 PERFORMANCES, POPULARITY = "performances", "popularity"
@@ -17,6 +18,8 @@ HOUR = pd.Timedelta(hours=1)
 # Of many stages each gets less of the page, and still a line of letters.
 ROW_INCHES, LEAST_ROW_INCHES = 0.36, 0.2
 TALL = 20
+# What stands beside the axes; a longer name would leave no room for them.
+LONGEST_NAME = 44
 _FILLED = LinearSegmentedColormap.from_list("filled", ["#eef4fa", "#9dc3e0", "#2a6ca8", "#0b3460"])
 
 
@@ -110,7 +113,7 @@ def _first_hour(hours: pd.Series) -> int:
 
 def _with_every_day(grid: pd.DataFrame) -> pd.DataFrame:
     days = pd.date_range(grid.index.min(), grid.index.max())
-    # A wrong year is no reason to draw all the days between.
+    # A wrong year is not a reason to draw every day between.
     return grid.reindex(days) if len(days) <= 2 * len(grid) + 7 else grid
 
 
@@ -140,7 +143,8 @@ def _cells(axes: Axes, grid: pd.DataFrame) -> None:
 
 
 def _row_name(name: object) -> str:
-    return f"{name:%a %Y-%m-%d}" if isinstance(name, pd.Timestamp) else str(name)
+    day = isinstance(name, pd.Timestamp)
+    return f"{name:%a %Y-%m-%d}" if day else shortened(str(name), LONGEST_NAME)
 
 
 def _dots(axes: Axes, known: pd.DataFrame, medians: pd.Series) -> None:
@@ -152,10 +156,11 @@ def _dots(axes: Axes, known: pd.DataFrame, medians: pd.Series) -> None:
         axes.plot([median] * 2, [place - 0.32, place + 0.32], color=INK, linewidth=2)
         top = of_stage.iloc[-1]
         axes.text(106, place, f"{median:.0f}", va="center", ha="right")
-        axes.text(108, place, f"{top['Performer']} ({top['Popularity']:.0f})", va="center")
+        name = shortened(str(top["Performer"]), LONGEST_NAME)
+        axes.text(108, place, f"{name} ({top['Popularity']:.0f})", va="center")
     axes.text(106, -0.75, "median", ha="right", weight="bold")
     axes.text(108, -0.75, "most popular", weight="bold")
-    axes.set_yticks(range(len(medians)), [str(stage) for stage in medians.index])
+    axes.set_yticks(range(len(medians)), [_row_name(stage) for stage in medians.index])
     axes.set_ylim(len(medians) - 0.5, -1)
     axes.set_xlim(0, 100.5)
     axes.set_xticks(range(0, 101, 10))

@@ -1,6 +1,7 @@
 """Findings: what ingest rightly lets through but a person wants to see before the gates open."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def find_all(
 def overlaps_on_a_stage(rows: Sequence[Performance]) -> Iterator[Finding]:
     """A performance that begins on a stage before the one before it has ended."""
     for stage, before, after in _overlaps(rows, lambda row: row.stage):
-        what = f"{stage}: {_who(after)} begins before {_who(before)} has ended"
+        what = f"{isolated(stage)}: {_who(after)} begins before {_who(before)} has ended"
         yield Finding(OVERLAP, what, (before, after))
 
 
@@ -71,7 +72,7 @@ def in_two_places(rows: Sequence[Performance]) -> Iterator[Finding]:
     """One performer on two stages at once."""
     for performer, before, after in _overlaps(rows, lambda row: row.performer):
         if before.stage != after.stage:
-            what = f"{performer}: {_where(before)} and {_where(after)} at once"
+            what = f"{isolated(performer)}: {_where(before)} and {_where(after)} at once"
             yield Finding(TWO_PLACES, what, (before, after))
 
 
@@ -79,7 +80,7 @@ def too_long(rows: Iterable[Performance], longest: int = LONGEST_MINUTES) -> Ite
     """Performances of more than `longest` minutes: often an end that was mistyped."""
     for row in rows:
         if (minutes := row.end - row.start) > longest:
-            what = f"{_who(row)} on {row.stage} lasts {minutes // 60} h {minutes % 60:02d} min"
+            what = f"{_who_where(row)} lasts {minutes // 60} h {minutes % 60:02d} min"
             yield Finding(LONG, what, (row,))
 
 
@@ -87,14 +88,14 @@ def zero_length(rows: Iterable[Performance]) -> Iterator[Finding]:
     """Performances that end when they begin."""
     for row in rows:
         if row.end == row.start:
-            yield Finding(ZERO, f"{_who(row)} on {row.stage} ends when it begins", (row,))
+            yield Finding(ZERO, f"{_who_where(row)} ends when it begins", (row,))
 
 
 def early(rows: Iterable[Performance]) -> Iterator[Finding]:
     """Starts in the small hours: of this calendar day, or of the festival day before?"""
     for row in rows:
         if row.start < EARLY_MINUTES:
-            what = f"{_who(row)} on {row.stage}: the night before {row.date}, or the night after?"
+            what = f"{_who_where(row)}: the night before {row.date}, or the night after?"
             yield Finding(EARLY, what, (row,))
 
 
@@ -213,12 +214,16 @@ def _days(day: str) -> int:
     return calendar_date.fromisoformat(day).toordinal()
 
 
+def _who_where(row: Performance) -> str:
+    return f"{_who(row)} on {isolated(row.stage)}"
+
+
 def _who(row: Performance) -> str:
-    return f"{row.performer} ({row.date} {clock(row.start)}–{clock(row.end)})"
+    return f"{isolated(row.performer)} ({row.date} {clock(row.start)}–{clock(row.end)})"
 
 
 def _where(row: Performance) -> str:
-    return f"{row.stage} ({row.date} {clock(row.start)}–{clock(row.end)})"
+    return f"{isolated(row.stage)} ({row.date} {clock(row.start)}–{clock(row.end)})"
 
 
 def _times(rows: Sequence[Performance]) -> str:
@@ -228,3 +233,14 @@ def _times(rows: Sequence[Performance]) -> str:
 def count_by_kind(findings: Iterable[Finding]) -> dict[str, int]:
     """How many findings there are of each kind, most first."""
     return dict(Counter(finding.kind for finding in findings).most_common())
+
+
+def isolated(name: str) -> str:
+    """A name as it may stand in a sentence: one that is written from right to left in marks that
+    keep it from turning around what follows it (Unicode UAX 9, first strong isolate).
+
+    >>> isolated("Elbow"), isolated("فيروز")
+    ('Elbow', '\\u2068فيروز\\u2069')
+    """
+    turned = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\u2068{name}\u2069" if turned else name

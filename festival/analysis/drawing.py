@@ -1,7 +1,7 @@
 """What all pictures have in common: a calm style, colours that survive grey, names in any script.
 
 Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-blind readers; every
-line has a dash pattern and a label of its own besides, so that nothing hangs on colour.
+line has a dash pattern and a label of its own besides, so that nothing depends on colour.
 """
 
 import sys

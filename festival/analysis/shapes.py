@@ -125,7 +125,7 @@ def card_shapes(card: Card) -> Iterator[Shape]:
 
 
 def line_shapes(day: DayGrid) -> Iterator[Shape]:
-    """What lies behind the cards: hours, midnights, empty hours left out, stages."""
+    """What is under the cards: hours, midnights, empty hours left out, stages."""
     for left in day.clock.cuts:
         yield Rect("x", left, 0, CUT_WIDTH, day.height)
     for hour in day.clock.hours:

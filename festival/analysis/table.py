@@ -24,7 +24,7 @@ from festival.query.columns import (
     scan_columns,
 )
 from festival.query.contents import Contents, Group, scanned_contents, unknown_name
-from festival.query.names import matching
+from festival.query.names import matching, none_contains
 from festival.query.patterns import AccessPattern
 from festival.table.connection import Connection
 from festival.text import counted
@@ -176,6 +176,8 @@ class LineupTable:
         """The performers whose name contains a text, in any case and accents (see `dates`)."""
         groups = self.contents(scan=scan).performers
         found = matching(text, groups)
+        if groups and not found:
+            warnings.warn(none_contains(text, groups), NothingFoundWarning, stacklevel=2)
         return _dated(_grouped("Performer", {name: groups[name] for name in found}, stages=True))
 
     def contents(self, *, scan: bool = False) -> Contents:

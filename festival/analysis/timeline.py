@@ -205,7 +205,7 @@ def _cards(day: DayGrid, name: str) -> str:
     """The cards, each with what hovering shows; those with a finding can be linked to."""
     links = {card: f' id="{name}c{number}"' for number, card in enumerate(_found(day))}
     return "".join(
-        f'<g{links.get(card, "")} transform="translate({card.left:.1f} {card.top:.0f})">'
+        f'<g{links.get(card, "")} transform="translate({_pixels(card.left)} {_pixels(card.top)})">'
         f"<title>{escape(_told(card), quote=False)}</title>{_svg(card_shapes(card))}</g>"
         for card in day.cards
     )
@@ -257,7 +257,10 @@ def _svg(shapes: Iterable[Shape]) -> str:
 
 
 def _element(shape: Shape) -> str:
-    place = f'class="{shape.kind}" x="{_pixels(shape.x)}" y="{_pixels(shape.y)}"'
+    # What is at 0 anyway need not be said three thousand times.
+    across = f' x="{_pixels(shape.x)}"' if shape.x else ""
+    down = f' y="{_pixels(shape.y)}"' if shape.y else ""
+    place = f'class="{shape.kind}"{across}{down}'
     if isinstance(shape, Rect):
         size = f'width="{_pixels(shape.width)}" height="{_pixels(shape.height)}"'
         return f"<rect {place} {size}/>"

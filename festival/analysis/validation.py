@@ -14,6 +14,7 @@ from festival.inspection.result import Inspection
 from festival.inspection.sources import LineupSource, lineups_in
 from festival.lineup.model import Performance
 from festival.table.writer import WriteOutcome
+from festival.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def require_clean(checked: Iterable[CheckedLineup]) -> None:
         raise FestivalError(f"strict: {', '.join(broken)} could not be kept; see the reasons above")
     if rows:
         raise FestivalError(
-            f"strict: {rows:,} rows rejected in {len(refused)} of {len(files)} files"
+            f"strict: {counted(rows, 'row')} rejected in {len(refused)} of "
+            f"{counted(len(files), 'file')}"
         )
 
 
@@ -72,9 +74,11 @@ def verdict(checked: Iterable[CheckedLineup], findings: Iterable[Finding]) -> st
     counts = sum((one.report.counts for one in files), Counts())
     broken = sum(one.report.status == Outcome.FAILURE for one in files)
     return (
-        f"{len(files)} files, {counts.read:,} rows: {counts.written:,} would be written, "
-        f"{counts.rejected:,} rejected, {counts.duplicates:,} are duplicates; {broken} files could "
-        f"not be kept; {len(list(findings)):,} findings to look at."
+        f"{counted(len(files), 'file')}, {counted(counts.read, 'row')}: "
+        f"{counts.written:,} would be written, {counts.rejected:,} rejected, "
+        f"{counts.duplicates:,} replaced by later ones; "
+        f"{counted(broken, 'file')} could not be kept; "
+        f"{counted(len(list(findings)), 'finding')} to look at."
     )
 
 

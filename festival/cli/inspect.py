@@ -37,8 +37,9 @@ def inspect(
     """Show how a file is read, and what only you can decide.
 
     Encoding, delimiter, columns and what each was taken for, the forms of times and dates, what is
-    ambiguous and which option decides it, and a mapping to save as FILE.mapping.json. What has been
-    decided is given as options, as for festival check.
+    ambiguous and which option decides it, and a mapping to save as FILE.mapping.json. With --ask it
+    asks, and saves the mapping: festival check FILE then takes it. What has been decided already is
+    given as options, as for festival check.
     """
     refuse_same_file(file, out)
     if ask and (file == STANDARD or as_json):

@@ -27,14 +27,14 @@ OPTIONS = (
         nargs=2,
         multiple=True,
         metavar="FIELD NAME",
-        help="Which column is Performer, Stage, Date, Start, End, Time (a range) or Popularity.",
+        help="Which column is a field, Time (start and end in one), End date or Duration.",
     ),
     click.option(
         *("--constant", "constants"),
         nargs=2,
         multiple=True,
         metavar="FIELD VALUE",
-        help="What is the same in every row and not in the file.",
+        help="A field that is the same in every row and not in the file.",
     ),
     click.option(
         *("--rows", "rows"),
@@ -48,12 +48,12 @@ OPTIONS = (
         metavar="COLUMN JSON",
         help='A column of ids: stage_id \'{"rows": ["stages"], "key": "id", "value": "name"}\'.',
     ),
-    click.option("--encoding", metavar="CODEC", help="Of the text: cp1250, mac_roman, shift_jis."),
-    click.option("--header-row", type=click.INT, metavar="LINE", help="The line of the header."),
+    click.option("--encoding", metavar="CODEC", help="Such as cp1250, mac_roman, shift_jis."),
+    click.option("--header-row", type=click.INT, metavar="LINE", help="The line the header is in."),
     click.option(
         *("--header", "header"),
         metavar="JSON",
-        help='The names of the columns, if the file has none: \'["Artist", "Stage", "Date"]\'.',
+        help='The columns\' names, if the file has none: \'["Artist", "Stage", "Date"]\'.',
     ),
     click.option(
         *("--fill-down", "fill_down"),
@@ -65,22 +65,32 @@ OPTIONS = (
         *("--section", "sections"),
         multiple=True,
         metavar="FIELD",
-        help="What rows of one cell name for the rows below them: Stage or Date.",
+        help="What a row of one cell says of the rows below it: Stage or Date.",
     ),
     click.option(
-        "--clock", metavar="CLOCK", help="Of times without am or pm: 24h, 12h, '12h from 10:00'."
+        "--clock", metavar="CLOCK", help="Times without am or pm: 24h, 12h, '12h from 10:00'."
     ),
     click.option(
-        "--integer-is", type=click.Choice(["hour", "hhmm", "minute"]), help="20 is 20:00 or 00:20."
+        "--integer-is",
+        type=click.Choice(["hour", "hhmm", "minute"]),
+        help="20 is 20:00 (hour) or 00:20 (hhmm); 1290 is 21:30 (minute).",
     ),
     click.option(
         "--length-is",
         type=click.Choice(["minutes", "hours", "seconds", "days"]),
-        help="The unit of a Duration that is a number.",
+        help="The unit of a Duration that is one number.",
     ),
-    click.option("--date-order", type=click.Choice(["day_first", "month_first", "year_first"])),
+    click.option(
+        "--date-order",
+        type=click.Choice(["day_first", "month_first", "year_first"]),
+        help="Of 01/02/2025, 01-02-03 and 13-Jun-25.",
+    ),
     click.option("--year", type=click.INT, help="For dates that have none."),
-    click.option("--first-date", metavar="DATE", help="A weekday alone is the first from here on."),
+    click.option(
+        "--first-date",
+        metavar="DATE",
+        help="The first day: a weekday alone is the first from it on.",
+    ),
     click.option(
         *("--date-word", "dates"),
         nargs=2,
@@ -88,23 +98,37 @@ OPTIONS = (
         metavar="WORD DATE",
         help="A word that stands for a date: 'Day 1' 2025-06-12.",
     ),
-    click.option("--time-zone", metavar="ZONE", help="For instants: Europe/Paris."),
-    click.option("--day-starts-at", metavar="HH:MM", help="A start before it is in the night."),
-    click.option("--date-is", type=click.Choice(["festival_day", "calendar_day"])),
+    click.option("--time-zone", metavar="ZONE", help="The festival's, for instants: Europe/Paris."),
     click.option(
-        "--default-length", type=click.INT, metavar="MINUTES", help="Of one without an end."
+        "--day-starts-at", metavar="HH:MM", help="A start before it belongs to the night before."
+    ),
+    click.option(
+        "--date-is",
+        type=click.Choice(["festival_day", "calendar_day"]),
+        help="Of a night: the evening's day, or the morning's.",
+    ),
+    click.option(
+        "--default-length",
+        type=click.INT,
+        metavar="MINUTES",
+        help="The length of a performance without an end.",
     ),
     click.option(
         *("--placeholder", "placeholders"),
         multiple=True,
         metavar="TEXT",
-        help="A performer or stage that is not announced yet: TBA.",
+        help="Text that means not announced yet: TBA.",
     ),
-    click.option("--popularity-is", type=click.Choice(["rank", "score"])),
     click.option(
-        "--popularity-none", multiple=True, metavar="VALUE", help="What says: no popularity."
+        "--popularity-is", type=click.Choice(["rank", "score"]), help="1 is the biggest, or 100."
     ),
-    click.option("--sheet", metavar="NAME", help="Of a workbook; needed if several have rows."),
+    click.option(
+        "--popularity-none",
+        multiple=True,
+        metavar="VALUE",
+        help="A value that means no popularity.",
+    ),
+    click.option("--sheet", metavar="NAME", help="The sheet of a workbook, if several have rows."),
 )
 
 

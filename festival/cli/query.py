@@ -12,7 +12,7 @@ from festival.kit import Kit
 from festival.query import patterns
 from festival.query.columns import answer
 from festival.query.contents import Contents, Group, scanned_contents, unknown_name
-from festival.query.names import matching, suggestion
+from festival.query.names import matching, none_contains
 from festival.table.connection import Connection
 from festival.table.item import attributes
 from festival.text import counted
@@ -150,8 +150,7 @@ def performers(text: str, table: str | None, scan: bool, as_json: bool) -> None:
     groups = contents(table, scan=scan).performers
     found = matching(text, groups)
     if groups and not found:
-        hint = suggestion(text, groups)
-        click.echo(f"no performer contains '{text}'; {hint}".rstrip("; "), err=True)
+        click.echo(none_contains(text, groups), err=True)
     show_list("performer", _spans({name: groups[name] for name in found}), as_json)
 
 

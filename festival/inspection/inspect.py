@@ -306,7 +306,7 @@ def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
     asked = {each.option for each in evidence.questions}
     if asked & _DAYS:
         asked |= _DAYS
-    if outcome.kept:
+    if outcome.kept or "constants" in asked:
         asked.add("columns")  # Rows of another kind, which lack a column that the others have.
     for each in outcome.rejections:
         is_header = fold(each.value) == fold(each.field)

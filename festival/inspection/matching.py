@@ -29,6 +29,7 @@ from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
 _EXAMPLES = 3
 _MOST_OFFERED = 5
+_ABOVE = "above."
 _UTC = re.compile(r"(?:^|[\W_])(?:utc|gmt)(?:[\W_]|$)", re.IGNORECASE)
 _NO_TIME = (BLANK, OTHER, PLACEHOLDER)
 _VAGUE = frozenset(("name", "title", "location"))
@@ -90,6 +91,17 @@ def _drop_repeated_headers(evidence: Evidence) -> None:
 def _drop_copies(evidence: Evidence) -> None:
     """Of `stages.name` and the `name` that is the same keep the former, which says whose it is."""
     names = evidence.sample.names
+    cells = evidence.sample.cells
+    copies = [
+        name
+        for name in names
+        if name.startswith(_ABOVE)
+        and any(
+            each != name and each.endswith(f".{name[len(_ABOVE) :]}") and cells(each) == cells(name)
+            for each in names
+        )
+    ]
+    evidence.sample = Sample([name for name in names if name not in copies], evidence.sample.rows)
     for path in names:
         plain, field = path.rpartition(".")[2], field_of_path(path)
         if not field or plain not in names or plain == path:
@@ -250,12 +262,14 @@ class _CellSearch:
         for field in ("Stage", "Performer"):
             likely = self._best_worded(field)
             if field in self.missing and len(likely) == 1:
+                others = [name for name in self._worded_texts() if name != likely[0]]
                 self._propose(field, likely[0])
+                choices = [likely[0], *others[: _MOST_OFFERED - 1]]
                 self._evidence.ask(
                     f"the {field} is taken from '{likely[0]}'",
                     "columns",
-                    "another column, if that is wrong",
-                    answers=[Answer(likely[0], {"columns": {field: likely[0]}})],
+                    " or ".join(choices),
+                    answers=[Answer(each, {"columns": {field: each}}) for each in choices],
                 )
 
     def sections(self) -> None:

@@ -21,7 +21,11 @@ from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import FIELDS
 
 DATE, STAGE, PERFORMER = "<Date>", "<Stage>", "<Performer>"
-_SETS = re.compile(r"sets?|acts?|artists?|shows?|events?|items?|performances?|lineup|data", re.I)
+_SETS = re.compile(
+    r"sets?|slots?|acts?|artists?|bands?|shows?|gigs?|concerts?|events?|sessions?|talks?|items?|"
+    r"entries|rows|list|results?|performances?|lineup|program|schedule|timetable|festival|data",
+    re.IGNORECASE,
+)
 _DEEPEST = 8
 _ROOMS = frozenset(("room", "hall", "area", "floor", "tent", "place", "track"))
 _FLAT_DEPTH = 3
@@ -51,9 +55,15 @@ class PathReading:
 
 class _FoundRow(NamedTuple):
     path: Path
-    names: frozenset[str]
+    own: frozenset[str]
+    above: frozenset[str]
     kind: int
     by_key: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the row says itself, and what is said above it."""
+        return self.own | self.above
 
 
 def find_paths(document: Any) -> list[PathReading]:
@@ -218,7 +228,7 @@ def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -
     best = max((each.kind for each in below), default=0)
     if best and best >= kind - 1:
         return below
-    return [_FoundRow(path, above | frozenset(flat(value)), kind, by_key)] if kind else []
+    return [_FoundRow(path, frozenset(flat(value)), above, kind, by_key)] if kind else []
 
 
 def _said_names(value: dict[str, Any], path: Path) -> frozenset[str]:
@@ -272,7 +282,7 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
     }
     own["Performer"] |= any(field_of_path(n) == "Performer" for each in group for n in each.names)
     own["Stage"] = own["Stage"] or any(
-        field_of_path(name) == "Stage" or fold(name) in _ROOMS
+        field_of_path(name) == "Stage" or (fold(name) in _ROOMS and name in each.own)
         for each in group[:200]
         for name in each.names
     )
@@ -281,6 +291,7 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
     ]
     steps: list[str] = []
     stages: list[int] = []
+    doubtful: list[int] = []
     for at, keys in enumerate(levels):
         last_by_key = at == len(levels) - 1 and all(each.by_key for each in group)
         if all(map(looks_like_a_date, keys)) and DATE not in steps:
@@ -289,22 +300,25 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
             steps.append(PERFORMER)
         elif len(keys) == 1:
             steps.append(keys[0])
-            if not own["Stage"] and _lies_among_names(at, levels) and not _SETS.search(keys[0]):
-                stages.append(at)
+            if not own["Stage"] and not _SETS.search(keys[0]):
+                below_dates = at > 0 and all(map(looks_like_a_date, levels[at - 1]))
+                (stages if below_dates else doubtful).append(at)
         else:
             steps.append(ANY)
             if not own["Stage"] and not last_by_key:
                 stages.append(at)
-    named = [
-        tuple(STAGE if at == stage else step for at, step in enumerate(steps))
-        for stage in reversed(stages)
-    ]
-    return [*named, tuple(steps)]
+    # The keys below `stages` are stages; else the innermost keys are the likeliest.
+    stages.sort(key=lambda at: (at > 0 and _holds_stages(levels[at - 1]), at), reverse=True)
+    doubtful = [at for at in doubtful if at == len(levels) - 1 and not stages]
+
+    def named(stage: int) -> Path:
+        return tuple(STAGE if at == stage else step for at, step in enumerate(steps))
+
+    return [*map(named, stages), tuple(steps), *map(named, doubtful)]
 
 
-def _lies_among_names(at: int, levels: Sequence[Sequence[str]]) -> bool:
-    """Whether a level of one key is below dates, as the only stage of a festival is."""
-    return at > 0 and all(map(looks_like_a_date, levels[at - 1]))
+def _holds_stages(keys: Sequence[str]) -> bool:
+    return len(keys) == 1 and field_of_path(f"{keys[0]}.name") == "Stage"
 
 
 def _counted(path: Path, found: Sequence[_FoundRow]) -> PathReading:

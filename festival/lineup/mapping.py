@@ -7,7 +7,8 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
                      which field, if names and aliases do not tell; null: no column is. "Time"
                      is one column with start and end, "End date" the day of the End, "Duration"
                      the length. Date and Start may be one column, of date-times. A dot goes into a
-                     JSON object, a number in brackets into a list: "artists[0].name"
+                     JSON object, a number in brackets into a list: "artists[0].name". What
+                     stands above a row and is called as the row's own is, is "above.title"
     constants        {"Stage": "Main"}: what is the same in every row and not in the file
     rows             ["<Date>", "<Stage>"] or ["data", "acts"]: where the rows of a JSON document
                      are: keys to go into, in angle brackets the field that the keys are, "*" any

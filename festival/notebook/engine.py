@@ -12,7 +12,7 @@ from festival.progress import MARK
 NAME = "festival"
 # Cells that papermill adds: they are not in the notebook a reader would open.
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}
-# Where nobody sits in front of it, a long cell says this often how far it is.
+# Without a terminal, a long cell says this often how far it is.
 SECONDS_BETWEEN_LINES = 30
 
 

@@ -32,8 +32,8 @@ _OTHER_ESCAPES = re.compile(rb'(?<!\\)(?:\\\\)*\\[^\\"]')
 def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
     """The items of a Query's or Scan's answer, and the bytes they count for (`item_size`).
 
-    Each attribute is its text, a number its digits. Raises ValueError or LookupError for what is no
-    such answer.
+    Each attribute is its text, a number its digits. Raises ValueError or LookupError for anything
+    else.
     """
     try:
         items, length = _unwrapped(body)

@@ -68,6 +68,15 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     return f"did you mean {' or '.join(quoted)}?" if found else ""
 
 
+def none_contains(text: str, names: Iterable[str]) -> str:
+    """That no performer's name contains the text, and the nearest names.
+
+    >>> none_contains("meghan", ["Megan Thee Stallion", "Megan"])
+    "no performer contains 'meghan'; did you mean 'Megan'?"
+    """
+    return f"no performer contains '{text}'; {suggestion(text, names)}".rstrip("; ")
+
+
 def _contains(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return len(short) >= SHORTEST_PART and short in long

@@ -141,7 +141,7 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
     """The performances that start on a date, from one time to another, both included.
 
     A range over midnight (`22:00` to `02:00`) goes on into the next day. Raises FestivalError for
-    what is no date or time.
+    what is not a date or time.
     """
     day, begin, end = (
         asked_day(date),

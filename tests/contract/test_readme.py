@@ -11,6 +11,7 @@ import click
 import pytest
 from botocore import xform_name
 
+import festival
 from festival.cli import main as command
 from festival.lineup.columns import ALIASES, LAST_ALIASES
 from festival.lineup.mapping import LineupMapping
@@ -139,6 +140,12 @@ def test_the_parameters_of_the_readmes_create_stack_are_those_without_a_default(
 def test_files_that_the_readme_links_to_are_there():
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_picture_is_what_the_timeline_draws():
+    rows = festival.read(str(ROOT / "sample/sample.csv")).performances
+    saturday = festival.timeline(rows[rows["Date"] == "2025-07-12"])
+    assert (ROOT / "sample/saturday.svg").read_text(encoding="utf-8") == saturday.svg()
 
 
 def test_the_parameters_of_the_readme_are_the_templates():

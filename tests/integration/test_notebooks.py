@@ -147,7 +147,7 @@ def test_a_query_shows_frames_pictures_and_the_price_of_a_scan(world, backfilled
     assert "Solar Anorak" in executed.text("moment")
     assert "Empty DataFrame" in executed.text("exact")
     assert "Vantablack Disco" in executed.text("clashes")
-    assert "a Scan of the whole table takes" in executed.text("scan")
+    assert "a Scan of the whole table reads about" in executed.text("scan")
     assert executed.days("days") == 4
     assert executed.pictures("stages-picture") == executed.pictures("hours") == 1
     assert not executed.errors
@@ -172,7 +172,7 @@ def test_a_table_that_is_not_there_is_one_sentence_and_fails_the_run(world):
 def test_validate_in_strict_mode_fails_the_run_after_it_has_shown_everything(world):
     place = f"s3://{world.outputs.upload_bucket}/messy"
     said, executed = world.fails("validate", source=place, strict="yes")
-    assert re.search(r"cell \d+ \(Conclusion\): strict: 13 rows rejected in 1 of 1 files", said)
+    assert re.search(r"cell \d+ \(Conclusion\): strict: 13 rows rejected in 1 of 1 file", said)
     assert "date_order" in executed.text("questions")
     assert "Unclosed Umbrella" in executed.text("rejections")
     assert "Lantern Parade" in executed.text("duplicates")

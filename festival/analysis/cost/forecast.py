@@ -265,7 +265,7 @@ class _Placement(dict[tuple[str, str], int]):
 class _Partitions:
     """Buckets that fill at 1,000 WRU a second, and hold a tenth of a second's.
 
-    They begin empty: what they would begin with is no part of what is scaled to more rows.
+    They begin empty: what they would begin with is not scaled to more rows.
     """
 
     def __init__(self) -> None:

@@ -159,9 +159,10 @@ class PathRows:
     for one whose keys say nothing. Lists on the way are gone through. What the objects on the way
     say beside belongs to each row below them, under its own key and under `step.key`
     ("days.date"); the row's own keys go first, and so does its own `stage` before the key of a
-    `<Stage>`. What a mapping has `claimed` as `step.key` is not there under its own key as well: a
-    stage's name would pass for a performer's. What has no such step is passed over and counted.
-    Iterating raises LineupError if the path leads nowhere at all.
+    `<Stage>`; of two names for one field the one above is `above.title`. What a mapping has
+    `claimed` as `step.key` is not there under its own key as well: a stage's name would pass for a
+    performer's. What has no such step is passed over and counted. Iterating raises LineupError if
+    the path leads nowhere at all.
     """
 
     def __init__(
@@ -214,8 +215,8 @@ class PathRows:
         kept = {
             key: item for key, item in above.items() if key[:1] != "<" or fold(key) not in named
         }
-        free = {*_no_rivals(tuple(kept), own), *self._claimed}
-        return {**{key: item for key, item in kept.items() if key in free}, **row}
+        rivals = _rivals(tuple(kept), own) - self._claimed
+        return {**{f"above.{k}" if k in rivals else k: kept[k] for k in kept}, **row}
 
     def _pass_over(self, value: Any, at: int, what: str) -> None:
         self.passed_over += 1
@@ -235,10 +236,10 @@ def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
 
 
 @lru_cache(maxsize=256)
-def _no_rivals(above: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
-    """The names from above that are of no field that a row has a column of its own for."""
+def _rivals(above: tuple[str, ...], own: tuple[str, ...]) -> frozenset[str]:
+    """The names from above that are of a field that a row has a column of its own for."""
     fields = _fields_of(own)
-    return tuple(key for key in above if key[:1] == "<" or not fields & _fields_of((key,)))
+    return frozenset(key for key in above if key[:1] != "<" and fields & _fields_of((key,)))
 
 
 def _fields_of(names: tuple[str, ...]) -> set[str]:

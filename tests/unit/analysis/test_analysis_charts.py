@@ -36,6 +36,14 @@ def test_popularity_names_each_stages_median_and_its_most_popular():
     assert "1 to 100" in figure.axes[0].get_xlabel()
 
 
+def test_a_very_long_name_leaves_room_for_the_dots(recwarn):
+    row = Performance(
+        "The Extraordinarily Long-Named Collective " * 4, "Tent", "2025-07-12", 0, 60, 9, 2
+    )
+    assert "The Extraordinarily" in charts.popularity(performances_frame([row])).svg()
+    assert not recwarn.list
+
+
 def test_a_performance_counts_in_every_hour_it_is_on():
     grid = charts.hours_grid(performances_frame([NIGHT]))
     assert grid.iloc[0].tolist() == [1, 1, 1]

@@ -171,7 +171,7 @@ def test_strict_names_the_number_of_rejected_rows():
         checked_file("b.csv", HEAD + BJORK + BAD),
     )
     validation.require_clean([clean])
-    with pytest.raises(FestivalError, match="strict: 1 rows rejected in 1 of 2 files"):
+    with pytest.raises(FestivalError, match="strict: 1 row rejected in 1 of 2 files"):
         validation.require_clean([clean, messy])
 
 
@@ -183,6 +183,6 @@ def test_strict_names_a_file_that_could_not_be_kept():
 def test_the_verdict_counts_everything_once():
     checked = [checked_file("b.csv", HEAD + BJORK + BAD)]
     assert validation.verdict(checked, []) == (
-        "1 files, 2 rows: 1 would be written, 1 rejected, 0 are duplicates; 0 files could not be "
-        "kept; 0 findings to look at."
+        "1 file, 2 rows: 1 would be written, 1 rejected, 0 replaced by later ones; "
+        "0 files could not be kept; 0 findings to look at."
     )

@@ -202,6 +202,10 @@ class TestContents:
     def test_performers_are_found_by_a_part_of_the_name_without_its_accents(self):
         assert list(table(recorded=recorded).performers("BJO")["Performer"]) == ["Björk"]
 
+    def test_a_part_that_no_name_contains_is_answered_with_the_nearest_names(self):
+        with pytest.warns(NothingFoundWarning, match="no performer contains 'elbov'.*'Elbow'"):
+            assert table(recorded=recorded).performers("elbov").empty
+
     def test_a_table_without_contents_keeps_the_columns(self):
         asked = table(recorded=lambda: contents_of([]))
         assert str(asked.dates()["Date"].dtype) == "datetime64[s]"

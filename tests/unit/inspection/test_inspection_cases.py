@@ -236,6 +236,19 @@ FILES = {
     "a title above names": (
         document({"title": "Summer", "acts": [
             {**{k: v for k, v in ANA.items() if k != "artist"}, "name": "Ana"}]}), [], 1, 1),
+    "areas and stages": (
+        document({"areas": [{"area": "Village", "days": {"2025-06-13": [
+            {"title": "Main", "sets": [{"artist": "Ana", "start": "18:00", "end": "19:00"}]},
+            {"title": "Tent", "sets": [{"artist": "Ben", "start": "18:00", "end": "19:00"}]},
+        ]}}]}), ["columns"], 0, 2),
+    "stages below their own key, and areas": (
+        document({"stages": {stage: {area: [{"artist": "Ana", "date": "2025-06-13",
+                                             "start": "18:00", "end": "19:00"}]
+                                     for area in ("Hill", "Lake")} for stage in ("Main", "Tent")}}),
+        ["rows"], 4, 4),
+    "one stage as the only key": (
+        document({"Main": [{"artist": "Ana", "date": "2025-06-13", "start": "18:00",
+                            "end": "19:00"}]}), ["rows", "constants"], 0, 1),
     "minutes since midnight": (
         document([{**ANA, "start": 1080, "end": 1140}]), ["integer_is"], 0, 1),
     "hours with decimals": (document([{**ANA, "start": 18.5, "end": 19.25}]), ["integer_is"], 0, 1),
@@ -308,6 +321,11 @@ def answered(name, **options):
         ("a weekday beside date-times", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("days in a list of their own", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("a title above names", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("areas and stages", {"columns": {"Stage": "above.title"}},
+         ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("stages below their own key, and areas", {}, ("Ana", "Main", "2025-06-13", 1080, 1140)),
+        ("one stage as the only key", {"rows": ["<Stage>"]},
+         ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("minutes since midnight", {"integer_is": "minute"},
          ("Ana", "Main", "2025-06-13", 1080, 1140)),
         ("hours with decimals", {"integer_is": "hour"},

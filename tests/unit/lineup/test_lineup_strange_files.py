@@ -965,5 +965,7 @@ def test_a_rows_own_name_goes_before_the_title_of_all():
     act = {"name": "Ana", "stage": "Main", "date": "2025-06-13", "start": "20:00", "end": "21:00"}
     document = json.dumps({"title": "Summer", "acts": [act]})
     assert rows(read(document, mapping=by(rows=["acts"]))) == ["Ana Main 06-13 20:00-21:00"]
+    above = by(rows=["acts"], columns={"Performer": "above.title"})
+    assert rows(read(document, mapping=above)) == ["Summer Main 06-13 20:00-21:00"]
     told = by(rows=["acts"], columns={"Performer": "title"})
     assert rows(read(document, mapping=told)) == ["Summer Main 06-13 20:00-21:00"]
