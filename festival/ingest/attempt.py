@@ -91,7 +91,10 @@ class Attempt:
         if record and is_current and record.is_settled:
             if record.removed_at:
                 self._ledger.note_removed(self._lease, version, removed=False)
-            return TryResult(Action.DONE, event.file, version, record.report)
+            # What failed because it was deleted, and is there again, is read.
+            is_current = not (record.removed_at and record.status == Status.FAILED)
+            if is_current:
+                return TryResult(Action.DONE, event.file, version, record.report)
         if record and is_current and record.awaits_notice:
             return self._notify_again(record)
         progress = self._progress_of(record) if is_current else None
@@ -386,6 +389,7 @@ class Attempt:
         """The object was deleted before it could be read."""
         event = self._event
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
+        self._ledger.note_removed(self._lease, version, removed=True)
         return self._settle_unread(version, gone(event.file, event.version))
 
     def _settle_unread(self, version: str, error: str) -> TryResult:
