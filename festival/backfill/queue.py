@@ -44,7 +44,7 @@ LOOK_UPS_AT_ONCE = 8
 POLL_SECONDS = 2.0
 # SQS: a queue's approximate numbers are right "within a minute" of the last change.
 QUIET_SECONDS = 60.0
-# A message may be tried five times, and stay hidden for half an hour after each.
+# A message's tries are spread over two days; but that no file at all ends for so long is odd.
 PATIENCE_SECONDS = 3 * 3600.0
 REOPEN_SECONDS = 30.0
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 from festival.backfill.engines import DirectEngine, Engine, FileOutcome
@@ -252,6 +253,9 @@ def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
             yield f"    reasons: {frequent}"
         if one.rejected_rows_at:
             yield f"    all of them: {one.rejected_rows_at}"
+        if "mapping" in one.error + one.first_rejection:
+            yield "    to save the mapping that settles it:"
+            yield f"    festival inspect {quote(f's3://{one.file}')} --ask"
     if len(outcomes) > LISTED_IN_EMAIL:
         yield f"  ... and {len(outcomes) - LISTED_IN_EMAIL:,} more"
 

@@ -146,7 +146,10 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
 
 
 def complain(error: Exception) -> None:
-    click.echo(f"festival: the function's poller stopped: {error}", err=True)
+    click.echo(
+        f"festival: the function is not fed any more: {error}; the next deployment starts it again",
+        err=True,
+    )
 
 
 @contextmanager

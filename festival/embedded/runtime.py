@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError
 from festival.stack.stack import find_stack, read_outputs
@@ -234,6 +234,7 @@ class DeployedFunction:
         self._deployments = deployments
         self._on_log = on_log
         self._deployment = -1
+        self._at_work = False
         self._runtime: Runtime | None = None
 
     def invoke(self, event: Any) -> Any:
@@ -245,16 +246,21 @@ class DeployedFunction:
             self._log.group = function.log_group
             self._runtime = Runtime(function, self._outside, on_log=self._hear)
             self._deployment = latest
+        self._at_work = True
         try:
             return self._runtime.invoke(event)
         except FunctionError as error:
             self._log.add(str(error))
             raise
         finally:
+            self._at_work = False
             self._log.flush()
 
     def _hear(self, line: str) -> None:
+        """A line may be heard only after the answer, and there may be no further invocation."""
         self._log.add(line)
+        if not self._at_work:
+            self._log.flush()
         if self._on_log is not None:
             self._on_log(line)
 
@@ -274,6 +280,7 @@ class FunctionLog:
         self._logs = logs
         self._lines: deque[tuple[int, str]] = deque()
         self._streams: set[str] = set()
+        self._sending = Lock()
 
     def add(self, line: str) -> None:
         """Keep a line until `flush`. CloudWatch refuses an empty one."""
@@ -284,7 +291,7 @@ class FunctionLog:
         """Send what came since the last time. A group that is gone takes no more lines."""
         stream = time.strftime("%Y/%m/%d/[$LATEST]embedded", time.gmtime())
         where: Any = {"logGroupName": self.group, "logStreamName": stream}
-        with suppress(ClientError):
+        with self._sending, suppress(ClientError, BotoCoreError):
             if stream not in self._streams:
                 with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
                     self._logs.create_log_stream(**where)

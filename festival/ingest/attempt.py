@@ -71,6 +71,7 @@ class Attempt:
         self._applied = AppliedMapping(resources.mapping, resources.mapping.fingerprint())
         self._is_known = True  # what S3 says of the file and its mapping
         self._has_sent = False
+        self._saves = 0
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
@@ -330,7 +331,8 @@ class Attempt:
         self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, continues))
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
-        name = f"{stored.ingest}/{self._lease.attempt}"
+        self._saves += 1  # a name of its own: an earlier put may be carried out late
+        name = f"{stored.ingest}/{self._lease.attempt}-{self._saves}"
         text = self._resources.reports.save_progress(stored.file, name, progress)
         self._ledger.save_progress(self._lease, stored.ingest, text)
         self._saved = progress

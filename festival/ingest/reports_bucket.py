@@ -229,7 +229,8 @@ class Reports:
     def save_progress(self, file: str, name: str, progress: Progress) -> str:
         """The progress as text for the ledger: itself, or where in the bucket it is.
 
-        `name` tells version and attempt, so that no attempt overwrites another's.
+        `name` is another one each time, so that nothing is overwritten, even by a put that is
+        carried out late.
         """
         text = progress.to_json()
         if len(text) <= LEDGER_BYTES:

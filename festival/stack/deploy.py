@@ -272,7 +272,7 @@ def require_free_names(
 
 
 def _exists(ask: Callable[[], object]) -> bool:
-    """Whether there is what `ask` asks for; what may not be seen is there."""
+    """Whether `ask` finds something. A refusal to show it counts as found."""
     try:
         ask()
     except ClientError as error:

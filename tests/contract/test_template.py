@@ -233,7 +233,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_the_function_may_run():
     assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
 
 
-def test_messages_are_tried_five_times_and_kept_for_days():
+def test_messages_are_tried_twenty_times_within_the_days_that_they_are_kept():
     days = 24 * 60 * 60
     queue = properties("IngestQueue")
     assert queue["MessageRetentionPeriod"] == 4 * days

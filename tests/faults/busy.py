@@ -39,6 +39,7 @@ from .invocation import Invocation, Ports, Ticket
 from .lineups import Lineup, make_lineup
 from .people import UPLOADS, event_body, redrive_dead_letters
 from .reconciling import ReconcilingStore, reconciling_store
+from .record import Upload
 from .wire import CUT_OFF, Answer, Reply, Request
 from .world import REPORTS, World, _error
 
@@ -151,6 +152,7 @@ class BusyWorld(World):
         if deed.what == UPLOAD:
             version = self.backend.put(UPLOADS, key, deed.lineup.body)
             self.lineups.setdefault(key, []).append((version, deed.lineup))
+            self.record.uploads[key].append(Upload(version, deed.lineup))
             self._tell("Created:Put", key, version)
         elif deed.what == MAP:
             self._tell(
@@ -299,7 +301,9 @@ class BusyWorld(World):
             )
 
     def _note(self, invocation: Invocation, request: Request, answer: Answer) -> None:
-        """What was read and mailed is not asked here: only what it comes to."""
+        """What was read is not asked here: only what it comes to."""
+        if request.call[1] == "Publish":
+            self.record.mails.append(self._mail(invocation, request, len(self.record.calls)))
 
     # The end
 

@@ -12,7 +12,7 @@ import pytest
 
 from festival import kit
 from festival.errors import RetryableError
-from festival.ingest import attempt, sidecar
+from festival.ingest import attempt, reports_bucket, sidecar
 from festival.ingest.attempt import Attempt, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
@@ -288,6 +288,25 @@ def what_an_ingest_again_left_is_given_up_as_well(story):
     assert story.post.subjects == ["failure"]
 
 
+def a_put_that_is_carried_out_late_spoils_no_progress(story):
+    story.ticking, answer, late = 1.0, story.store.answer, []
+
+    def losing(request):  # the first of two states of a pass comes after the second
+        if request.method == "PUT" and "/state/" in request.target and not late:
+            late.append(request)
+        return answer(request)
+
+    version, short = story.upload(LARGE), Budget(work=4.0, write=290.0, lease=315.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports_bucket, "LEDGER_BYTES", 0)
+        assert story.look(story.event(version), short) == Action.PAUSED
+        story.store.answer = losing
+        assert story.look(story.sent[-1], short) == Action.PAUSED
+        answer(late[0])
+        assert story.look(story.sent[-1]) == Action.INGESTED
+    assert len(story.store.items) == 12
+
+
 # Under the lease
 
 
@@ -415,6 +434,22 @@ def half_a_head_supersedes_nothing(story):
 
     story.store.answer = cut
     with pytest.raises(RetryableError, match="half an answer"):
+        story.look(story.event(version))
+    assert story.record(version) is None
+    assert story.look(story.event(version)) == Action.INGESTED
+
+
+def one_answer_alone_supersedes_nothing(story):
+    version, answer = story.upload(BJORK), story.store.answer
+
+    def astray(request):  # once, as from a cache
+        if request.method == "HEAD":
+            story.store.answer = answer
+            return Answer(404, b"", {})
+        return answer(request)
+
+    story.store.answer = astray
+    with pytest.raises(RetryableError, match="changes just now"):
         story.look(story.event(version))
     assert story.record(version) is None
     assert story.look(story.event(version)) == Action.INGESTED
@@ -558,6 +593,15 @@ def only_its_own_progress_is_continued(patch):
     patch.setattr(Attempt, "_is_continued_by_another", is_stale)
 
 
+def an_attempt_has_one_state(patch):
+    save = Reports.save_progress
+
+    def overwriting(self, file, name, progress):
+        return save(self, file, name.rpartition("-")[0], progress)
+
+    patch.setattr(Reports, "save_progress", overwriting)
+
+
 def the_mapping_is_read_before_the_lease(patch):
     acquire = Leases.acquire
 
@@ -690,6 +734,7 @@ STORIES = (
         only_its_own_progress_is_continued,
     ),
     (what_an_ingest_again_left_is_given_up_as_well, only_its_own_progress_is_continued),
+    (a_put_that_is_carried_out_late_spoils_no_progress, an_attempt_has_one_state),
     (nothing_is_asked_of_s3_before_the_lease, the_mapping_is_read_before_the_lease),
     (a_clock_that_is_ahead_takes_no_living_lease, the_clock_is_believed),
     (
@@ -703,6 +748,7 @@ STORIES = (
     (a_suspended_process_writes_nothing_more, deadlines_stand_still_in_a_suspend),
     (what_was_sent_after_the_lease_is_put_right, nobody_asks_whether_rows_came_late),
     (nobody_mails_after_the_lease, an_e_mail_is_sent_without_a_look),
+    (one_answer_alone_supersedes_nothing, a_head_without_a_version_is_believed),
     (half_a_head_supersedes_nothing, a_head_without_a_version_is_believed),
     (a_superseded_version_is_not_mourned, the_last_try_fails_whatever_s3_says),
     (

@@ -229,8 +229,12 @@ def test_the_functions_log_is_in_its_log_group(aws: EmbeddedAws):
     client(aws, "s3").put_object(Bucket=outputs.upload_bucket, Key="skogur.csv", Body=LINEUP)
     aws.drain()
     group = f"/aws/lambda/{outputs.function}"
-    events = client(aws, "logs").filter_log_events(logGroupName=group)["events"]
-    assert any("skogur.csv" in event["message"] for event in events)
+
+    def is_logged() -> bool:
+        events = client(aws, "logs").filter_log_events(logGroupName=group)["events"]
+        return any("skogur.csv" in event["message"] for event in events)
+
+    wait_until(is_logged)
 
 
 SHELLS = [shell for shell in ("bash", "zsh", "sh") if shutil.which(shell)]

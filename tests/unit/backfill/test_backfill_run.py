@@ -424,6 +424,13 @@ def test_a_file_of_which_nothing_was_kept_is_listed_once_with_all_that_is_known(
     assert "     failure:        1 file\n" in body
 
 
+def test_a_file_that_a_mapping_settles_comes_with_the_command_that_saves_one():
+    row = {**ROWS[0], "reason": "may be day or month first; expected the mapping's date_order"}
+    report = IngestReport("uploads/park 1.csv", Counts(read=9, rejected=1), [row], [], [])
+    _, body = summary(plan_of("park"), [outcome_of_report(report.file, report)], "run-1")
+    assert body.endswith("    festival inspect 's3://uploads/park 1.csv' --ask\n")
+
+
 def test_run_names_differ_and_say_when():
     assert new_run_id() != new_run_id()
     assert new_run_id().startswith("backfill-20")

@@ -208,6 +208,13 @@ def test_reasons_of_failed_tries_are_kept_by_message(ledger):
     assert len(reasons["m-1 receive 2"]) == 400
 
 
+def test_of_a_version_that_is_not_finished_the_record_says_what_to_do(ledger):
+    ledger.begin(ledger.leases.acquire(FILE, "first", 60), "v1")
+    advice = ledger.find(FILE, "v1").advice
+    assert "`festival dlq --redrive`" in advice
+    assert f"`festival ingest s3://{FILE}`" in advice
+
+
 def test_a_message_that_was_not_understood_is_not_running_for_ever(ledger):
     ledger.note_failed_try("message/m-1", "-", "m-1 receive 1", "not JSON", Status.FAILED)
     (record,) = ledger.history("message/m-1")
