@@ -21,7 +21,8 @@ STYLE = (
     "border-bottom:1px solid #8884}table.ft .n{text-align:right!important;white-space:nowrap;"
     "font-variant-numeric:tabular-nums}table.ft .k{white-space:nowrap}"
     "table.ft thead th{position:sticky;top:0;background:var(--jp-layout-color0,Canvas)}"
-    "table.ft tr.sum td{font-weight:700;border-top:2px solid #8888}"
+    "table.ft tr.sum td{font-weight:700;border-top:2px solid #8888;position:sticky;bottom:0;"
+    "background:var(--jp-layout-color0,Canvas)}"
     "@media print{.ft-box{max-height:none}}</style>"
 )
 
@@ -76,6 +77,12 @@ BY_NAME: dict[str, tuple[str, Callable[[Any], str]]] = {
     "Minutes": ("Length (h:mm)", hours_and_minutes),
     "minutes later": ("later by (h:mm)", hours_and_minutes),
     "dollars": ("US dollars", dollars),
+    "dollars a day": ("US dollars a day", dollars),
+    "README from": ("README from ($)", dollars),
+    "README to": ("README to ($)", dollars),
+    "work": ("work ($)", dollars),
+    "standing stack": ("standing stack ($)", dollars),
+    "together": ("together ($)", dollars),
     "share": ("share (%)", percent),
 }
 
