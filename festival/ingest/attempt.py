@@ -1,8 +1,9 @@
 """One try at one version of one file, under its lease: read, write, record, notify.
 
-The order is what makes it exact. The newest version is what S3 says under the lease; rows are
-stored before the place after them is saved; `written` is recorded before stale items are removed;
-these are removed before the e-mail is sent, and it is sent before it is recorded as sent.
+The order is what makes it exact. The newest version is the one S3 names while the lease is held;
+rows are stored before their end is saved as the place to resume from; `written` is recorded before
+stale items are removed; stale items are removed before the e-mail is sent, and the e-mail is sent
+before it is recorded as sent.
 """
 
 import json
@@ -54,7 +55,7 @@ NO_ADVANCE = (
 
 
 class Attempt:
-    """One try at one file, under its lease: everything that decides is read after it was taken."""
+    """One try at one file, under its lease: every decision uses what was read after taking it."""
 
     def __init__(
         self, resources: Resources, event: FileEvent, lease: Lease, budget: Budget, again: bool
@@ -91,7 +92,10 @@ class Attempt:
         if record and is_current and record.is_settled:
             if record.removed_at:
                 self._ledger.note_removed(self._lease, version, removed=False)
-            return TryResult(Action.DONE, event.file, version, record.report)
+            # A version that failed because it was deleted is read once it is back.
+            is_current = not (record.removed_at and record.status == Status.FAILED)
+            if is_current:
+                return TryResult(Action.DONE, event.file, version, record.report)
         if record and is_current and record.awaits_notice:
             return self._notify_again(record)
         progress = self._progress_of(record) if is_current else None
@@ -107,10 +111,10 @@ class Attempt:
             return self._superseded(version)
 
     def give_up(self, error: RetryableError) -> bool:
-        """Record the version as failed, and notify. False: there is nothing to give up.
+        """Record the version as failed, and notify. False if there is nothing to give up.
 
-        That is so if it is done, if S3 has a newer version, or if another message goes on with the
-        file. If S3 does not answer now, the event is believed.
+        That is so if the version is done, if S3 has a newer one, or if another message continues
+        the file. If S3 does not answer now, the event is believed.
         """
         event = self._event
         self._given_up = error
@@ -151,7 +155,7 @@ class Attempt:
 
     @property
     def may_have_written_late(self) -> bool:
-        """Whether rows were sent, and the lease is over: a process may be stopped in between."""
+        """Whether rows were sent and the lease has expired: a process may be stopped in between."""
         return self._has_sent and self._clock() >= self._lease.until
 
     # What S3 says
@@ -163,7 +167,7 @@ class Attempt:
         )
 
     def _newest(self) -> StoredObject | None:
-        """The key's current version; what would supersede the event's is asked for once more."""
+        """The key's current version; S3 is asked twice before it supersedes the event's."""
         found, asked = self._head(), self._event.version
         if asked and (found is None or found.version != asked) and self._head() != found:
             raise RetryableError(f"s3://{self._event.file} changes just now; the next try looks")
@@ -180,9 +184,9 @@ class Attempt:
         )
 
     def _version(self, stored: StoredObject | None) -> str:
-        """The ledger's name of what the event asks for.
+        """The ledger's name for what the event asks for.
 
-        Of an object that is gone, as it was ingested: its mapping may be gone, too.
+        For an object that is gone, the name it was ingested under: its mapping may be gone, too.
         """
         asked, current = self._event.version or (stored.version if stored else ""), ""
         if stored is None and asked:
@@ -192,21 +196,21 @@ class Attempt:
         return self._applied.version(asked or self._event.version_or_stand_in)
 
     def _is_current(self, version: str) -> bool:
-        """Whether this version is what the table has, or is getting; never if asked for again."""
+        """Whether the table has this version, or is getting it; never if it is requested again."""
         return version == self._lease.current_version and not self._again
 
     def _is_continued_by_another(self, progress: Progress | None) -> bool:
-        """Whether another continuation message goes on with this reading of the file.
+        """Whether another continuation message carries on this reading of the file.
 
-        None does if the mapping has changed, or an ingest --again has begun anew: whichever message
-        comes then starts over, for no other may ever come.
+        None does if the mapping has changed or an ingest --again has started over: then the next
+        message starts from the beginning, because no other may ever come.
         """
         return progress is not None and progress.continues not in (0, self._event.continues)
 
-    # What is not to be read
+    # Versions that are not read
 
     def _removed(self) -> TryResult:
-        """The file is gone: recorded; what it put into the table stays until someone removes it."""
+        """Record that the file is gone; its items stay in the table until someone removes them."""
         event, version = self._event, self._lease.current_version
         if not event.removed:
             return TryResult(Action.AWAITED, event.file)
@@ -217,7 +221,7 @@ class Attempt:
     def _not_read(
         self, stored: StoredObject | None, version: str, record: VersionRecord | None
     ) -> TryResult:
-        """What is left to do for a version that is gone, or overtaken (`stored` is newer)."""
+        """Finish a version that is gone, or overtaken (`stored` is newer)."""
         if record and record.awaits_notice:
             return self._notify_again(record)
         if record and record.is_done:
@@ -231,7 +235,7 @@ class Attempt:
     # The time
 
     def _until(self, seconds: float) -> float:
-        """The moment that is so many seconds after the one the lease counts from."""
+        """The moment this many seconds after the lease's start."""
         return self._lease.until - self._budget.lease + seconds
 
     def _renew_if_due(self) -> None:
@@ -239,7 +243,7 @@ class Attempt:
             self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
 
     def _look(self) -> None:
-        """Look at the lease: renew it if that is due, stop if it, or this try's time, is over."""
+        """Check the lease: renew it if due; stop if the lease or this try's time has run out."""
         self._renew_if_due()
         if self._clock() >= self._until(self._budget.write):
             raise RetryableError("the time of this try is over; the next one goes on")
@@ -302,14 +306,14 @@ class Attempt:
         return self._result(Action.INGESTED, stored, tally, report)
 
     def _watch(self, stored: StoredObject, tally: Tally) -> None:
-        """Asked before each piece of text: stop if so many give no row that the time runs out."""
+        """Called before each piece of text: stop if time runs out while none gives a row."""
         self._renew_if_due()
         last = (self._budget.work + self._budget.write) / 2
         if self._ledger.now() >= self._until(last):
             raise self._failed(stored, tally, NO_ROW)
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
-        """Asked after each block: renew the lease, save the place, or stop for this try."""
+        """Called after each block: renew the lease, save the place, or end this try."""
         now = self._clock()
         if now >= self._until(self._budget.work):
             return True
@@ -331,7 +335,7 @@ class Attempt:
         self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, continues))
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
-        self._saves += 1  # a name of its own: an earlier put may be carried out late
+        self._saves += 1  # a new name each time: an earlier put may be carried out late
         name = f"{stored.ingest}/{self._lease.attempt}-{self._saves}"
         text = self._resources.reports.save_progress(stored.file, name, progress)
         self._ledger.save_progress(self._lease, stored.ingest, text)
@@ -340,8 +344,8 @@ class Attempt:
     def _continue_later(self, stored: StoredObject, tally: Tally) -> TryResult:
         """Send the message that carries on from the saved place.
 
-        It goes out before its number is saved: a process that dies in between leaves a stale
-        continuation and its own message, which comes back.
+        It goes out before its number is saved: if the process dies in between, the continuation is
+        stale, and the process's own message comes back.
         """
         if self._resources.send_continuation is None or self._saved is None:
             raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
@@ -367,7 +371,7 @@ class Attempt:
         )
 
     def _keep_rows(self, stored: StoredObject, tally: Tally) -> str:
-        """Keep the rows since the saved place; where the file's refused ones are, or ''."""
+        """Keep the rows since the saved place; return where the file's rejected rows are, or ''."""
         reports = self._resources.reports
         saved = _place(self._saved)
         first = saved.line if saved else 1
@@ -378,7 +382,7 @@ class Attempt:
         return at if tally.counts.rejected else ""
 
     def _is_overtaken(self, stored: StoredObject) -> bool:
-        """Whether S3 has another newest version by now; a file that is gone has none."""
+        """Whether S3 now has a different newest version; a file that is gone has none."""
         newest = self._head()
         return newest is not None and newest.version != stored.version
 
@@ -386,6 +390,7 @@ class Attempt:
         """The object was deleted before it could be read."""
         event = self._event
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
+        self._ledger.note_removed(self._lease, version, removed=True)
         return self._settle_unread(version, gone(event.file, event.version))
 
     def _settle_unread(self, version: str, error: str) -> TryResult:
@@ -408,7 +413,7 @@ class Attempt:
 
     def _notify_again(self, record: VersionRecord) -> TryResult:
         report = record.report
-        # This attempt has to own the record before it may notify.
+        # This attempt must own the record before it may notify.
         self._ledger.adopt(self._lease, record.version)
         self._notify(record.status, report)
         return TryResult(Action.NOTIFIED, record.file, record.version, report)
@@ -446,7 +451,7 @@ def _place(progress: Progress | None) -> Position | None:
 
 @dataclass(frozen=True)
 class Ingestor:
-    """Ingests files from S3, one lease at a time. Every way in uses it."""
+    """Ingests files from S3, one lease at a time. Every entry point uses it."""
 
     resources: Resources
 
@@ -456,8 +461,8 @@ class Ingestor:
         """One try at a file version; safe to repeat at any time, in any order.
 
         Raises LeaseHeldError if another owner works on the file, RetryableError if this try failed
-        and a later one may succeed, and WrittenLateError if the next one has to be with `again`: a
-        process may be stopped between its look at the lease and the sending of rows.
+        and a later one may succeed, and WrittenLateError if the next one must use `again`: a
+        process may be stopped between checking the lease and sending rows.
         """
         with self._leased(event, owner, budget, again=again) as attempt:
             try:
@@ -473,16 +478,16 @@ class Ingestor:
     def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> bool:
         """The last permitted try failed: record the version as failed, and notify.
 
-        False if there is nothing to give up: it is done, or another message goes on with it.
-        Raises as `ingest` does if not even that is possible now.
+        False if there is nothing to give up: the version is done, or another message continues it.
+        Raises as `ingest` does if even this is not possible now.
         """
         with self._leased(event, owner, budget) as attempt:
             return attempt.give_up(error)
 
     def note_failed_try(self, event: FileEvent, message: str, reason: str) -> None:
-        """Keep in the ledger why a try failed, under the version that was tried.
+        """Record in the ledger why a try failed, under the version that was tried.
 
-        That is the file's current one if the event, of a removal or a mapping, names none.
+        If the event names none (a removal or a mapping), that is the file's current version.
         """
         event, resources = file_of_sidecar(event), self.resources
         with _answered():
@@ -503,7 +508,7 @@ class Ingestor:
     ) -> Iterator[Attempt]:
         """An attempt that holds the file's lease while the block runs.
 
-        Its time counts from before the first call, as the budget's does.
+        Its time, like the budget's, starts before the first call.
         """
         event = file_of_sidecar(event)
         leases, began = self.resources.ledger.leases, self.resources.clock()
@@ -518,7 +523,7 @@ class Ingestor:
 
 @contextmanager
 def _answered() -> Iterator[None]:
-    """Within the block an AWS call that fails raises RetryableError."""
+    """Within the block, a failed AWS call raises RetryableError."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

@@ -1,4 +1,4 @@
-"""The AWS clients of an ingest, made once a process, by botocore alone: faster than boto3."""
+"""An ingest's AWS clients, made once per process with botocore alone: faster than boto3."""
 
 import gc
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No collection within the block, and none of what is there at its end."""
+    """No garbage collection within the block, and never of what exists at its end."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -39,13 +39,13 @@ CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     tcp_keepalive=True,
 )
-# An e-mail whose answer got lost may have been sent: the ledger decides about sending it again.
+# An e-mail whose answer was lost may have been sent: the ledger decides whether to send it again.
 ONCE = Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 1})
 
 
 @dataclass
 class Clients:
-    """Low-level clients, each made when it is first asked for."""
+    """Low-level clients, each made on first use."""
 
     session: Any
     clock: AwsClock = field(default_factory=AwsClock)
@@ -88,9 +88,9 @@ def refuse_part_of_an_answer(
 ) -> None:
     """Raise IncompleteReadError if the connection broke in the middle of an answer.
 
-    botocore does not compare lengths itself: to it, half of a GetItem's answer is an item that is
-    not there, and a ledger that forgets is a file ingested twice. http.client believes headers that
-    are cut off: AWS always says how long a successful answer is.
+    botocore does not compare lengths itself: it takes half of a GetItem's answer for a missing
+    item, and a ledger that forgets means a file ingested twice. http.client accepts headers that
+    are cut off, but AWS always gives the length of a successful answer.
     """
     body, headers = response_dict["body"], response_dict["headers"]
     said = headers.get("content-length")

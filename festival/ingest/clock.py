@@ -1,7 +1,7 @@
-"""AWS's time: this machine's wall clock, put right by the `Date` of every answer.
+"""AWS's time: this machine's wall clock, corrected by the `Date` of every answer.
 
-A lease's end is a moment of AWS's time. The wall clock goes on while a machine is suspended, which
-CLOCK_MONOTONIC does not; if it is wrong, AWS's answers say by how much.
+A lease ends at a moment in AWS's time. Unlike CLOCK_MONOTONIC, the wall clock keeps running while a
+machine is suspended; if it is wrong, AWS's answers say by how much.
 """
 
 import time
@@ -23,8 +23,8 @@ class ClockSkewError(FestivalError):
 class AwsClock:
     """Epoch seconds as AWS counts them, as nearly as its answers say.
 
-    An answer's `Date` has whole seconds, and was written between sending and receiving: that
-    bounds the offset from both sides. Of the offsets within the bounds the smallest is used.
+    An answer's `Date` has whole seconds and was written between sending and receiving, which bounds
+    the offset from both sides. The smallest offset within the bounds is used.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
@@ -51,7 +51,7 @@ class AwsClock:
         client.meta.events.register("before-parse", self._note_answer)
 
     def learn(self, date: str, sent: float, received: float) -> None:
-        """Take an answer's `Date`, and when by the wall clock it was asked for and came."""
+        """Take an answer's `Date`, and the wall-clock times of its request and its arrival."""
         try:
             stamp = parsedate_to_datetime(date).timestamp()
         except ValueError:

@@ -15,12 +15,12 @@ CREATED, REMOVED = "ObjectCreated", "ObjectRemoved"
 
 
 class FileEvent(NamedTuple):
-    """A file to look at. `version` is '' if the event names none that is to be ingested.
+    """A file to look at. `version` is '' if the event names none to ingest.
 
     `run` is the run (a backfill) that asked for it, and `continues` the attempt that a continuation
-    message belongs to; 0 for every other message. `by_sidecar` says that it was the file's mapping
-    that came or went, and `removed` that a version of the file, or a delete marker, was taken away:
-    the file itself may not be there.
+    message belongs to; 0 for every other message. `by_sidecar` says that the file's mapping was
+    uploaded or deleted, and `removed` that a version of the file, or a delete marker, was removed:
+    the file itself may not exist.
     """
 
     bucket: str
@@ -39,9 +39,9 @@ class FileEvent(NamedTuple):
 
     @property
     def version_or_stand_in(self) -> str:
-        """The version; what stands for it if the event names none and the object is gone.
+        """The version, or a stand-in if the event names none and the object is gone.
 
-        The sequencer is the same in every delivery of an event, and another for the next upload.
+        The sequencer is the same in every delivery of an event and different for the next upload.
         """
         return self.version or f"unknown {self.sequencer}".strip()
 
@@ -70,7 +70,7 @@ def files_of_message(body: str) -> list[FileEvent]:
 
 
 def continuation(event: FileEvent, attempt: int) -> str:
-    """The body of the message that asks for the rest of a large file, read as it was so far."""
+    """The body of the message that asks for the rest of a large file, read the same way."""
     return json.dumps(
         {
             "festival": "continue",
@@ -106,7 +106,7 @@ def _file_of_record(record: Mapping[str, Any], run: str) -> FileEvent:
     return FileEvent(
         bucket=_text(record["s3"]["bucket"]["name"]),
         key=unquote_plus(_text(entity["key"])),
-        # The version that was removed is not the one to ingest: S3 says which that is now.
+        # The version that was removed is not the one to ingest: S3 says which one is current now.
         version="" if removed else _version(entity),
         sequencer=str(entity.get("sequencer") or ""),
         run=run,
@@ -115,7 +115,7 @@ def _file_of_record(record: Mapping[str, Any], run: str) -> FileEvent:
 
 
 def _version(entity: Mapping[str, Any]) -> str:
-    """The object's version; '' in a bucket that has no versions, or has them suspended."""
+    """The object's version; '' in a bucket whose versioning is off or suspended."""
     version = str(entity.get("versionId") or "")
     return "" if version == "null" else version
 

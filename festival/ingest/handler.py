@@ -46,7 +46,7 @@ class FunctionSettings(NamedTuple):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "FunctionSettings":
-        """Raises FestivalError if a variable is missing or no number."""
+        """Raises FestivalError if a variable is missing or not a number."""
         try:
             return cls(
                 table=environment["TABLE_NAME"],
@@ -72,7 +72,7 @@ class FunctionSettings(NamedTuple):
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Ingest the files of every message; name the messages that have to come back.
+    """Ingest every message's files; name the messages that must come back.
 
     Answers `{"batchItemFailures": [{"itemIdentifier": message id}, …]}` (docs: "Reporting batch
     item failures").
@@ -105,7 +105,7 @@ def _message_handler(log: Log) -> MessageHandler:
 
 @cache
 def _function() -> tuple[FunctionSettings, Ingestor, Clients]:
-    """What is made once and kept over warm invocations."""
+    """Made once and kept across warm invocations."""
     settings = FunctionSettings.from_environment(os.environ)
     clients = Clients.of_environment()
     return settings, Ingestor(resources_of(settings, clients)), clients
@@ -143,7 +143,7 @@ def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
 
 
 def _on_upload(settings: FunctionSettings, clients: Clients) -> "OnUpload":
-    # Off by default: a cold start without it does not pay for loading it.
+    # Off by default, so that a cold start does not pay for loading it.
     from festival.ingest.reconcile.on_upload import OnUpload
     from festival.ingest.reconcile.reconciler import Reconciler
 

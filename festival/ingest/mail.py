@@ -1,4 +1,4 @@
-"""The e-mail about one file: what it says, and sending it at a pace that SNS bears."""
+"""The e-mail about one file: what it says, and sending it at a pace that SNS can take."""
 
 import math
 import time
@@ -43,7 +43,7 @@ def subject(report: IngestReport) -> str:
 def body(report: IngestReport, note: str = "", mapping: LineupMapping = DEFAULT_MAPPING) -> str:
     """The counts, at most 20 refused rows, what was changed or assumed, and what to do next.
 
-    `mapping` is the one that the file was read with.
+    `mapping` is the one the file was read with.
     """
     counts = report.counts
     lines = [f"File: {one_line(report.file, VALUE_SHOWN)}"]
@@ -151,7 +151,7 @@ class Mailer:
     ) -> str:
         """Send the e-mail about a report; its SNS message id. `note` is a paragraph of its own.
 
-        Raises NotYetError if its turn comes after `until` (a moment of the clock), and
+        Raises NotYetError if its turn comes after `until` (a moment on the clock), and
         RetryableError.
         """
         return self.publish(subject(report), body(report, note, mapping), until=until)
@@ -167,7 +167,7 @@ class Mailer:
         return str(answer["MessageId"])
 
     def _await_turn(self, until: float) -> None:
-        """Sleep for the pace's sake, and look at the clock again: a machine may be suspended."""
+        """Sleep to keep the pace, then check the clock again: a machine may be suspended."""
         wait = max(0.0, min(self._next - self._clock(), self._gap))
         if wait and self._clock() + wait < until:
             self._sleep(wait)

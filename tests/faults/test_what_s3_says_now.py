@@ -205,6 +205,19 @@ def an_undo_brings_a_version_that_was_superseded(story):
     assert story.ends == {"21:00"}
 
 
+def what_was_deleted_before_it_was_read_is_read_when_it_is_there_again(story):
+    version = story.upload(BJORK)
+    lease = story.ledger.leases.acquire(story.file, "killed", 30.0)
+    story.ledger.begin(lease, version)
+    story.ledger.make_current(lease, version)
+    story.now += 60
+    story.store.delete(UPLOADS, story.key)
+    assert story.look(story.event(version)) == Action.INGESTED  # as a failure: it is gone
+    story.undo()  # takes the delete marker away
+    assert story.look() == Action.INGESTED
+    assert (story.ends, story.post.subjects) == ({"21:00"}, ["failure", "success"])
+
+
 def a_mapping_that_goes_is_not_used_any_more(story):
     story.upload(BJORK)
     story.map(BY_RANK)
@@ -673,6 +686,10 @@ def the_last_try_fails_whatever_s3_says(patch):
     patch.setattr(Attempt, "give_up", blind)
 
 
+def nobody_records_a_removal(patch):
+    patch.setattr(Ledger, "note_removed", lambda self, lease, version, *, removed: None)
+
+
 def no_version_is_current(patch):
     patch.setattr(Reconciliations, "head", lambda self, file: Head("", ""))
 
@@ -718,6 +735,10 @@ STORIES = (
     (a_mapping_that_returns_is_what_the_table_has, done_is_what_was_ever_done),
     (an_undo_brings_the_older_version_back, done_is_what_was_ever_done),
     (an_undo_brings_a_version_that_was_superseded, superseded_counts_as_done),
+    (
+        what_was_deleted_before_it_was_read_is_read_when_it_is_there_again,
+        nobody_records_a_removal,
+    ),
     (a_mapping_that_goes_is_not_used_any_more, a_mapping_that_went_is_used_all_the_same),
     (a_mapping_that_comes_before_its_file_waits_for_it, a_removal_is_a_failure),
     (a_file_that_is_deleted_is_recorded_and_stays_in_the_table, a_removal_is_a_failure),

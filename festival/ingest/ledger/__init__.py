@@ -1,1 +1,1 @@
-"""The record of every ingest, and the leases: a store that knows none of its users."""
+"""The record of every ingest, and the leases: a store that knows nothing of its users."""

@@ -1,4 +1,4 @@
-"""The right to work on a file: one holder at a time, until a time, by numbered attempts."""
+"""The right to work on a file: one holder at a time, with an expiry, by numbered attempts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ HEAD = "HEAD"
 
 
 class LeaseHeldError(NotYetError):
-    """Somebody else works on this file now; `until` is when the lease lapses (epoch seconds)."""
+    """Another owner is working on this file; `until` is when the lease lapses (epoch seconds)."""
 
     def __init__(self, file: str, owner: str, until: float) -> None:
         super().__init__(f"{file} is being ingested by {owner} until {utc(until)}", until)
@@ -20,7 +20,7 @@ class LeaseHeldError(NotYetError):
 
 
 class LeaseLostError(RetryableError):
-    """A later attempt took the file over, or the lease is over; this one has to stop."""
+    """A later attempt took over the file, or the lease has expired; this attempt must stop."""
 
 
 class Lease(NamedTuple):
@@ -48,14 +48,14 @@ class Leases:
     def acquire(
         self, file: str, owner: str, seconds: float, *, since: float | None = None
     ) -> Lease:
-        """Take the file's lease for so many seconds, as its next attempt.
+        """Take the file's lease for this many seconds, as its next attempt.
 
         They count from `since` (epoch seconds), or from before the first call: however long an
-        answer takes, the holder never believes in more time than the ledger gives it. Raises
-        LeaseHeldError if another owner's lease still lives.
+        answer takes, the holder never assumes more time than the ledger gives it. Raises
+        LeaseHeldError if another owner's lease has not expired.
         """
         since = self._now() if since is None else since
-        # The first answer sets the clock: a wrong one would take a living lease for a lapsed one.
+        # The first answer sets the clock: a wrong clock would take a live lease for a lapsed one.
         held = self._table.get(file, HEAD)
         now = self._now()
         if held.get("LeaseUntil", 0) > now and held.get("Owner") != owner:
@@ -79,13 +79,13 @@ class Leases:
         return Lease(file, owner, until, int(head["Attempt"]), str(head.get("CurrentVersion", "")))
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
-        """The same lease, living so many seconds from now. Raises LeaseLostError."""
+        """The same lease, extended to this many seconds from now. Raises LeaseLostError."""
         until = self._now() + seconds
         self._as_holder(lease, "SET LeaseUntil = :until", {":until": until})
         return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back; nothing happens if it has been taken over already."""
+        """Give the lease back; does nothing if it has already been taken over."""
         try:
             self._as_holder(lease, "SET LeaseUntil = :never", {":never": 0})
         except LeaseLostError:
@@ -106,7 +106,7 @@ class Leases:
             return
 
     def name_current(self, lease: Lease, version: str) -> None:
-        """Record which version the holder works on. Raises LeaseLostError."""
+        """Record which version the holder is working on. Raises LeaseLostError."""
         self._as_holder(lease, "SET CurrentVersion = :version", {":version": version})
 
     def check(self, lease: Lease) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A file (`bucket/key`) has one HEAD item, which never expires: who holds the lease, until when, and
 the number of the attempt. It has one VERSION item for each ingest: status, counts, progress,
 reasons. Every write is conditional. An attempt's number is its fencing token: whoever has lost the
-lease to a later attempt cannot change the version's record any more (DynamoDB: "Condition
+lease to a later attempt can no longer change the version's record (DynamoDB: "Condition
 expressions").
 """
 
@@ -46,7 +46,7 @@ class Ledger:
     def begin(
         self, lease: Lease, version: str, *, sequencer: str = "", again: bool = False
     ) -> None:
-        """Open the version's record for this attempt: a new one, or one to go on with.
+        """Open the version's record for this attempt: a new one, or one to continue.
 
         With `again`, what an earlier ingest of the version left is forgotten. Raises
         LeaseLostError.
@@ -90,8 +90,8 @@ class Ledger:
                 lease.file,
                 VERSION_PREFIX + version,
                 expression,
-                # The answer may get lost and the call be made again; a call that is carried out
-                # late must not open again what this attempt has settled.
+                # If the answer is lost, the call is repeated; a call carried out late must not
+                # reopen what this attempt has settled.
                 "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
                 "(Attempt = :attempt AND #s = :running)",
                 values,
@@ -101,9 +101,9 @@ class Ledger:
             raise lost(lease) from None
 
     def make_current(self, lease: Lease, version: str) -> None:
-        """S3 says that this version is the newest: the one before it is so no more.
+        """S3 says that this version is the newest: the one before it no longer is.
 
-        An unfinished one is superseded; a finished one is not what the table has any longer.
+        If that one is unfinished, it is superseded; if it is finished, the table no longer has it.
 
         Raises LeaseLostError.
         """
@@ -122,7 +122,7 @@ class Ledger:
         self.leases.name_current(lease, version)
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:
-        """Where a later attempt can go on. Raises LeaseLostError."""
+        """Save where a later attempt can go on. Raises LeaseLostError."""
         self._as_attempt(lease, version, "SET Progress = :p", {":p": progress}, (Status.RUNNING,))
 
     def finish(
@@ -134,7 +134,7 @@ class Ledger:
         shown: str,
         milliseconds: int,
     ) -> None:
-        """The rows are settled: `written`, or `failed` for good. The e-mail comes after this."""
+        """Record the rows as settled: `written`, or `failed` for good. The e-mail comes next."""
         self._as_attempt(
             lease,
             version,
@@ -172,7 +172,7 @@ class Ledger:
             raise lost(lease) from None
 
     def mark_notified(self, lease: Lease, version: str, status: Status, by: str) -> None:
-        """The e-mail about a settled version was sent: by which message, or which run."""
+        """Record which message, or run, sent the e-mail about a settled version."""
         self._as_attempt(
             lease,
             version,
@@ -260,7 +260,7 @@ class Ledger:
         )
 
     def reopen(self, file: str, version: str) -> bool:
-        """Let a failed version be worked on again, from where it was; False: it is not."""
+        """Let a failed version be resumed from where it stopped; False if it has not failed."""
         try:
             self._table.update(
                 file,
@@ -285,7 +285,7 @@ class Ledger:
         return sorted(map(to_record, found), key=lambda record: record.started_at)
 
     def recent(self, days: int = 7) -> Iterator[VersionRecord]:
-        """The ingests of the last days over all files, newest first. One Query for each day."""
+        """All files' ingests of the last days, newest first. One Query per day."""
         today = datetime.fromtimestamp(self.now(), UTC)
         for back in range(days):
             found = self._table.query(

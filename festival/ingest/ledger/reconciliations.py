@@ -1,4 +1,4 @@
-"""What the ledger knows of reconciling: up to which version, and how far the removing has come."""
+"""What the ledger knows of reconciling: up to which version, and how far the removal is."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable
 class Head(NamedTuple):
     """The version of a file that was ingested last, and the last one that was reconciled, or ''.
 
-    `since` is when the reconciled one had been begun: a version may be begun again after that.
+    `since` is when the reconciled one was begun: a version may be begun again later.
     """
 
     current: str
@@ -24,8 +24,8 @@ class Head(NamedTuple):
 class Removal:
     """What became of a file's stale items.
 
-    `removed` were deleted, `gone` were not in the table any more, `kept` are another file's.
-    `done_to` is the key of the last item that was dealt with.
+    `removed` were deleted, `gone` were no longer in the table, `kept` belong to another file.
+    `done_to` is the last processed item's key.
     """
 
     removed: int = 0
@@ -35,7 +35,7 @@ class Removal:
 
 
 class RecordedRemoval(NamedTuple):
-    """The removing of one version as recorded: how far, when it ended ('': not yet), its note."""
+    """One version's removal as recorded: how far, when it ended ('' if it has not), its note."""
 
     removal: Removal
     at: str = ""
@@ -43,7 +43,7 @@ class RecordedRemoval(NamedTuple):
 
 
 class Reconciliations:
-    """The part of the ledger that is about reconciling. `now` gives epoch seconds."""
+    """The ledger's part about reconciling. `now` gives epoch seconds."""
 
     def __init__(self, table: LedgerTable, now: Callable[[], float]) -> None:
         self._table = table
@@ -59,7 +59,7 @@ class Reconciliations:
         )
 
     def find(self, file: str, version: str) -> RecordedRemoval:
-        """How far a version has come; nothing done if it was never begun."""
+        """How far a version's removal is; nothing done if it was never begun."""
         item = self._table.get(file, VERSION_PREFIX + version)
         saved = item.get("Removal")
         if not saved:
@@ -68,11 +68,11 @@ class Reconciliations:
         return RecordedRemoval(removal, item.get("ReconciledAt", ""), item.get("ReconcileNote", ""))
 
     def save(self, lease: Lease, version: str, removal: Removal) -> None:
-        """How far the removing is. Raises LeaseLostError."""
+        """Record how far the removal is. Raises LeaseLostError."""
         self._update(lease, version, "SET Removal = :removal", {":removal": _fields(removal)})
 
     def finish(self, lease: Lease, version: str, removal: Removal, note: str = "") -> None:
-        """Nothing older than this version is left in the table. Raises LeaseLostError."""
+        """Record that the table has nothing older than this version. Raises LeaseLostError."""
         record = self._update(
             lease,
             version,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
-MESSAGE_FILE = "message/"  # stands for the file of a message that names none
+MESSAGE_FILE = "message/"  # in place of a file, for a message that names none
 
 
 class Status(StrEnum):
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 
 class Progress(NamedTuple):
-    """How far a large file is: where to go on, the counts so far, the first rows for the e-mail.
+    """A large file's progress: where to go on, the counts so far, the first rows for the e-mail.
 
     `continues` is the attempt whose continuation message may carry on; any other is stale.
     """
@@ -83,19 +83,19 @@ class VersionRecord(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Nothing is left to do for it: not a row, not an e-mail."""
+        """It needs nothing more: no row, no e-mail."""
         return self.status in (Status.NOTIFIED, Status.SUPERSEDED) or (
             self.status == Status.FAILED and bool(self.notified_at)
         )
 
     @property
     def is_settled(self) -> bool:
-        """It is done, and what the table has now: no other version was ingested after it."""
+        """It is done, and the table has it: no other version was ingested after it."""
         return self.is_done and self.status != Status.SUPERSEDED and not self.overtaken_by
 
     @property
     def advice(self) -> str:
-        """What a person who looks at the history should know or do; '' if that is nothing."""
+        """What a person reading the history should know or do; '' if nothing."""
         if self.removed_at:
             return (
                 f"deleted from its bucket at {self.removed_at}; its performances stay in the table"
@@ -112,12 +112,12 @@ class VersionRecord(NamedTuple):
 
     @property
     def awaits_notice(self) -> bool:
-        """Its rows are settled, and its e-mail is not known to have been sent."""
+        """Its rows are settled, but its e-mail is not known to have been sent."""
         return not self.is_done and self.status in (Status.WRITTEN, Status.FAILED)
 
     @property
     def is_kept(self) -> bool:
-        """It was read to its end, and something of it is in the table."""
+        """It was read to its end, and some of its rows are in the table."""
         return self.status in (Status.WRITTEN, Status.NOTIFIED) and self.outcome != Outcome.FAILURE
 
     @property

@@ -17,7 +17,7 @@ def pack(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unpack(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The way back from `pack`."""
+    """The inverse of `pack`."""
     return {name: _plain(value) for name, value in item.items()}
 
 
@@ -46,7 +46,7 @@ Item = dict[str, Any]
 
 
 class ConditionFailed(FestivalError):  # noqa: N818 - DynamoDB's own word for it
-    """The item was not as the write demanded."""
+    """The item did not meet the write's condition."""
 
 
 class LedgerTable:
@@ -72,7 +72,7 @@ class LedgerTable:
         values: dict[str, Any],
         names: dict[str, str],
     ) -> Item:
-        """Change one item if the condition holds; the item as it is then.
+        """Change one item if the condition holds; return the changed item.
 
         Raises ConditionFailed if it does not hold.
         """
