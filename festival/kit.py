@@ -1,7 +1,7 @@
-"""The one wiring: options and environment → clients, table, ledger, ingestor, reconciler, mailer.
+"""All the wiring: options and environment → clients, table, ledger, ingestor, reconciler, mailer.
 
-The command, the notebooks and the backfill take what they work with from a `Kit`, and ingest and
-reconcile from this machine by the functions below it.
+The command, the notebooks and the backfill get what they work with from a `Kit`, and use the
+functions below it to ingest and reconcile from this machine.
 """
 
 import os
@@ -57,10 +57,10 @@ LONGEST_WAIT_SECONDS = 10.0
 
 @dataclass
 class Kit:
-    """What everything outside the function works with; AWS is asked when something is needed.
+    """What everything outside the function works with; it asks AWS only when something is needed.
 
-    `table` and `stack` are names as the environment has them, or as they were given. A boto3
-    `session` is used instead of the environment's.
+    `table` and `stack` are names, from the environment or given. A boto3 `session` replaces the
+    environment's.
 
     >>> Kit(table="lineup").table_name(None)
     'lineup'
@@ -72,7 +72,7 @@ class Kit:
 
     @classmethod
     def from_environment(cls) -> "Kit":
-        """By FESTIVAL_TABLE and FESTIVAL_STACK; everything else by boto3's own rules."""
+        """From FESTIVAL_TABLE and FESTIVAL_STACK; everything else follows boto3's own rules."""
         return cls(
             table=os.environ.get("FESTIVAL_TABLE", ""),
             stack=os.environ.get("FESTIVAL_STACK", "") or DEFAULT_STACK,
@@ -88,7 +88,7 @@ class Kit:
     def clients(self) -> Clients:
         if self.given_session is None:
             return Clients.of_environment()
-        # boto3's session wraps botocore's, which the clients are made from.
+        # boto3's session wraps botocore's, which creates the clients.
         return Clients(self.given_session._session)
 
     @cached_property
@@ -98,7 +98,7 @@ class Kit:
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
-        """The stack's parameters; none if there is no such stack."""
+        """The stack's parameters; empty if there is no such stack."""
         stack = find_stack(self.session.client("cloudformation"), self.stack)
         return stack.parameters if stack else {}
 
@@ -129,9 +129,9 @@ class Kit:
         return writer_opener(self.clients.dynamodb, self.table_name(table))
 
     def ingestor(self, table: str | None = None, *, mailer: Mailer | None = None) -> Ingestor:
-        """What ingests S3 objects from this process; without `mailer` it sends no e-mail.
+        """Ingests S3 objects from this process; without `mailer` it sends no e-mail.
 
-        A file without a mapping of its own is read with the stack's, as the function reads it.
+        A file without its own mapping is read with the stack's, as the function does.
         """
         return Ingestor(
             Resources(
@@ -148,7 +148,7 @@ class Kit:
         )
 
     def reconciler(self, table: str | None = None) -> Reconciler:
-        """What compares versions of a file and removes what older ones left."""
+        """Compares a file's versions and removes what older ones left."""
         return Reconciler.of(
             self.clients,
             table=self.table_name(table),
@@ -159,7 +159,7 @@ class Kit:
     def recorded_contents(self, table: str) -> "Callable[[], Contents]":
         """Reads what is in a table, as ingests recorded it.
 
-        Reading raises FestivalError if the table is not the stack's: nothing is recorded then.
+        Reading raises FestivalError if the table is not the stack's, as then nothing is recorded.
         """
         from festival.query.contents import RecordedContents
 
@@ -183,8 +183,8 @@ def connect(
 ) -> "LineupTable":
     """The table, to ask questions of: by its name, else FESTIVAL_TABLE, else the stack's.
 
-    `stack` is by default FESTIVAL_STACK, else `o240-festival`; `session` is a boto3 session with
-    other credentials or another region. AWS is asked when a question is.
+    `stack` defaults to FESTIVAL_STACK, else `o240-festival`; `session` is a boto3 session with
+    other credentials or another region. AWS is contacted only when you ask a question.
     """
     from festival.analysis.table import LineupTable
 
@@ -220,8 +220,8 @@ def ingest_object(
 ) -> TryResult:
     """Ingest one file version to its end, through the ledger.
 
-    Waits if another process holds the lease, and takes over at once if that process is known to be
-    dead. Raises RetryableError when five tries have failed, and at once if there is no such bucket.
+    Waits if another process holds the lease, but takes over at once if that process is known to be
+    dead. Raises RetryableError after five failed tries, or at once if there is no such bucket.
     """
     owner = new_owner()
     tries, wrote_late = 0, False
@@ -258,7 +258,7 @@ def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """One file: what changed, and what was removed, or would be (`done` is False)."""
+    """One file: what changed, and what was removed or, if `done` is False, would be."""
 
     review: Review
     removal: Removal
@@ -274,9 +274,9 @@ def reconcile_files(
 ) -> Iterator[Reconciled]:
     """What changed in one file (`s3://bucket/key`), or in every file that is not reconciled yet.
 
-    With `remove` the items that only older versions had are removed. Of one file it raises
-    NotReconcilableError, or RetryableError if somebody works on it; of all files it says so to
-    `say` and goes on.
+    With `remove`, removes the items that only older versions had. For one file it raises
+    NotReconcilableError, or RetryableError if somebody is working on it; for all files it reports
+    that to `say` and goes on.
     """
     if file is not None:
         yield reconcile_file(reconciler, event_of(file).file, remove=remove)
@@ -292,7 +292,7 @@ def reconcile_files(
 
 
 def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconciled:
-    """One file (`bucket/key`); takes over at once from a process that is known to be dead."""
+    """One file (`bucket/key`); takes over at once if its owner is known to be dead."""
     if not remove:
         review = reconciler.review(file)
         return Reconciled(review, reconciler.removable(review), done=False)
@@ -307,7 +307,7 @@ def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconc
 
 
 def _is_broken(ledger: Ledger, held: LeaseHeldError) -> bool:
-    """Break the lease of an owner that is known to be dead. False: it lives on until it lapses."""
+    """Break the lease of an owner known to be dead. False: the lease stays until it lapses."""
     if not is_dead(held.owner):
         return False
     try:
@@ -318,16 +318,16 @@ def _is_broken(ledger: Ledger, held: LeaseHeldError) -> bool:
 
 
 def new_owner() -> str:
-    """A name for one piece of work of this process, which tells others if the process is dead."""
+    """A name for a piece of this process's work, so that others can tell if it is dead."""
     machine = _this_machine() or socket.gethostname()
     return f"{machine} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
 
 
 def _this_machine() -> str:
-    """Within which process ids are unique: this host since it was booted, and its namespace.
+    """The scope in which process ids are unique: this host since its last boot, and its namespace.
 
-    Hosts share names, and every root namespace of process ids has the same number. Without a boot
-    id (Linux has one) it is empty, and nobody's death is known.
+    A host name is not enough, because hosts share names, and every root process-id namespace has
+    the same number. Without a boot id (Linux has one) it is empty, and no death can be known.
     """
     try:
         booted = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,1 +1,1 @@
-"""Many files into the table at once: plan, engines, run."""
+"""Loads many files into the table at once: plan, engines, run."""

@@ -1,4 +1,4 @@
-"""What an engine of a backfill is, what it says of a file, and the engine that is this process."""
+"""What a backfill engine is, what it says about a file, and the engine that is this process."""
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
@@ -27,8 +27,8 @@ ROWS_LOOKED_AT = 100
 class FileOutcome:
     """What became of one file: its report's status, `done`, `superseded` or `not started`.
 
-    `first_rejection` is the first refused row in one line, `reasons` how often the most frequent
-    reasons stand among the first rows, `rejected_rows_at` where all refused rows are kept.
+    `first_rejection` is the first refused row in one line, `reasons` says how often the commonest
+    reasons occur among the first refused rows, and `rejected_rows_at` where all of them are kept.
     """
 
     file: str
@@ -48,7 +48,7 @@ class FileOutcome:
 def outcome_of_report(
     file: str, report: IngestReport, error: str = "", seconds: float = 0.0
 ) -> FileOutcome:
-    """A finished ingest, or with `error` one that is not finished and how far it came."""
+    """A finished ingest or, with `error`, an unfinished one and how far it got."""
     status = Outcome.FAILURE if error else report.status
     rows = list(islice(report.rejections, ROWS_LOOKED_AT))
     frequent = Counter(f"{row['field']} {row['reason']}".strip() for row in rows)
@@ -79,27 +79,27 @@ def outcome_of_record(record: VersionRecord) -> FileOutcome:
 
 
 def unfinished(file: str, why: str, seconds: float = 0.0) -> FileOutcome:
-    """A file that is not in the table yet, and why; a later run goes on with it."""
+    """A file that is not in the table yet, and why; a later run continues with it."""
     return FileOutcome(file, Outcome.FAILURE, Counts(), why, seconds)
 
 
 class Engine(Protocol):
-    """Takes files into the table, each through the ledger."""
+    """Ingests files into the table, each through the ledger."""
 
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
     ) -> Generator[FileOutcome, None, None]:
-        """The outcome of each file, as it is known; files that never began have none.
+        """The outcome of each file as soon as it is known; files that never began have none.
 
-        `again` takes files up once more that the ledger shows as done. With `stop_at_failure` no
-        further file begins after one that failed. Closing the generator stops the work.
+        `again` repeats files that the ledger shows as done. With `stop_at_failure` no further file
+        begins after one has failed. Closing the generator stops the work.
         """
         ...
 
 
 @dataclass(frozen=True)
 class DirectEngine:
-    """Ingests by threads, the first files first."""
+    """Ingests in threads, the first files first."""
 
     ingestor: Ingestor
     files_at_once: int = FILES_AT_ONCE
@@ -107,7 +107,7 @@ class DirectEngine:
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
     ) -> Generator[FileOutcome, None, None]:
-        """The outcome of each file that began (see Engine). Closing waits for files in work."""
+        """The outcome of each file that began (see Engine). Closing waits for files in progress."""
         stop = Event()
 
         def work(event: FileEvent) -> FileOutcome | None:
@@ -127,14 +127,14 @@ class DirectEngine:
 
 
 def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:
-    """One file by this process. An error of whatever kind is its outcome, and is not raised."""
+    """Ingests one file in this process. Any error becomes its outcome and is not raised."""
     began = perf_counter()
     try:
         result = ingest_object(ingestor, event, again=again)
     except TryFailedError as failed:
         return outcome_of_report(event.file, failed.report, str(failed), perf_counter() - began)
     except Exception as error:
-        # One file's error, of whatever kind, must not stop the other files.
+        # No error in one file, of any kind, may stop the other files.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
             ingestor.note_failed_try(event, event.run, text)

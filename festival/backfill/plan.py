@@ -1,4 +1,4 @@
-"""What a backfill would do: the bucket's files, what the ledger knows of them, what they take."""
+"""What a backfill would do: the bucket's files, their ledger entries, and what they would cost."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,13 +23,13 @@ from festival.threads import at_once
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Bytes of a row in a file, as measured on real lineups; a plan estimates, a run counts.
+# A row's bytes in a file, measured on real lineups; a plan estimates, a run counts.
 ROW_BYTES = {"csv": 60, "json": 150}
 GZIP_RATIO = 6
-# A new row is written to the table and to three indexes; one that is there already, unchanged, is
-# written to the table alone ("Working with items and attributes", write capacity).
+# A new row is written to the table and three indexes; an existing, unchanged row is written to the
+# table only ("Working with items and attributes", write capacity).
 NEW_ROW_UNITS, SAME_ROW_UNITS = 4, 1
-# A file takes some ten calls to S3 and the ledger, one after the other.
+# A file takes about ten calls to S3 and the ledger, one after the other.
 SECONDS_A_FILE = 0.3
 FILES_AT_ONCE = 4
 LOOK_UPS_AT_ONCE = 16
@@ -39,7 +39,7 @@ NEW, UNFINISHED, DONE, FAILED_BEFORE = "new", "unfinished", "done", "failed befo
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files of a bucket: under a prefix, changed since and until, matching a glob.
+    """Which of a bucket's files: under a prefix, changed since and until, matching a glob.
 
     `since` and `until` are `YYYY-MM-DD` (the whole day, UTC) or ISO date-times; both are included.
     """
@@ -53,7 +53,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """The current version of one object. `has_sidecar`: its mapping lies beside it."""
+    """The current version of one object. `has_sidecar`: there is a mapping beside it."""
 
     key: str
     version: str
@@ -64,7 +64,7 @@ class ListedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file, what the ledger knows of this very version, and whether it is to be ingested."""
+    """One file, what the ledger knows about this very version, and whether to ingest it."""
 
     listed: ListedFile
     state: str
@@ -73,7 +73,7 @@ class PlannedFile:
 
     @property
     def rows(self) -> int:
-        """Rows, as the ledger counted them in this version, else estimated by size and name."""
+        """Rows as the ledger counted them in this version, else estimated from size and name."""
         if self.counted is not None:
             return self.counted
         name = self.listed.key.lower()
@@ -83,9 +83,9 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What files take: one model for the plan, the choice of an engine and the report.
+    """The work that files take: one model for the plan, the choice of engine and the report.
 
-    `same_rows` are in the table already with the same values.
+    `same_rows` are already in the table with the same values.
 
     >>> Effort(files=1, new_rows=1_000, same_rows=1_000).write_units
     5000
@@ -104,15 +104,15 @@ class Effort:
         return self.new_rows * NEW_ROW_UNITS + self.same_rows * SAME_ROW_UNITS
 
     def seconds(self, files_at_once: int = FILES_AT_ONCE, cores: float = 1.0) -> float:
-        """The longest of the calls for each file, the processor and the hottest partition.
+        """The longest of three: the calls for each file, the processor, the hottest partition.
 
-        The partition is that of PopularityIndex, for whoever writes: more workers do not widen it.
+        That partition is PopularityIndex's, whoever writes: more workers do not make it faster.
         """
         calls = self.files * SECONDS_A_FILE / files_at_once
         return max(calls, self.rows / (ROWS_PER_CPU_SECOND * cores), self._partition_seconds)
 
     def fleet_seconds(self, workers: int, memory_mb: int = 256) -> float:
-        """The same by so many workers of the function, each with its share of a processor."""
+        """The same for this many workers of the function, each with its share of a processor."""
         return self.seconds(workers, workers * min(1.0, memory_mb / MB_PER_VCPU))
 
     @property
@@ -120,7 +120,7 @@ class Effort:
         return ingest_time(self.new_rows).partitions.median
 
     def dollars(self, price: float | None) -> float | None:
-        """What the writes cost at a price for one write unit; None without a price."""
+        """What the writes cost at this price per write unit; None without a price."""
         return None if price is None else self.write_units * price
 
 
@@ -128,7 +128,7 @@ class Effort:
 class BackfillPlan:
     """The files in the order they are ingested, oldest first.
 
-    `price` is that of one write unit in US dollars, None if there are no prices for the region.
+    `price` is for one write unit in US dollars, None if there are no prices for the region.
     """
 
     bucket: str
@@ -137,7 +137,7 @@ class BackfillPlan:
 
     @property
     def effort(self) -> Effort:
-        """What the files to ingest are estimated to take."""
+        """The work that the files to ingest are estimated to take."""
         files = self.to_ingest
         same = sum(file.rows for file in files if file.state == DONE)
         return Effort(len(files), sum(file.rows for file in files) - same, same)
@@ -157,15 +157,15 @@ class BackfillPlan:
 
     @property
     def failed_before(self) -> tuple[PlannedFile, ...]:
-        """Files whose present version could not be kept, and is not tried again now."""
+        """Files whose current version could not be kept, and is not tried again now."""
         return tuple(file for file in self.files if file.state == FAILED_BEFORE and not file.ingest)
 
 
 def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
-    Sidecars with a mapping are not lineups. Raises FestivalError for a bucket that is not there or
-    may not be listed, for something that is not a day, and if nothing is selected.
+    Sidecars that hold a mapping are not lineups. Raises FestivalError if the bucket does not exist
+    or may not be listed, if `since` or `until` is not a day, or if nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)
@@ -195,7 +195,7 @@ def look_up(
     s3: "S3Client | None" = None,
     mapping: LineupMapping = DEFAULT_MAPPING,
 ) -> list[tuple[ListedFile, VersionRecord | None]]:
-    """Each file with what the ledger has of its current version, read with its current mapping.
+    """Each file with the ledger's record of its current version, read with its current mapping.
 
     `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError if the
     ledger or a sidecar cannot be read.
@@ -222,7 +222,7 @@ def make_plan(
 ) -> BackfillPlan:
     """Decide what to ingest. Pure.
 
-    What the ledger shows as done for the same version is skipped, unless `again`.
+    Without `again`, files whose same version the ledger shows as done are skipped.
     """
     planned = tuple(_planned(listed, record, again) for listed, record in files)
     price = price_list(region)["dynamodb_write"].cost(1) if region in known_regions() else None
@@ -230,7 +230,7 @@ def make_plan(
 
 
 def plan_rows(plan: BackfillPlan) -> list[dict[str, Any]]:
-    """One row of a table for each file: size, rows, when it came, what is next and why."""
+    """A table with one row per file: size, rows, when it came, what is next and why."""
     return [
         {
             "file": file.listed.key,
@@ -259,7 +259,7 @@ def plan_sentence(plan: BackfillPlan) -> str:
 def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> PlannedFile:
     if record is None:
         return PlannedFile(listed, NEW, ingest=True)
-    if not record.is_settled:  # unfinished, or overtaken by a version that was undone since
+    if not record.is_settled:  # unfinished, or overtaken by a version that has since been undone
         return PlannedFile(listed, UNFINISHED, ingest=True)
     state = FAILED_BEFORE if record.status == Status.FAILED else DONE
     return PlannedFile(listed, state, ingest=again, counted=record.counts.read)

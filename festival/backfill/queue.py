@@ -1,8 +1,8 @@
 """The engine that is the stack's own fleet: files go to the ingest queue, the function takes them.
 
-Each file is one message in the form in which S3 itself announces it, with the run's name at the
-top, by which the function knows to send no e-mail of its own. What is finished is read from the
-ledger, each version's own item, consistently: whoever finished it, this run, another or an upload.
+Each file is one message in the form S3 itself uses, with the run's name at the top, which tells the
+function not to send its own e-mail. The ledger says which files are finished, by a consistent read
+of each version's own item, whoever finished it: this run, another run or an upload.
 """
 
 import json
@@ -38,13 +38,13 @@ Asked = tuple[str, str, str]  # file, version, run
 
 MESSAGES_A_CALL = 10  # SQS: SendMessageBatch
 SENDINGS = 6
-# Enough that no worker waits, and few enough that a file uploaded meanwhile does not wait long.
+# Enough to keep every worker busy, few enough that a file uploaded meanwhile does not wait long.
 MESSAGES_A_WORKER = 10
 LOOK_UPS_AT_ONCE = 8
 POLL_SECONDS = 2.0
 # SQS: a queue's approximate numbers are right "within a minute" of the last change.
 QUIET_SECONDS = 60.0
-# A message's tries are spread over two days; but that no file at all ends for so long is odd.
+# A message's tries are spread over two days, but it is odd if no file at all ends for this long.
 PATIENCE_SECONDS = 3 * 3600.0
 REOPEN_SECONDS = 30.0
 
@@ -86,9 +86,9 @@ class Queues:
     sleep: Callable[[float], object] = time.sleep
 
     def send(self, events: Sequence[FileEvent]) -> dict[FileEvent, str]:
-        """Send a message for each file; those that SQS refuses, with its reason.
+        """Send a message for each file; returns those that SQS refuses, with the reason.
 
-        What SQS failed to take is sent again, with growing pauses.
+        Messages that SQS failed to take are sent again, with growing pauses.
         """
         refused: dict[FileEvent, str] = {}
         for first in range(0, len(events), MESSAGES_A_CALL):
@@ -104,7 +104,7 @@ class Queues:
         return refused
 
     def _send_batch(self, events: Mapping[int, FileEvent]) -> dict[int, tuple[str, bool]]:
-        """The messages that were not taken, by number: why, and whether that is final."""
+        """The messages that SQS did not take, by number: why, and whether that is final."""
         answer = self.sqs.send_message_batch(
             QueueUrl=self.url,
             Entries=[
@@ -122,11 +122,11 @@ class Queues:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the ingest queue holds no message, hidden and delayed ones included."""
+        """Whether the ingest queue holds no messages, not even hidden or delayed ones."""
         return not queue_depth(self.sqs, self.url).total
 
     def dead(self, ledger: Ledger) -> dict[Asked, str]:
-        """What the dead-letter queue asks for, with the ledger's reasons."""
+        """The files that the dead-letter queue's messages ask for, with the ledger's reasons."""
         if not queue_depth(self.sqs, self.dead_letter_url).visible:
             return {}
         letters = dead_letters(self.sqs, self.dead_letter_url, ledger)
@@ -159,9 +159,9 @@ class QueueEngine:
     ) -> Generator[FileOutcome, None, None]:
         """The outcome of each file that was sent (see Engine).
 
-        No more than some ten messages a worker are on their way at once. Closed before its end, the
-        messages that were sent are still worked on; a later run sends only what is not done then.
-        Raises RetryableError if AWS does not answer.
+        At most about ten messages per worker are in flight at once. If this is closed early, the
+        function still processes the messages already sent; a later run sends only what is not done
+        by then. Raises RetryableError if AWS does not answer.
         """
         try:
             yield from self._run(deque(files), again, stop_at_failure)
@@ -195,7 +195,7 @@ class QueueEngine:
     def _send(
         self, batch: Sequence[FileEvent], sent: dict[str, SentFiles], again: bool
     ) -> list[FileOutcome]:
-        """Send what is not done yet; the outcomes of what is, and of what could not be sent."""
+        """Send the files not done yet; returns outcomes of those done and those not sendable."""
         if not batch:
             return []
         asked = self._each(self._named, batch)
@@ -215,7 +215,7 @@ class QueueEngine:
         return [outcome_of_record(record) for record in records if record and record.is_done]
 
     def _undone(self, asked: Iterable[SentFiles]) -> list[SentFiles]:
-        """What was done once, and is not what the table has: a newer version of it was undone."""
+        """Files done once but not what the table has now: a newer version was undone."""
 
         def is_undone(each: SentFiles) -> bool:
             record = self.resources.ledger.find(each.event.file, each.ingest)
@@ -233,7 +233,7 @@ class QueueEngine:
         return SentFiles(event, applied.version(event.version))
 
     def _reopen(self, asked: SentFiles) -> None:
-        """Forget that the version was ingested, unless somebody is at it this very moment."""
+        """Forget that the version was ingested, unless somebody is working on it right now."""
         ledger, event = self.resources.ledger, asked.event
         try:
             lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
@@ -259,7 +259,7 @@ class QueueWatch:
         self._was_empty = False
 
     def given_up(self, sent: Mapping[str, SentFiles]) -> list[FileOutcome]:
-        """After a quiet minute: the files whose message is dead, or gone; all, after hours."""
+        """After a quiet minute, the files whose message is dead or gone; after hours, all."""
         queues, now = self._engine.queues, self._engine.monotonic()
         if not sent or now - self._looked < QUIET_SECONDS:
             return []

@@ -1,4 +1,4 @@
-"""Running a backfill: which engine, the run itself, a table of outcomes, one e-mail."""
+"""Running a backfill: choosing the engine, the run itself, a table of outcomes, one e-mail."""
 
 import uuid
 from collections import Counter
@@ -23,7 +23,7 @@ from festival.text import counted, one_line
 DIRECT, QUEUE, AUTO = "direct", "queue", "auto"
 
 DIRECT_SECONDS = 600
-# The template's default, for a stack whose parameters do not say.
+# The template's default, for a stack whose parameters do not set it.
 WORKERS = 10
 
 CONTINUE, STOP = "continue", "stop"
@@ -33,14 +33,14 @@ SHOWN_FILES = 200
 
 
 def new_run_id() -> str:
-    """A name for one run, in the order of time: it stands in the ledger beside each file."""
+    """A name for one run that sorts by time; the ledger has it beside each file."""
     return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
 
 
 def choose_engine(
     effort: Effort, *, workers: int, files_at_once: int = FILES_AT_ONCE
 ) -> tuple[str, str]:
-    """The engine for what a plan takes, and why, in one sentence. Pure.
+    """The engine that suits a plan's effort, and why, in one sentence. Pure.
 
     `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
     """
@@ -66,10 +66,10 @@ def pick_engine(
     files_at_once: int = FILES_AT_ONCE,
     stop_at_failure: bool = False,
 ) -> tuple[Engine, str]:
-    """The engine that was asked for by name, or with `auto` the one that suits; and why.
+    """The engine asked for by name or, with `auto`, the one that suits; and why.
 
-    `clients` are `ingest.clients.Clients`. Raises FestivalError for another name, and for an engine
-    that cannot do it.
+    `clients` is an `ingest.clients.Clients`. Raises FestivalError for any other name, or for an
+    engine that cannot do the work.
     """
     table = table or outputs.table
     fleet = (plan.bucket, table) == (outputs.upload_bucket, outputs.table)
@@ -111,12 +111,12 @@ def run_backfill(
     on_error: str = CONTINUE,
     files_at_once: int = FILES_AT_ONCE,
 ) -> list[FileOutcome]:
-    """Ingest what the plan says, oldest file first, and show how far it is; the outcome of each.
+    """Ingest the plan's files, oldest first, showing progress; returns the outcome of each.
 
-    `engine` does the work; without one this process does, `files_at_once` files at a time. A file
-    that fails does not stop the others, unless `on_error` is `stop`: then no further file begins.
-    Interrupted at any moment, a later run goes on: finished files are skipped, and a large one
-    continues from its last saved place. Raises FestivalError for another `on_error`.
+    `engine` does the work; without one this process does, `files_at_once` files at a time. A failed
+    file does not stop the others, unless `on_error` is `stop`: then no further file begins. The run
+    may be interrupted at any moment: a later run skips finished files and continues a large one
+    from its last saved place. Raises FestivalError for any other `on_error`.
     """
     if on_error not in (CONTINUE, STOP):
         raise FestivalError(f"on_error is {on_error!r}: expected {CONTINUE!r} or {STOP!r}")
@@ -138,7 +138,7 @@ def run_backfill(
 
 
 def outcome_rows(outcomes: Iterable[FileOutcome], most: int = SHOWN_FILES) -> list[dict[str, Any]]:
-    """A row of a table for each file, failed ones first, then those with rejected rows.
+    """A table with one row per file, failed ones first, then those with rejected rows.
 
     Status, the five counts, seconds and the reason; at most `most` files.
     """
@@ -155,14 +155,14 @@ def outcome_rows(outcomes: Iterable[FileOutcome], most: int = SHOWN_FILES) -> li
 
 
 def _concern(one: FileOutcome) -> int:
-    """Sorts what a person has to look at to the front."""
+    """Sorts the files a person has to look at to the front."""
     if one.failed:
         return 0
     return 1 if one.status == NOT_STARTED else 2 if one.counts.rejected else 3
 
 
 def outcome_sentence(outcomes: Sequence[FileOutcome], most: int = SHOWN_FILES) -> str:
-    """How many files ended how; and, if the table is cut, at how many.
+    """How many files ended in which way and, if the table is cut, how many it shows.
 
     >>> outcome_sentence([])
     'No file was ingested.'
@@ -176,7 +176,7 @@ def outcome_sentence(outcomes: Sequence[FileOutcome], most: int = SHOWN_FILES) -
 
 
 def written_effort(plan: BackfillPlan, outcomes: Iterable[FileOutcome]) -> Effort:
-    """What a run took, by the plan's own model and the rows that were really written."""
+    """What a run took, by the plan's own model and the rows actually written."""
     rewritten = {f"{plan.bucket}/{file.listed.key}" for file in plan.files if file.state == DONE}
     ended = [one for one in outcomes if one.counts.read]
     same = sum(one.counts.written for one in ended if one.file in rewritten)
@@ -217,7 +217,7 @@ def _cost(plan: BackfillPlan, effort: Effort) -> str:
 
 
 def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> str:
-    """Send the summary; what was done, as a sentence. A run that did nothing sends nothing."""
+    """Send the summary, and say so in a sentence. A run that did nothing sends nothing."""
     if not outcomes:
         return "Nothing was ingested, so no e-mail was sent."
     subject, body = summary(plan, outcomes, run)
@@ -237,7 +237,7 @@ def require_no_stop(outcomes: Sequence[FileOutcome]) -> None:
 
 
 def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
-    """Each file with its first reason, its reasons by number, and where its refused rows are."""
+    """Each file with its first reason, its reasons with counts, and where its refused rows are."""
     if not outcomes:
         return
     yield from ("", f"{title}:")

@@ -1,1 +1,1 @@
-"""An AWS on this machine: moto, the function in a process of its own, the demo."""
+"""An AWS on this machine: moto, the function in its own process, the demo."""

@@ -33,18 +33,18 @@ LAMBDA, CLOUDFORMATION = "lambda", "cloudformation"
 EMAIL = "operator@festival.example"
 QUEUE_OUTPUT = "QueueUrlOut"
 
-# Read once per process: without it each session spends a third of a second on parsing JSON.
+# Read once per process: otherwise each session spends a third of a second parsing JSON.
 SERVICE_MODELS = botocore.loaders.create_loader()
 
-# What decides where a call goes and who makes it, in boto3, in the AWS CLI and in this kit.
+# The variables that decide where a call goes and who makes it, in boto3, the AWS CLI and this kit.
 DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
 
 
 def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dict[str, str]:
-    """`environ` changed so that only `endpoint_url` can be reached and no real account is known.
+    """`environ` changed so that it reaches only `endpoint_url` and knows no real account.
 
-    No profile, no service's own endpoint, no role to assume and no metadata service remains; the
-    config and credentials files are empty ones in `folder`, and no proxy gets loopback calls.
+    It has no profile, no service endpoints, no role to assume and no metadata service; the config
+    and credentials files are empty ones in `folder`, and loopback calls bypass any proxy.
     """
     kept = {
         name: value
@@ -80,7 +80,7 @@ class EmbeddedAws:
     """An AWS on this machine, for as long as its `with` block lasts.
 
     Within the block the whole process sees only this AWS: its environment variables are replaced,
-    and put back afterwards. A process has one at a time. Usage:
+    and restored afterwards. A process can have one at a time. Usage:
 
         with EmbeddedAws() as aws:
             outputs = aws.deploy()
@@ -98,7 +98,7 @@ class EmbeddedAws:
         *,
         on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
     ) -> None:
-        """`port` 0 takes any free one. `on_request` is passed to `server.serving`."""
+        """`port` 0 means any free port. `on_request` is passed to `server.serving`."""
         self._port = port
         self._on_request = on_request
         self._exit = ExitStack()
@@ -107,7 +107,7 @@ class EmbeddedAws:
         self._deployments = 0
         self._pollers: dict[str, Poller] = {}  # by the URL of the queue
         self._at_work: dict[str, Poller] = {}
-        self._ended: dict[str, int] = {}  # with which deployment a queue's poller ended
+        self._ended: dict[str, int] = {}  # the deployment with which a queue's poller ended
         self._mail: dict[str, list[Email]] = {}  # by the topic
         self.endpoint_url = ""
         self.environment: dict[str, str] = {}
@@ -119,7 +119,7 @@ class EmbeddedAws:
             starting.callback(self._running.release)
             self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
             starting.enter_context(moto_gaps.patched())
-            # Put back once the server has ended: what it does until then needs the environment.
+            # Restored once the server has ended, which needs this environment until then.
             starting.enter_context(mock.patch.dict(os.environ))
             self.endpoint_url = starting.enter_context(
                 serving(self._port, self._changing_a_stack, self._on_request)
@@ -129,7 +129,7 @@ class EmbeddedAws:
             self.environment = isolated(os.environ, self.endpoint_url, self._folder)
             os.environ.clear()
             os.environ.update(self.environment)
-            # A default session made before would keep real credentials for boto3.client(...).
+            # A default session made earlier would keep real credentials for boto3.client(...).
             starting.enter_context(mock.patch.object(boto3, "DEFAULT_SESSION", None))
             self._exit = starting.pop_all()
         return self
@@ -138,14 +138,14 @@ class EmbeddedAws:
         self._exit.close()
 
     def session(self) -> boto3.Session:
-        """A boto3 session of this AWS, a new one for each thread that asks."""
+        """A boto3 session for this AWS, a new one for each thread that asks."""
         if not hasattr(self._sessions, "session"):
             self._sessions.session = _new_session()
         session: boto3.Session = self._sessions.session
         return session
 
     def deploy(self, stack: str = DEFAULT_STACK, **parameters: str) -> StackOutputs:
-        """Deploy the kit's template, with parameters by the template's names."""
+        """Deploy the kit's template; parameters have the template's names."""
         return deploy(self.session(), DeployRequest(stack, {"EmailAddress": EMAIL, **parameters}))
 
     def poller(
@@ -189,18 +189,18 @@ class EmbeddedAws:
         return poller
 
     def drain(self, timeout: float = 30.0, stack: str = DEFAULT_STACK) -> Drained:
-        """Let the deployed function work until the queue is empty, `timeout` seconds at most."""
+        """Let the function work until the queue is empty, at most `timeout` seconds."""
         queue = read_outputs(self.session(), stack).queue_url
         if queue not in self._pollers:
             self._pollers[queue] = self.poller(stack)
         return self._pollers[queue].drain(timeout)
 
     def work(self, on_failure: Callable[[Exception], None]) -> list[str]:
-        """Have a poller at work for each stack that is deployed now; the names of these stacks.
+        """Run a poller for each stack that is deployed now; returns the stacks' names.
 
-        Call it again after stacks have come and gone: it waits for a change that is under way.
-        `on_failure` gets what ends a poller whose stack is still there; the next deployment starts
-        that poller again.
+        Call it again after stacks have come or gone: it waits for a change that is under way.
+        `on_failure` gets the error that ends a poller whose stack is still there; the next
+        deployment starts that poller again.
         """
         with self._stacks:
             return self._work(on_failure)
@@ -237,7 +237,7 @@ class EmbeddedAws:
         on_failure(error)
 
     def emails(self, stack: str = DEFAULT_STACK) -> list[Email]:
-        """Every e-mail since the stack was deployed, in the order of their arrival.
+        """Every e-mail since the stack was deployed, in order of arrival.
 
         Raises FestivalError if there is no such stack.
         """

@@ -1,8 +1,8 @@
-"""The first program of the function's process: what Lambda's image does before the handler runs.
+"""What runs first in the function's process: as Lambda's image does before the handler.
 
-`festival.embedded.runtime` starts it as a script. Its process sees the standard library, boto3 and
-what boto3 needs, and the unpacked zip in the working directory. Whatever else is installed on this
-machine does not exist for it, just as it does not exist in Lambda.
+`festival.embedded.runtime` starts it as a script. The process sees the standard library, boto3 and
+what boto3 needs, and the unpacked zip in the working directory. Anything else installed on this
+machine is invisible to it, as in Lambda.
 """
 
 import http.client
@@ -56,7 +56,7 @@ def main(handler_name: str) -> None:
 
 
 def serve(handler_name: str, api: str) -> None:
-    """Takes events from the Runtime API if AWS's own client is not installed.
+    """Fetches events from the Runtime API if AWS's own client is not installed.
 
     Source: the Lambda guide, "Using the Lambda runtime API for custom runtimes".
     """

@@ -1,4 +1,4 @@
-"""The demo's work: the samples through the deployed stack, and answers compared with the files."""
+"""The demo: sends the samples through the deployed stack and compares answers with the files."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ FILES = ("sample.csv", "sample.json", "messy.csv")
 
 @dataclass(frozen=True, slots=True)
 class DemoQuestion:
-    """An access pattern, and a test of each performance that gives the same answer from a file."""
+    """An access pattern, and a test of one performance that finds the same answer in a file."""
 
     pattern: AccessPattern
     holds: Callable[[Performance], bool]
@@ -65,7 +65,7 @@ QUESTIONS = (
 
 
 def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
-    """Put a file into the upload bucket and wait until the queue is empty; the e-mails it caused.
+    """Upload a file and wait until the queue is empty; returns the e-mails it caused.
 
     Raises FestivalError if the file did not get through.
     """
@@ -81,14 +81,14 @@ def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
 
 
 def _reasons(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
-    """Why tries failed, according to the ledger."""
+    """Why its tries failed, according to the ledger."""
     ledger = Ledger(aws.session().client("dynamodb"), outputs.ledger_table)
     for record in ledger.recent(days=1):
         yield from record.reasons.values()
 
 
 def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
-    """How many items the table holds (AWS counts them every six hours, this AWS at once)."""
+    """How many items the table holds (AWS counts them every six hours; this one is up to date)."""
     table = aws.session().client("dynamodb").describe_table(TableName=outputs.table)
     return int(table["Table"]["ItemCount"])
 
@@ -96,7 +96,7 @@ def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
 def answers(connection: Connection, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
     """The table's answer to each question.
 
-    Raises FestivalError if it differs from what a look through the files themselves finds.
+    Raises FestivalError if one differs from what the files themselves say.
     """
     there = performances_of(files)
     for question in QUESTIONS:
@@ -111,7 +111,7 @@ def answers(connection: Connection, table: str, files: Iterable[Path]) -> Iterat
 
 
 def performances_of(files: Iterable[Path]) -> list[Performance]:
-    """Every performance of the files."""
+    """Every performance in the files."""
     return [
         performance
         for file in files

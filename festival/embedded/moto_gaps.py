@@ -1,7 +1,7 @@
-"""What the kit needs of AWS and moto lacks, each in one place.
+"""What the kit needs from AWS and moto lacks, each gap in one place.
 
-`patched` corrects moto itself while the embedded AWS runs; `complete_stacks` makes, after each
-change of a stack, the calls that CloudFormation would have made and that moto silently leaves out.
+`patched` corrects moto itself while the embedded AWS runs. After each change to a stack,
+`complete_stacks` makes the calls that CloudFormation would have made and moto silently leaves out.
 """
 
 import itertools
@@ -54,7 +54,7 @@ _moto_event = notifications._get_s3_event
 
 
 def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
-    """AWS names the version that this very put made, and numbers the events of a key.
+    """AWS names the version that this very put created, and numbers a key's events.
 
     Source: the S3 guide, "Event message structure".
     """
@@ -73,7 +73,7 @@ _moto_delete = S3Backend.delete_object
 def _delete_with_event(
     backend: Any, bucket_name: str, key_name: str, version_id: str | None = None, **more: Any
 ) -> Any:
-    """AWS tells of every removal; moto, in a bucket with versions, of the last one alone.
+    """AWS reports every removal; moto, in a versioned bucket, reports only the last.
 
     Source: the S3 guide, "Supported event types for SQS, SNS, and Lambda".
     """
@@ -94,7 +94,7 @@ _moto_resolve = parsing.clean_json
 
 
 def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
-    """`AWS::NoValue` takes its element out of a list; moto leaves a null there."""
+    """`AWS::NoValue` removes its element from a list; moto leaves a null there."""
     resolved = _moto_resolve(template_part, resources_map)
     if isinstance(resolved, list):
         return [each for each in resolved if each is not None]
@@ -107,7 +107,7 @@ _moto_resource_diff = ResourceMap.build_resource_diff
 def _diff_of_changed_parameters(
     resources: Any, template: Any, parameters: Mapping[str, Any] | None = None
 ) -> Any:
-    """A parameter that keeps its value, if only by default, changes no resource."""
+    """A parameter that keeps its value, even by default, changes no resource."""
     known = resources.resolved_parameters
     changed = {
         name: value
@@ -141,7 +141,7 @@ _moto_apply = ChangeSet.apply
 
 
 def _apply_whole_template(change_set: Any) -> None:
-    """A change set brings the stack its template, its parameters and its outputs as well."""
+    """A change set also updates the stack's template, parameters and outputs."""
     stack = change_set.stack
     stack.template = change_set.template
     stack._parse_template()
@@ -151,7 +151,7 @@ def _apply_whole_template(change_set: Any) -> None:
 
 
 class ResourceFailedError(Exception):
-    """A resource that could not be made: its name in the template, its type, the reason."""
+    """A resource that could not be created: its name in the template, its type, the reason."""
 
     def __init__(self, name: str, type_: str, reason: str) -> None:
         super().__init__(reason)
@@ -166,7 +166,7 @@ _moto_create = parsing.parse_and_create_resource
 def _create_or_name_the_failure(
     logical_id: str, resource_json: Any, *others: Any, **more: Any
 ) -> Any:
-    """A failure knows the resource that it is about. moto raises KeyError for its own ends."""
+    """Ties a failure to its resource. moto raises KeyError for purposes of its own."""
     try:
         return _moto_create(logical_id, resource_json, *others, **more)
     except (ResourceFailedError, KeyError):
@@ -180,7 +180,7 @@ _moto_create_stack = CloudFormationBackend.create_stack
 
 
 def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
-    """CreateStack answers at once; a creation that fails is rolled back. moto leaves its half."""
+    """CreateStack returns at once; a failed creation is rolled back. moto leaves it half done."""
     try:
         return _moto_create_stack(backend, **request)
     except ResourceFailedError as failure:
@@ -193,7 +193,7 @@ _moto_create_change_set = CloudFormationResponse.create_change_set
 
 
 def _create_change_set_with_its_end(response: Any) -> Any:
-    """A change set knows what becomes of a creation that fails: OnStackFailure."""
+    """A change set knows what to do with a failed creation: OnStackFailure."""
     answer = _moto_create_change_set(response)
     newest = list(response.cloudformation_backend.change_sets.values())[-1]
     newest.on_stack_failure = response._get_param("OnStackFailure")
@@ -206,7 +206,7 @@ _moto_execute = CloudFormationBackend.execute_change_set
 def _execute_or_roll_back(
     backend: Any, change_set_name: str, stack_name: str | None = None
 ) -> None:
-    """A change that fails is rolled back; of an update, what was already changed stays changed."""
+    """A failed change is rolled back; in an update, what was already changed stays changed."""
     change_set = backend.describe_change_set(change_set_name)
     stack = change_set.stack
     before = stack.template, stack.parameters
@@ -229,9 +229,9 @@ def _execute_or_roll_back(
 
 def _roll_creation_back(stack: Any, failure: ResourceFailedError) -> None:
     _add_failure(stack, "CREATE_FAILED", failure)
-    with suppress(Exception):  # what moto cannot delete was not made
+    with suppress(Exception):  # what moto cannot delete was never created
         stack.resource_map.delete()
-    stack.resource_map._resource_json_map = {}  # moto makes what is missing whenever it lists them
+    stack.resource_map._resource_json_map = {}  # moto creates what is missing when it lists them
     stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
     stack.status = "ROLLBACK_COMPLETE"
     stack._add_stack_event(stack.status)
@@ -253,7 +253,7 @@ def _add_failure(stack: Any, status: str, failure: ResourceFailedError) -> None:
 
 
 def complete_stacks(session: "boto3.Session") -> None:
-    """Make the calls for what the stacks' templates say and moto's CloudFormation has left out."""
+    """Make the calls that the stacks' templates ask for and moto's CloudFormation left out."""
     for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
         if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             _complete_stack(session, stack["StackName"])
@@ -276,7 +276,7 @@ def _complete_stack(session: "boto3.Session", name: str) -> None:
 def _complete_bucket(
     session: "boto3.Session", bucket: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto makes a bare bucket: AWS makes it versioned, and has it notify the queue."""
+    """moto creates a bare bucket; AWS makes it versioned and has it notify the queue."""
     s3 = session.client("s3")
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(
@@ -299,7 +299,7 @@ def _complete_bucket(
 def _complete_table(
     session: "boto3.Session", table: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto forgets point-in-time recovery: AWS turns it on, and exports need it."""
+    """moto forgets point-in-time recovery; AWS turns it on, and exports need it."""
     if "PointInTimeRecoverySpecification" in properties:
         session.client("dynamodb").update_continuous_backups(
             TableName=table,
@@ -310,10 +310,10 @@ def _complete_table(
 def _complete_mapping(
     session: "boto3.Session", mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """Not a call of AWS: moto's own mapping receives messages without running the function.
+    """Not an AWS call: moto's own mapping receives messages without running the function.
 
-    Each such receive counts, and messages would reach the dead-letter queue too early. The poller
-    takes the mapping's place.
+    Each receive counts, so messages would reach the dead-letter queue too early. The poller takes
+    the mapping's place.
     """
     session.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
 
@@ -321,9 +321,9 @@ def _complete_mapping(
 def _complete_subscription(
     session: "boto3.Session", nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto makes no subscription: AWS does, and somebody confirms it.
+    """moto creates no subscription; AWS does, and somebody confirms it.
 
-    Nor does moto send e-mails: a queue that taps the topic takes the place of the mailbox.
+    Nor does moto send e-mails: a queue subscribed to the topic takes the mailbox's place.
     """
     topic = names[properties["TopicArn"]["Ref"]]
     address = names[properties["Endpoint"]["Ref"]]
@@ -334,12 +334,12 @@ def _complete_subscription(
 
 
 def tap_name(topic: str) -> str:
-    """The name of the queue that stands for the mailbox of a topic."""
+    """The name of the queue that stands in for a topic's mailbox."""
     return f"{topic.rpartition(':')[2]}{TAP_SUFFIX}"
 
 
 def queue_arn(session: "boto3.Session", url: str) -> str:
-    """The ARN of a queue."""
+    """A queue's ARN."""
     answer = session.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
     return str(answer["Attributes"]["QueueArn"])
 

@@ -1,4 +1,4 @@
-"""Plays the SQS event source mapping by AWS's rules; the deployed zip runs in a child process.
+"""Stands in for the SQS event source mapping, by AWS's rules; the zip runs in a child process.
 
 Source: the Lambda guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
 source in Lambda".
@@ -20,14 +20,14 @@ IDLE_SECONDS = 0.05
 
 
 class Invokes(Protocol):
-    """Whatever runs the function: a Runtime, or a fake in a test."""
+    """Anything that runs the function: a Runtime, or a fake in a test."""
 
     def invoke(self, event: Any) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """The event source mapping as it is deployed."""
+    """The event source mapping as deployed."""
 
     queue_url: str
     queue_arn: str
@@ -37,7 +37,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One batch that went through the function. `error` says why all of it failed, or is None."""
+    """One batch that went through the function. `error` says why all of it failed, else None."""
 
     message_ids: tuple[str, ...]
     failed: frozenset[str]
@@ -73,10 +73,10 @@ class Poller:
         self._thread: Thread | None = None
 
     def poll(self) -> Invocation | None:
-        """Take one batch of visible messages through the function; None if there is none.
+        """Pass one batch of visible messages to the function; None if there are none.
 
-        A message that failed stays hidden until the queue's visibility timeout is over; one that
-        has been received as often as the redrive policy allows goes to the dead-letter queue.
+        A failed message stays hidden until the queue's visibility timeout is over; one that has
+        been received as often as the redrive policy allows goes to the dead-letter queue.
         Raises BrokenFunctionError if the function cannot start.
         """
         messages = self._receive()
@@ -100,8 +100,8 @@ class Poller:
     def drain(self, timeout: float = 30.0) -> Drained:
         """Poll until the queue holds no messages, not even hidden or delayed ones.
 
-        If none is visible it waits for the hidden ones, until `timeout` seconds have passed; with
-        0 it takes what is visible and returns. What was not done in time is counted in `left`.
+        If none is visible it waits for the hidden ones, for up to `timeout` seconds; with 0 it
+        takes what is visible and returns. Messages not processed in time are counted in `left`.
         """
         until = time.monotonic() + timeout
         done: list[Invocation] = []
@@ -119,7 +119,7 @@ class Poller:
         return queue_depth(self._sqs, self._source.queue_url).total
 
     def start(self, on_failure: Callable[[Exception], None]) -> None:
-        """Poll in the background until `stop`; `on_failure` gets an error that ends it earlier."""
+        """Poll in the background until `stop`; `on_failure` gets any error that ends it sooner."""
         self._stop.clear()
         self._thread = Thread(target=self._run, args=(on_failure,), name="poller", daemon=True)
         self._thread.start()
@@ -168,8 +168,8 @@ def failed_messages(
 ) -> frozenset[str]:
     """The messages that an invocation did not finish, according to its response.
 
-    Nothing, null and an empty list mean that all are done. A response that cannot be understood,
-    and an identifier that is missing, empty or not from this batch, mean that none is.
+    Nothing, null or an empty list means that all are done. A response that cannot be understood, or
+    an identifier that is missing, empty or not from this batch, means that none is.
     """
     if not reports_item_failures or response is None or response == {}:
         return frozenset()

@@ -1,4 +1,4 @@
-"""Runs the deployed function as Lambda does: its zip, its handler, a process of its own.
+"""Runs the deployed function as Lambda does: its zip and its handler, in its own process.
 
 The process talks to a stand-in for Lambda's Runtime API (guide: "Using the Lambda runtime API for
 custom runtimes") on a loopback port, through AWS's client `awslambdaric` if that is installed.
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class FunctionReply(NamedTuple):
-    """What came from the process: ready, response, error, init error, gone, or nothing in time."""
+    """What the process sent: ready, response, error, init error, gone, or nothing in time."""
 
     what: str
     body: bytes = b""
@@ -78,13 +78,13 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Stays silent: a process that is killed drops its connection."""
+        """Stays silent: a killed process drops its connection."""
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
     runtime_api: RuntimeApi
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
+    disable_nagle_algorithm = True  # otherwise each answer, two small writes, takes 40 ms
 
     def do_GET(self) -> None:
         self.runtime_api.said.put(FunctionReply("ready"))
@@ -131,7 +131,7 @@ class BrokenFunctionError(FestivalError):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function: what Lambda knows of it, and the folder with its unpacked zip."""
+    """A deployed function: what Lambda knows about it, and the folder with its unpacked zip."""
 
     name: str
     arn: str
@@ -167,7 +167,7 @@ class Function:
 
 
 class Runtime:
-    """Keeps one warm process of the function, and starts another if it died or was killed."""
+    """Keeps one warm process for the function, and starts another if it dies or is killed."""
 
     def __init__(
         self,
@@ -189,9 +189,9 @@ class Runtime:
         self.close()
 
     def invoke(self, event: Any) -> Any:
-        """The handler's answer to `event`, both as JSON has them.
+        """The handler's answer to `event`, both as plain JSON values.
 
-        Raises FunctionError if this invocation failed, BrokenFunctionError if every one would.
+        Raises FunctionError if this invocation failed, BrokenFunctionError if every one would fail.
         """
         if self._process is None:
             self._process = _Process(self.function, self._environment, self._on_log)
@@ -210,9 +210,9 @@ class Runtime:
 
 
 class DeployedFunction:
-    """The function as it is deployed when it is invoked: its latest code and settings.
+    """The function as deployed when it is invoked: its latest code and settings.
 
-    As in AWS, what it logs is in its log group: `aws logs tail` shows it.
+    As in AWS, its logs are in its log group: `aws logs tail` shows them.
     """
 
     def __init__(
@@ -225,7 +225,7 @@ class DeployedFunction:
         deployments: Callable[[], int],
         on_log: Callable[[str], None] | None = None,
     ) -> None:
-        """`deployments` counts up with each deployment; code is unpacked in `folder`."""
+        """`deployments` goes up with each deployment; code is unpacked in `folder`."""
         self._session = session
         self._log = FunctionLog(session.client("logs"))
         self._stack = stack
@@ -238,7 +238,7 @@ class DeployedFunction:
         self._runtime: Runtime | None = None
 
     def invoke(self, event: Any) -> Any:
-        """As Runtime.invoke, in a process of the function's latest deployment."""
+        """Like Runtime.invoke, in a process with the function's latest deployment."""
         latest = self._deployments()
         if self._runtime is None or self._deployment != latest:
             self.close()
@@ -257,7 +257,7 @@ class DeployedFunction:
             self._log.flush()
 
     def _hear(self, line: str) -> None:
-        """A line may be heard only after the answer, and there may be no further invocation."""
+        """A line may arrive after the answer, and no further invocation may follow."""
         self._log.add(line)
         if not self._at_work:
             self._log.flush()
@@ -272,7 +272,7 @@ class DeployedFunction:
 
 
 class FunctionLog:
-    """Puts the lines of a function into its log group, in the order in which they came."""
+    """Puts a function's lines into its log group, in the order they came."""
 
     def __init__(self, logs: "CloudWatchLogsClient") -> None:
         """`logs` is a boto3 client."""
@@ -288,7 +288,7 @@ class FunctionLog:
             self._lines.append((int(time.time() * 1000), line))
 
     def flush(self) -> None:
-        """Send what came since the last time. A group that is gone takes no more lines."""
+        """Send what came since the last time. If the log group is gone, the lines are dropped."""
         stream = time.strftime("%Y/%m/%d/[$LATEST]embedded", time.gmtime())
         where: Any = {"logGroupName": self.group, "logStreamName": stream}
         with self._sending, suppress(ClientError, BotoCoreError):
@@ -333,7 +333,7 @@ def download_function(session: "boto3.Session", stack: str, folder: Path) -> Fun
 
 
 class _Process:
-    """One process of the function and the Runtime API that it alone talks to."""
+    """One process of the function, and the Runtime API that only it talks to."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""moto's server on a loopback port. It reports each change of a stack."""
+"""moto's server on a loopback port. It reports each change to a stack."""
 
 import http.client
 import io
@@ -29,7 +29,7 @@ STACK_CHANGES = {"CreateStack", "UpdateStack", "ExecuteChangeSet", "DeleteStack"
 
 
 class _MotoRequestHandler(MotoRequestHandler):
-    disable_nagle_algorithm = True  # an answer is two small writes: 40 ms each time without it
+    disable_nagle_algorithm = True  # otherwise each answer, two small writes, takes 40 ms
 
 
 @contextmanager
@@ -38,11 +38,11 @@ def serving(
     changing_a_stack: Callable[[str], AbstractContextManager[None]],
     on_request: Callable[[Mapping[str, Any], bytes], None] | None = None,
 ) -> Iterator[str]:
-    """An empty AWS at the URL that is yielded.
+    """Yields the URL of an empty AWS.
 
-    CloudFormation changes a stack in a `with` block of `changing_a_stack`, which gets the name of
-    the call; it ends before the caller has the answer. `on_request` sees each request first: its
-    WSGI environment, and the body of one that is a form.
+    CloudFormation changes a stack inside a `with` block of `changing_a_stack`, which gets the
+    call's name; the block ends before the caller has the answer. `on_request` sees each request
+    first: its WSGI environment and, if it is a form, its body.
     """
     moto = DomainDispatcherApplication(create_backend_app)
 
@@ -80,9 +80,9 @@ def serving(
 
 
 def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> Iterable[bytes]:
-    """An exception of moto's as an error of AWS; its server would answer with a page in HTML.
+    """Turns an exception in moto into an AWS error; moto's server would answer with an HTML page.
 
-    501, because a client tries again after a 500, and moto would fail again.
+    501, because clients retry after a 500, and moto would only fail again.
     """
     code = "InternalFailure"
     message = f"the embedded AWS cannot do this: {type(error).__name__}: {error}"
@@ -107,9 +107,9 @@ def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> It
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """A socket of our own: werkzeug ends the whole process if a port is in use.
+    """Our own socket, because werkzeug ends the whole process if a port is in use.
 
-    Raises FestivalError for a port that is in use or may not be used.
+    Raises FestivalError if the port is in use or not allowed.
     """
     try:
         listener = socket.create_server((HOST, port))
@@ -122,7 +122,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 
 def _form(environ: dict[str, Any]) -> bytes:
-    """The body of a request in AWS's query protocol, such as every one to CloudFormation."""
+    """The body of a request in AWS's query protocol, which CloudFormation always uses."""
     if not environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         return b""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -20,12 +20,12 @@ from festival.errors import FestivalError
 ROOMS = ("lineup", "table", "ingest")
 MODULES = ("__init__.py", "errors.py", "threads.py", "text.py")
 
-# The function's own runtime, whose bytecode goes with the sources if this is it.
+# The function's runtime: if this Python is the same, bytecode goes into the zip with the sources.
 RUNTIME = (3, 12)
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: never compared with the source
-_MARSHAL_WITHOUT_REFERENCES = 2  # later forms depend on what else the process has in memory
+_MARSHAL_WITHOUT_REFERENCES = 2  # later versions depend on what else the process has in memory
 
-# A zip has no earlier time, and any fixed one will do.
+# The earliest time a zip can hold; any fixed one would do.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _PLAIN_FILE_ALL_MAY_READ = 0o100644 << 16
@@ -34,10 +34,11 @@ _PLAIN_FILE_ALL_MAY_READ = 0o100644 << 16
 def build_zip(out: Path) -> Path:
     """Write the function's zip to `out` and return it.
 
-    The same sources give the same bytes on any machine: fixed times, rights and order, and nothing
-    compressed, because zlib's implementations differ in what they make of the same input. Built
-    with the function's Python it holds bytecode, too: a cold start on a read-only folder would
-    compile every module anew. Any other Python leaves the sources alone, and ignores the bytecode.
+    The same sources give the same bytes on any machine: times, permissions and order are fixed, and
+    nothing is compressed, because zlib implementations compress the same input differently. Built
+    with the function's Python, the zip also holds bytecode; otherwise each cold start, on its
+    read-only folder, would compile every module again. Any other Python ignores the bytecode and
+    uses the sources.
 
     Raises FestivalError if the package on this machine is incomplete, or `out` cannot be written.
     """
@@ -52,7 +53,7 @@ def build_zip(out: Path) -> Path:
 
 
 def bytecode(source: bytes, name: str) -> bytes:
-    """A module's `.pyc` for this Python, the same from the same source; it is used unchecked."""
+    """A module's `.pyc` for this Python, same source, same bytes; Python never checks it."""
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
     body = marshal.dumps(code, _MARSHAL_WITHOUT_REFERENCES)
     return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + body
@@ -96,11 +97,11 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-# ── the archive that a scheduled backfill runs from: the notebooks, and every wheel they need ────
+# ── the archive a scheduled backfill runs from: the notebooks and every wheel they need ──────────
 
 REPOSITORY = Path(__file__).parents[2]
 EXTRAS = "festival[analysis,notebooks]"
-# This interpreter's: which packages another one needs, pip can only guess.
+# This interpreter's: pip can only guess which packages another one needs.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORMS = (
     "manylinux_2_28_x86_64",
@@ -112,9 +113,9 @@ LAST_LINES = 3
 
 
 def make_archive(out: Path) -> Path:
-    """Collect the wheels with pip, a minute or two, and write the archive to `out`.
+    """Collect the wheels with pip, which takes a minute or two, and write the archive to `out`.
 
-    Versions are those of `constraints.txt`. Raises FestivalError if pip cannot get one of them.
+    The versions come from `constraints.txt`. Raises FestivalError if pip cannot get one of them.
     """
     with tempfile.TemporaryDirectory() as folder:
         wheels, sources = Path(folder, "wheels"), Path(folder, "sources")
@@ -125,7 +126,7 @@ def make_archive(out: Path) -> Path:
 
 
 def build_archive(out: Path, wheels: Path) -> Path:
-    """Write the archive of this repository's notebooks and the wheels of a folder to `out`.
+    """Write this repository's notebooks and a folder's wheels to the archive `out`.
 
     The same content gives the same bytes. Raises FestivalError if `out` cannot be written.
     """
@@ -136,7 +137,7 @@ def build_archive(out: Path, wheels: Path) -> Path:
 
 
 def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[str]]:
-    """The arguments of pip: for the kit's own wheel, then for what it needs, on Linux x86-64."""
+    """pip's arguments: for the kit's own wheel, then for its dependencies, on Linux x86-64."""
     own = ("wheel", "--no-deps", "--wheel-dir", str(wheels), str(sources))
     needed = (
         *("download", "--only-binary=:all:", "--python-version", PYTHON),
@@ -148,7 +149,7 @@ def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[s
 
 
 def _copy_sources(to: Path) -> None:
-    """A wheel built in the repository itself would include what an earlier build left there."""
+    """A wheel built inside the repository would include what an earlier build left there."""
     try:
         shutil.copytree(REPOSITORY / "festival", to / "festival")
         for name in ("pyproject.toml", "README.md", "LICENSE"):

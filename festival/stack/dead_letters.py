@@ -1,4 +1,4 @@
-"""The dead-letter queue: what is in it and why, and how it is put back."""
+"""The dead-letter queue: what is in it, why, and how to put it back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages a queue holds: free to take, in work or hidden, and delayed."""
+    """How many messages a queue holds: visible, hidden (perhaps being worked on), and delayed."""
 
     visible: int
     hidden: int
@@ -28,7 +28,7 @@ class QueueDepth:
 
 
 def queue_depth(sqs: "SQSClient", url: str) -> QueueDepth:
-    """What a queue holds now, as nearly as SQS knows it. `sqs` is a boto3 client."""
+    """What a queue holds now, as far as SQS knows. `sqs` is a boto3 client."""
     names: list[Any] = [
         f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")
     ]
@@ -48,7 +48,7 @@ NO_REASON = (
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that could not be worked on: its files, and why each try failed."""
+    """One message that could not be processed: its files, and why each try failed."""
 
     id: str
     body: str
@@ -59,7 +59,7 @@ class DeadLetter:
 
 
 def dead_letters(sqs: "SQSClient", queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message of the queue with the ledger's reasons; hidden for ten minutes, not removed.
+    """Every message in the queue with the ledger's reasons; hidden for ten minutes, not removed.
 
     Call `put_back_unread` after looking, so that the next look finds them at once.
     """
@@ -67,10 +67,10 @@ def dead_letters(sqs: "SQSClient", queue_url: str, ledger: Ledger) -> list[DeadL
 
 
 def _every_message(sqs: "SQSClient", queue_url: str) -> list[dict[str, Any]]:
-    """The whole queue, however long, and no message twice.
+    """The whole queue, however long, each message once.
 
-    It is at its end when nothing comes, or nothing new several times: SQS may deliver a message
-    again while others are still unread (docs: "Amazon SQS standard queues", at-least-once).
+    It ends when nothing comes, or nothing new comes several times in a row: SQS may deliver a
+    message again while others are still unread (docs: "Amazon SQS standard queues", at-least-once).
     """
     found: dict[str, dict[str, Any]] = {}
     without_news = 0
@@ -92,7 +92,7 @@ def _every_message(sqs: "SQSClient", queue_url: str) -> list[dict[str, Any]]:
 
 
 def put_back_unread(sqs: "SQSClient", queue_url: str, letters: Iterable[DeadLetter]) -> None:
-    """Make messages that were looked at visible again."""
+    """Make messages visible again after reading them."""
     for letter in letters:
         sqs.change_message_visibility(
             QueueUrl=queue_url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0
@@ -109,8 +109,8 @@ def redrive(
     """Send messages to the ingest queue again, unaltered; each is yielded once it has been sent.
 
     Their ledger entries are reopened first. A message is sent before it is deleted here: a crash in
-    between makes a duplicate, which the ledger recognises. What is left when something fails is
-    visible again at once.
+    between makes a duplicate, which the ledger recognises. If something fails, the remaining
+    messages are visible again at once.
     """
     left = list(letters)
     try:
@@ -144,7 +144,7 @@ def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
 
 
 def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[str]:
-    """Why its tries failed, in their order; one that came several times only once."""
+    """Why its tries failed, in order; each reason once."""
     tries = [
         (int(receive), reason)
         for record in _records(ledger, event)
@@ -156,9 +156,9 @@ def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[
 
 
 def _records(ledger: Ledger, event: FileEvent) -> list[VersionRecord]:
-    """What the ledger has of a message's version: a record for each mapping it was tried with.
+    """The ledger's records of a message's version, one for each mapping it was tried with.
 
-    Of all versions of the file if the message names none.
+    If the message names no version, the records of all the file's versions.
     """
     event = file_of_sidecar(event)
     return [

@@ -1,4 +1,4 @@
-"""Deploying the stack: the zip and its bucket, a change set to review, its execution step by step.
+"""Deploying the stack: upload the zip, review a change set, execute it step by step.
 
 Source: the CloudFormation guide, "Update CloudFormation stacks using change sets".
 """
@@ -42,7 +42,7 @@ LONGEST_BUCKET_NAME = 63
 
 
 def default_bucket_name(prefix: str, account: str, region: str) -> str:
-    """A bucket name that is most likely free: names are shared by everyone on AWS.
+    """A bucket name that is very likely free: everyone on AWS shares one set of names.
 
     Raises FestivalError if it would be too long for S3.
     """
@@ -56,7 +56,7 @@ def default_bucket_name(prefix: str, account: str, region: str) -> str:
 
 
 def ensure_bucket(session: "boto3.Session", name: str, account: str) -> None:
-    """Find the bucket of this account in this region, or make it: private, versioned.
+    """Find this account's bucket in this region, or create it: private and versioned.
 
     Raises FestivalError if the bucket belongs to another account or is in another region.
     """
@@ -80,7 +80,7 @@ def ensure_bucket(session: "boto3.Session", name: str, account: str) -> None:
 
 
 def upload_once(session: "boto3.Session", bucket: str, key: str, file: Path) -> str:
-    """Put the file under a key that stands for its content, unless it is there; return the key."""
+    """Upload the file under a key made from its content, unless it is there; return the key."""
     s3 = session.client("s3")
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     if not any(entry["Key"] == key for entry in listed.get("Contents", [])):
@@ -90,7 +90,7 @@ def upload_once(session: "boto3.Session", bucket: str, key: str, file: Path) -> 
 
 
 def _make_bucket(s3: "S3Client", name: str, region: str) -> None:
-    # us-east-1 is S3's default and the one region that may not be named here.
+    # us-east-1 is S3's default, and the one region that must not be named here.
     where: Any = (
         {}
         if region == "us-east-1"
@@ -118,10 +118,10 @@ FUNCTION = "processFestivalData"
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What is to be deployed. A parameter not given keeps its value, or takes the default.
+    """What to deploy. A parameter that is not given keeps its value, or takes the default.
 
-    `parameters` are the template's own, by name. `archive` is the kit's, for a backfill by schedule
-    (`build.make_archive`).
+    `parameters` are the template's own, by name. `archive` is the kit's archive for a scheduled
+    backfill (`build.make_archive`).
     """
 
     stack: str = DEFAULT_STACK
@@ -145,7 +145,7 @@ class ResourceChange:
 
     @property
     def warning(self) -> str:
-        """What would happen to a table, bucket or queue and its data; nothing if it stays."""
+        """What would happen to a table, bucket or queue and its data; empty if it stays."""
         if self.type not in HOLDS_DATA:
             return ""
         if self.action == "Remove":
@@ -156,7 +156,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """A change set that waits for a yes. Without a change set there is nothing to do."""
+    """A change set waiting for a yes. Without a change set there is nothing to do."""
 
     stack: str
     stack_id: str
@@ -167,7 +167,7 @@ class DeployPlan:
 
 @dataclass(frozen=True, slots=True)
 class PendingPlan:
-    """A change set of this kit's that nobody has executed yet, and when it was made."""
+    """A change set that this kit made and nobody has executed yet, and when it was made."""
 
     name: str
     created: datetime | None
@@ -186,11 +186,11 @@ def deploy(session: "boto3.Session", deploy_request: DeployRequest) -> StackOutp
 
 
 def plan(session: "boto3.Session", deploy_request: DeployRequest) -> DeployPlan:
-    """Upload the code and let CloudFormation say what it would change. The stack stays as it is.
+    """Upload the code and ask CloudFormation what would change. The stack stays as it is.
 
-    Plans that were never executed are forgotten (`pending_plans` lists them). Raises FestivalError
+    Plans that were never executed are discarded (`pending_plans` lists them). Raises FestivalError
     if the stack is busy or stuck, if a failed creation has to be removed first, if a name is taken,
-    and if a parameter is missing or unknown.
+    or if a parameter is missing or unknown.
     """
     cloudformation = session.client("cloudformation")
     body = read_template(deploy_request.template)
@@ -210,7 +210,7 @@ def plan(session: "boto3.Session", deploy_request: DeployRequest) -> DeployPlan:
         "UploadBucketName": uploads
         or default_bucket_name(f"{deploy_request.stack}-uploads", account, session.region_name)
     }
-    change_set_parameters(declared, given, known, fallbacks)  # a missing one is said before uploads
+    change_set_parameters(declared, given, known, fallbacks)  # before uploading anything
     require_free_names(session, deploy_request.stack, {**fallbacks, **given}, known)
     ensure_bucket(session, bucket, account)
     with TemporaryDirectory() as folder:
@@ -226,7 +226,7 @@ def plan(session: "boto3.Session", deploy_request: DeployRequest) -> DeployPlan:
 
 
 def function_name(stack: str, parameters: Mapping[str, str]) -> str:
-    """The function's name, as the template makes it of the stack's name and FunctionName.
+    """The function's name, as the template makes it from the stack's name and FunctionName.
 
     >>> function_name("o240-festival", {})
     'processFestivalData'
@@ -241,10 +241,10 @@ def function_name(stack: str, parameters: Mapping[str, str]) -> str:
 def require_free_names(
     session: "boto3.Session", stack: str, parameters: Mapping[str, str], known: Mapping[str, str]
 ) -> None:
-    """Raises FestivalError if a name that the stack would newly take exists already.
+    """Raises FestivalError if a name that the stack would newly take is already in use.
 
-    `known` are the deployed stack's parameters, empty if there is none: what it has is its own.
-    CloudFormation would find out halfway, and take everything back.
+    `known` are the deployed stack's parameters, empty if there is no stack: names it already has
+    are its own. CloudFormation would only find out halfway, and roll everything back.
     """
     uploads = parameters["UploadBucketName"]
     if uploads != known.get("UploadBucketName") and _exists(
@@ -272,7 +272,7 @@ def require_free_names(
 
 
 def _exists(ask: Callable[[], object]) -> bool:
-    """Whether `ask` finds something. A refusal to show it counts as found."""
+    """Whether `ask` finds something. Being refused access counts as found."""
     try:
         ask()
     except ClientError as error:
@@ -285,9 +285,9 @@ def _exists(ask: Callable[[], object]) -> bool:
 
 
 def execute(session: "boto3.Session", plan: DeployPlan) -> Iterator[Step]:
-    """Carry out a plan; each step as it happens.
+    """Carry out a plan, yielding each step as it happens.
 
-    Raises FestivalError at the end if the stack did not come up, naming the first causes.
+    If the stack did not come up, raises FestivalError at the end, naming the first causes.
     """
     if plan.change_set is None:
         return
@@ -317,9 +317,9 @@ def _final_status(
 
 
 def guard(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
-    """Protect the tables of a stack that is up from deletion; a step for each that was not.
+    """Protect a running stack's tables from deletion; a step for each that was not protected.
 
-    Not in the template: a creation that fails could not be taken back then.
+    Not in the template, because CloudFormation could not then roll back a failed creation.
     """
     dynamodb = session.client("dynamodb")
     for table in list_resources(session.client("cloudformation"), name):
@@ -332,9 +332,9 @@ def guard(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]
 
 
 def watch(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
-    """The steps of a change that is already under way, as after an interrupt, until it ends.
+    """The steps of a change that is already under way (after an interrupt, say), until it ends.
 
-    Nothing if the stack is at rest, or there is none.
+    Nothing if the stack is at rest or does not exist.
     """
     cloudformation = session.client("cloudformation")
     stack = find_stack(cloudformation, name)
@@ -343,7 +343,7 @@ def watch(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]
 
 
 def discard(session: "boto3.Session", plan: DeployPlan) -> None:
-    """Forget a plan that nobody wants. A stack that would have been created leaves no trace."""
+    """Discard a plan that nobody wants. A stack it would have created leaves no trace."""
     cloudformation = session.client("cloudformation")
     if plan.change_set is not None:
         cloudformation.delete_change_set(ChangeSetName=plan.change_set)
@@ -357,7 +357,7 @@ def change_set_parameters(
     known: Mapping[str, str],
     fallbacks: Mapping[str, str],
 ) -> list[dict[str, Any]]:
-    """The parameters of a change set: what is given, else what the stack has, else a default.
+    """A change set's parameters: the values given, else the stack's, else the defaults.
 
     `declared` are the template's parameters as GetTemplateSummary lists them, `known` the values of
     the deployed stack. Raises FestivalError if one is unknown, or has no value at all.
@@ -395,7 +395,7 @@ def _ready_for_a_plan(cloudformation: "CloudFormationClient", stack: Stack | Non
 
 
 def pending_plans(session: "boto3.Session", name: str = DEFAULT_STACK) -> list[PendingPlan]:
-    """Plans of this kit for a stack that still wait for a yes: an interrupt's, or a colleague's."""
+    """This kit's plans for a stack that wait for a yes: after an interrupt, or a colleague's."""
     cloudformation = session.client("cloudformation")
     if find_stack(cloudformation, name) is None:
         return []
@@ -420,10 +420,10 @@ def _create_change_set(
     body: str,
     parameters: list[Any],
 ) -> DeployPlan:
-    if not creates:  # a stack has room for a limited number of them
+    if not creates:  # a stack can hold only so many of them
         for pending in list(_pending(cloudformation, name)):
             cloudformation.delete_change_set(ChangeSetName=pending["ChangeSetId"])
-    # A creation that fails leaves nothing behind: the causes stay in the events of the stack's id.
+    # A failed creation leaves nothing behind, but the causes stay in the events of the stack's id.
     on_failure: Any = {"OnStackFailure": "DELETE"} if creates else {}
     try:
         answer = cloudformation.create_change_set(
@@ -436,7 +436,7 @@ def _create_change_set(
             **on_failure,
         )
     except ClientError as error:
-        if any(words in str(error) for words in NO_CHANGES):  # moto says so at once
+        if any(words in str(error) for words in NO_CHANGES):  # moto reports it at once
             return DeployPlan(name, name, creates, None, ())
         raise FestivalError(f"CloudFormation refuses the change of {name}: {error}") from error
     change_set = answer["Id"]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STACK = "o240-festival"
 POLL_SECONDS = 2.0
-# A stack that looks at rest and has no final event yet: what DescribeStacks said may be stale.
+# The stack looks at rest but has no final event yet: DescribeStacks may be out of date.
 QUIET_POLLS = 15
-# CloudFormation throttles those who look often; ten minutes in all.
+# CloudFormation throttles frequent callers; ten minutes in all.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
 THROTTLES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"}
 SHOWN_CAUSES = 3
@@ -29,7 +29,7 @@ TEMPLATE = Path(__file__).parents[2] / "cloudformation" / "o240-stack.yaml"
 
 @dataclass(frozen=True, slots=True)
 class StackOutputs:
-    """The names of what a deployed stack is made of."""
+    """The names of a deployed stack's resources."""
 
     stack: str
     upload_bucket: str
@@ -106,7 +106,7 @@ class Stack:
 
     @property
     def remedy(self) -> str:
-        """What to do about this status; nothing if the stack is well.
+        """What to do about this status; empty if the stack is well.
 
         Source: the CloudFormation guide, "Stack status codes".
         """
@@ -133,7 +133,7 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Whether this resource is a cause; one that was only cancelled because of it is not."""
+        """Whether this resource caused the failure; one that was merely cancelled by it did not."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
     @property
@@ -144,7 +144,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A part of a stack: the template's name for it, its type, AWS's name, its status."""
+    """One of a stack's resources: its name in the template, its type, AWS's name, its status."""
 
     name: str
     type: str
@@ -156,12 +156,12 @@ class Resource:
         return bool(self.id) and self.status != "DELETE_COMPLETE"
 
     def step(self, status: str, reason: str) -> Step:
-        """What the kit itself did to this resource, in the form of CloudFormation's events."""
+        """What the kit itself did to this resource, as an event like CloudFormation's."""
         return Step("", datetime.now(UTC), self.name, self.type, status, reason)
 
 
 def find_stack(cloudformation: "CloudFormationClient", name: str) -> Stack | None:
-    """The stack of that name or id, or None. `cloudformation` is a boto3 client."""
+    """The stack with that name or id, or None. `cloudformation` is a boto3 client."""
     try:
         answer = cloudformation.describe_stacks(StackName=name)
     except ClientError as error:
@@ -186,7 +186,7 @@ def find_stack(cloudformation: "CloudFormationClient", name: str) -> Stack | Non
 
 
 def list_resources(cloudformation: "CloudFormationClient", stack: str) -> list[Resource]:
-    """Everything that the stack is made of. `stack` is its name or id."""
+    """All the stack's resources. `stack` is its name or id."""
     return [
         Resource(
             name=listed["LogicalResourceId"],
@@ -196,7 +196,7 @@ def list_resources(cloudformation: "CloudFormationClient", stack: str) -> list[R
         )
         for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
         for listed in page["StackResourceSummaries"]
-        if listed["LogicalResourceId"]  # moto lists types it does not know without a name
+        if listed["LogicalResourceId"]  # moto gives no name to types it does not know
     ]
 
 
@@ -209,21 +209,21 @@ def causes(steps: Iterable[Step]) -> str:
 
 
 def why_it_failed(cloudformation: "CloudFormationClient", stack_id: str) -> str:
-    """The causes in the whole life of a stack."""
+    """The causes over the stack's whole life."""
     return causes(_steps_since(cloudformation, stack_id, ""))
 
 
 def last_step(cloudformation: "CloudFormationClient", stack_id: str) -> str:
-    """The id of the newest event of a stack, from which `follow` tells what is new."""
+    """The id of a stack's newest event, from which `follow` can tell what is new."""
     events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
     return str(events[0]["EventId"]) if events else ""
 
 
 def follow(cloudformation: "CloudFormationClient", stack_id: str, since: str) -> Iterator[Step]:
-    """The events of a stack after the event `since`, as they come, until the stack is at rest.
+    """A stack's events after the event `since`, as they come, until the stack is at rest.
 
-    The end is the stack's own final event. DescribeStacks may still show the state from before the
-    change, so it counts only if nothing happens for half a minute.
+    The stack's own final event marks the end. DescribeStacks may still show the state from before
+    the change, so it counts only if nothing happens for half a minute.
     """
     quiet = 0
     while quiet < QUIET_POLLS:
@@ -241,7 +241,7 @@ Answer = TypeVar("Answer")
 
 
 def _patiently(ask: Callable[[], Answer]) -> Answer:
-    """The answer to a question that CloudFormation may be too busy for; asked for ten minutes."""
+    """The answer to a call; if CloudFormation is too busy, asks again for up to ten minutes."""
     for pause in PAUSES:
         try:
             return ask()
@@ -280,9 +280,9 @@ def _steps_since(cloudformation: "CloudFormationClient", stack_id: str, since: s
 
 
 def read_outputs(session: "boto3.Session", name: str = DEFAULT_STACK) -> StackOutputs:
-    """The outputs of the stack of that name. `session` is a boto3 session.
+    """The outputs of the stack with that name. `session` is a boto3 session.
 
-    Raises FestivalError if AWS cannot be asked, or there is no such stack.
+    Raises FestivalError if AWS cannot be reached or there is no such stack.
     """
     try:
         stack = find_stack(session.client("cloudformation"), name)

@@ -1,4 +1,4 @@
-"""The state of a deployed stack: its queues, its last ingests, its alarms, its e-mail."""
+"""A deployed stack's state: its queues, latest ingests, alarms and e-mail."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who gets e-mails, whether they arrive, and if not, what to do."""
+    """Who gets e-mails, whether they arrive, and what to do if they do not."""
 
     address: str
     state: str
@@ -54,9 +54,9 @@ class StackStatus:
 def read_status(
     session: "boto3.Session", name: str = DEFAULT_STACK, *, ingests: int = 10
 ) -> StackStatus:
-    """The state of a stack, with at most `ingests` of the last ingests.
+    """A stack's state, with at most `ingests` of the latest ingests.
 
-    Raises FestivalError if there is no such stack, or if it has not come up.
+    Raises FestivalError if there is no such stack, or it has not come up.
     """
     stack = find_stack(session.client("cloudformation"), name)
     if stack is None:
@@ -92,8 +92,8 @@ def subscriptions(
 ) -> Iterator[Subscription]:
     """The state of each e-mail subscription; the expected address is always among them.
 
-    `subscribed` is the subscription's ARN by address. SNS drops a subscription that was not
-    confirmed within 48 hours, and one that was removed: then the address is not listed at all.
+    `subscribed` maps each address to its subscription's ARN. SNS drops a subscription that was
+    removed or not confirmed within 48 hours; the address is then not listed at all.
     """
     again = f"aws sns subscribe --topic-arn {topic_arn} --protocol email --notification-endpoint"
     for address in dict.fromkeys([*([expected] if expected else []), *subscribed]):
@@ -120,7 +120,7 @@ def _subscribed(sns: "SNSClient", topic_arn: str) -> dict[str, str]:
 
 
 def read_alarms(cloudwatch: "CloudWatchClient", stack: str) -> Iterator[Alarm]:
-    """The alarms of a stack: CloudFormation begins the names that it generates with the stack's."""
+    """A stack's alarms: the names that CloudFormation generates start with the stack's name."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-")
     for page in pages:
         for alarm in page["MetricAlarms"]:

@@ -1,4 +1,4 @@
-"""Removing the stack: what would go is shown first, and data goes only if that is meant."""
+"""Removing the stack: shows what would go first, and deletes data only if told to."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ OBJECTS_A_CALL = 1000
 
 @dataclass(frozen=True, slots=True)
 class TeardownPlan:
-    """What would be removed, what of it holds data, and the bucket that stays.
+    """What would be removed, which parts hold data, and the bucket that stays.
 
-    `attached` are the commands that detach the stack's policies from people: IAM deletes no policy
-    that somebody has.
+    `attached` are the commands that detach the stack's policies from people: IAM does not delete a
+    policy that is attached to somebody.
     """
 
     stack: str
@@ -43,7 +43,7 @@ class TeardownPlan:
 
 
 def plan_teardown(session: "boto3.Session", name: str = DEFAULT_STACK) -> TeardownPlan:
-    """Look at what a teardown would remove. `session` is a boto3 session.
+    """Find out what a teardown would remove. `session` is a boto3 session.
 
     Raises FestivalError if there is no such stack, or it is being changed.
     """
@@ -69,11 +69,12 @@ def plan_teardown(session: "boto3.Session", name: str = DEFAULT_STACK) -> Teardo
 def teardown(
     session: "boto3.Session", plan: TeardownPlan, *, delete_data: bool = False
 ) -> Iterator[Step]:
-    """Remove the stack; each step as it happens.
+    """Remove the stack, yielding each step as it happens.
 
-    Data and policies are looked at again: a person may have thought long about the plan. Raises
-    FestivalError, before anything is touched, if there is data without `delete_data` or if a policy
-    is attached to somebody; and at the end if something could not be removed, with the reason.
+    Data and policies are checked again, since the plan may be old by the time someone agrees to it.
+    Raises FestivalError before touching anything if there is data and no `delete_data`, or if a
+    policy is attached to somebody; and at the end, with the reason, if something could not be
+    removed.
     """
     held = _holding_data(session, plan.resources)
     if held and not delete_data:
@@ -111,7 +112,7 @@ def _of_type(resources: tuple[Resource, ...], type_: str) -> list[Resource]:
 
 
 def _attached(session: "boto3.Session", resources: tuple[Resource, ...]) -> tuple[str, ...]:
-    """A command to detach each of the stack's policies from each entity that is not the stack's."""
+    """Commands that detach the stack's policies from every entity outside the stack."""
     iam = session.client("iam")
     own = {each.id for each in resources if each.type == "AWS::IAM::Role"}
     commands = []
@@ -140,12 +141,12 @@ def _holding_data(
 
 
 def _has_an_item(dynamodb: "DynamoDBClient", table: str) -> bool:
-    """A scan of one item. DescribeTable's ItemCount is up to six hours old."""
+    """Scans for one item, because DescribeTable's ItemCount is up to six hours old."""
     return bool(dynamodb.scan(TableName=table, Limit=1, Select="COUNT")["Count"])
 
 
 def _has_an_object(s3: "S3Client", bucket: str) -> bool:
-    """Old versions and delete markers count, too: S3 keeps a bucket that has any."""
+    """Old versions and delete markers count too: S3 will not delete a bucket that has any."""
     answer = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
     return bool(answer.get("Versions") or answer.get("DeleteMarkers"))
 

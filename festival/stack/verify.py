@@ -1,4 +1,4 @@
-"""After a deployment: one small lineup all the way through the stack, checked and removed again."""
+"""Checks a deployment: sends one small lineup all the way through the stack, then removes it."""
 
 import csv
 import io
@@ -42,13 +42,13 @@ from festival.text import counted
 if TYPE_CHECKING:
     import boto3
 
-PREFIX = "festival-verify/"  # reserved: the operator may delete what lies under it
+PREFIX = "festival-verify/"  # reserved: the operator may delete what is under it
 DATE, NEXT_DATE = "2000-01-01", "2000-01-02"
 WAIT_SECONDS = 300.0  # one run of the function
 POLL_SECONDS = 0.2
 # GSIs are eventually consistent: "usually within a fraction of a second".
 INDEX_SECONDS = 15.0
-# S3 tells of a removal "typically in seconds".
+# S3 reports a removal "typically in seconds".
 REMOVAL_SECONDS = 30.0
 Key = tuple[str, str]
 FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
@@ -56,7 +56,7 @@ FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One step: what was checked and found, and how long it took; with a remedy it has failed."""
+    """One step: what was checked, what was found, how long it took. A remedy means it failed."""
 
     what: str
     found: str
@@ -76,9 +76,9 @@ class Verification:
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def checks(self) -> Iterator[Check]:
-        """Each check as it is made; what the run has made is removed whatever happens.
+        """Each check as it is made; whatever happens, everything the run created is removed.
 
-        A check that failed has a remedy, and the others go on if they can. Raises FestivalError if
+        A failed check has a remedy, and the other checks go on if they can. Raises FestivalError if
         there is no such stack.
         """
         yield self._timed("stack", self._check_stack)
@@ -125,7 +125,7 @@ class Verification:
         return f"{self.stack.name} is {self.stack.status}", self.stack.remedy
 
     def _check_function(self) -> tuple[str, str]:
-        """Its variables are names that the stack's outputs have, too, and it is ready to run."""
+        """Its variables hold the same names as the stack's outputs, and it is ready to run."""
         outputs = self.outputs
         found = self.session.client("lambda").get_function_configuration(
             FunctionName=outputs.function
@@ -223,7 +223,7 @@ class Verification:
         return shown, record.error or "festival history shows why"
 
     def _why_nothing_happened(self, records: list[VersionRecord]) -> tuple[str, str]:
-        """What keeps a file from being ingested, from the most to the least likely."""
+        """What may keep a file from being ingested, most likely first."""
         shown = f"not ingested within {self.wait:.0f} s"
         reasons = [reason for record in records for reason in record.reasons.values()]
         if reasons:
@@ -266,7 +266,7 @@ class Verification:
         return self._compare(ours, expected)
 
     def _queries(self) -> Iterator[tuple[str, dict[str, Any], set[Key]]]:
-        """The questions as the README has them for the AWS CLI."""
+        """The questions, as the README puts them to the AWS CLI."""
         evening, night, headliner = (one.key for one in self.performances)
         yield (
             "by performer",
@@ -336,10 +336,10 @@ class Verification:
     # ── what is left ─────────────────────────────────────────────────────────────────────────────
 
     def _clean_up(self) -> tuple[str, str]:
-        """Items, object versions, ledger entries and the list of keys, all of this run alone.
+        """This run's own items, object versions, ledger entries and list of keys, nothing else.
 
-        The function looks at a file that is removed, and makes a ledger entry for one that has
-        none: so the entries go after that.
+        The function looks at a removed file, and makes a ledger entry for it if there is none; so
+        the entries go last.
         """
         removed = self._remove_objects()
         until = self.clock() + REMOVAL_SECONDS
@@ -349,7 +349,7 @@ class Verification:
         return f"{removed} items and objects", ""
 
     def _removal_goes_unnoticed(self) -> bool:
-        """Whether the ledger shows a lineup that was ingested, and not that it is gone."""
+        """Whether the ledger shows a lineup as ingested, and not as removed."""
         records = self.ledger.history(self.file)
         return bool(records and records[-1].is_done and not records[-1].removed_at)
 
