@@ -433,7 +433,7 @@ class Attempt:
         self._ledger.mark_notified(self._lease, report.version, status, by)
 
     def _reconcile(self, report: IngestReport) -> str:
-        """Remove what older versions left behind; what the e-mail says about it, or ''."""
+        """Remove older versions' stale items; return what the e-mail says about it, or ''."""
         on_upload = self._resources.on_upload
         if on_upload is None:
             return ""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No garbage collection within the block, and never of what exists at its end."""
+    """No garbage collection within the block; what exists at its end is never collected."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

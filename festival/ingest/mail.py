@@ -41,7 +41,7 @@ def subject(report: IngestReport) -> str:
 
 
 def body(report: IngestReport, note: str = "", mapping: LineupMapping = DEFAULT_MAPPING) -> str:
-    """The counts, at most 20 refused rows, what was changed or assumed, and what to do next.
+    """The counts, at most 20 rejected rows, what was changed or assumed, and what to do next.
 
     `mapping` is the one the file was read with.
     """

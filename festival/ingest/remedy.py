@@ -51,7 +51,7 @@ def lines(report: IngestReport, mapping: LineupMapping) -> list[str]:
 
 
 def proposals(rows: Iterable[Mapping[str, Any]], given: Options) -> list[Options]:
-    """Each mapping that the refused rows may ask for, on top of the `given` options.
+    """Each mapping that the rejected rows may need, on top of the `given` options.
 
     >>> proposals([{"option": "date_order", "value": "25/06"}], {"year": 2025})
     [{'year': 2025, 'date_order': 'day_first'}]

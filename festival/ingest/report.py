@@ -1,4 +1,4 @@
-"""What became of one file: the counts, the refused rows, the status."""
+"""What became of one file: the counts, the rejected rows, the status."""
 
 import json
 from collections.abc import Iterator, Sized

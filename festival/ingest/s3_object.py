@@ -95,9 +95,9 @@ def is_unversioned(version: str) -> bool:
 def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
     """The object's bytes from `offset` on, in chunks.
 
-    A broken connection is reopened where it broke, up to five times without a byte in between.
-    Raises LineupError if the version is gone, SupersededError if an object in a bucket without
-    versioning changed, RetryableError if S3 does not answer.
+    A broken connection is reopened where it broke, up to five times in a row without a byte. Raises
+    LineupError if the version is gone, SupersededError if an object in a bucket without versioning
+    changed, RetryableError if S3 does not answer.
     """
     tries = 0
     while offset < stored.size:

@@ -353,7 +353,7 @@ def with_header(
     mapping: LineupMapping,
     looked_at: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file reread with a header from a later one of its first lines, or with made-up names.
+    """The file reread with a header from a later line, or with made-up names.
 
     Nothing changes if its own header will do, or if the mapping says what it is.
     """

@@ -133,7 +133,7 @@ def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
 
 
 def _all_named(field: str, names: Iterable[str]) -> list[str]:
-    """The names each of which would be a field by itself."""
+    """The names that would each be a field if they stood alone."""
     at = FIELDS.index(field)
     return [name for name in names if match((name,), DEFAULT_MAPPING).places[at] is not None]
 

@@ -145,8 +145,8 @@ def open_source(
     """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
 
     `encoding` is the mapping's; a byte order mark takes precedence. With a start, `chunks` begin at
-    byte `start.offset` of the object. Raises LineupError for anything plainly else: a picture, an
-    archive, an Excel workbook.
+    byte `start.offset` of the object. Raises LineupError for what is plainly something else: a
+    picture, an archive, an Excel workbook.
     """
     pieces = _small(chunks, limits.block_bytes)
     if start is None:

@@ -4,7 +4,7 @@ A mapping is small and explicit: it decides what changes a value, and nothing is
 JSON object; `festival inspect` proposes one. Each of its options may be left out:
 
     columns          {"Performer": "act", "Time": "set times", "Popularity": null}: which column is
-                     which field, if names and aliases do not tell; null: no column is. "Time"
+                     which field, if names and aliases do not say; null: no column is. "Time"
                      is one column with start and end, "End date" the day of the End, "Duration"
                      the length. Date and Start may be one column, of date-times. A dot goes into a
                      JSON object, a number in brackets into a list: "artists[0].name". What
@@ -12,15 +12,15 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
     constants        {"Stage": "Main"}: what is the same in every row and not in the file
     rows             ["<Date>", "<Stage>"] or ["data", "acts"]: where the rows of a JSON document
                      are: keys to go into, in angle brackets the field that the keys are, "*" any
-    lookups          {"stage_id": {"rows": ["stages"], "key": "id", "value": "name"}}: the value of
-                     each row's stage_id is the key of an object elsewhere in the JSON document, and
+    lookups          {"stage_id": {"rows": ["stages"], "key": "id", "value": "name"}}: each
+                     row's stage_id is the key of an object elsewhere in the JSON document, and
                      becomes that object's name; without "value" it becomes the whole object, so
                      that columns can name "stage_id.name". With "key": "*" the ids are the keys of
                      the object at "rows"
     encoding         "cp1250": how the text is encoded, by the name of one of Python's text codecs
     header_row       4: the line of the header, the first line of the file being 1
     header           ["Artist", "Stage", "Date", "Start", "End"]: the names of a CSV's columns, if
-                     it has no header, or one (in the line header_row) that does not tell them
+                     it has no header, or one (in the line header_row) that does not name them
     fill_down        ["Date", "Stage"]: a blank cell of these fields has the value of the row above
     sections         "Stage", or ["Date", "Stage"]: rows with one cell are titles, and name the
                      stage or the date of the rows below them
@@ -28,17 +28,17 @@ JSON object; `festival inspect` proposes one. Each of its options may be left ou
                      clock, and starts are from noon to midnight; "12h from 10:00": starts are in
                      the twelve hours from then. An end is the next such time after its start
     integer_is       "hour" or "hhmm": 20 is 20:00, or 00:20; "minute": 1290 is 21:30
-    length_is        "minutes", "hours", "seconds" or "days": the unit of a Duration of one number
+    length_is        "minutes", "hours", "seconds" or "days": the unit of a bare-number Duration
     date_order       "day_first", "month_first" or "year_first": 01/02/2025, 01-02-03, 13-Jun-25
-    year             2025, for dates that have none
-    first_date       "2025-06-12": a weekday alone is the first such day from this one on
+    year             2025, for dates without a year
+    first_date       "2025-06-12": a weekday alone is the first such day from this date on
     dates            {"Day 1": "2025-06-12"}: words that stand for dates
     time_zone        "Europe/Paris", for instants: date-times with an offset, epoch (milli)seconds
     day_starts_at    "06:00": a start before it belongs to the night of the festival day before
     date_is          then also: "festival_day", if Date says that day, or "calendar_day"; the latter
                      by itself says that dates are as written
-    default_length   60: the minutes of a performance that has no end
-    placeholders     ["TBA"]: text that means "not announced yet"; as an end, that there is none
+    default_length   60: the minutes of a performance without an end
+    placeholders     ["TBA"]: text that means "not announced yet"; as an end: there is none
     popularity_is    "rank": 1 is the biggest and becomes 100; 100 and all after it become 1.
                      "score": 100 is the biggest
     popularity_none  [1000]: values that mean "no popularity"

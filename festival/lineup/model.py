@@ -236,6 +236,6 @@ class Lookup(NamedTuple):
     value: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """What is said of the column."""
+        """The column's entry in a mapping's `lookups`."""
         said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
         return {**said, "value": self.value} if self.value else said

@@ -97,9 +97,10 @@ def read_lineup(
     """Read a lineup file, recognized by content: CSV, a JSON array of objects, or JSON Lines.
 
     `chunks` are the bytes of the file, cut anywhere; UTF-8 with or without BOM, UTF-16 with BOM,
-    either of them gzipped, CP1252 as the last resort. Blocks hold about a thousand rows each, so
-    that a file is never wholly in memory, whatever its size. With `start`, the `end` of an earlier
-    block, `chunks` begin at byte `start.offset` and exactly the rows after that block are read.
+    either of them gzipped, CP1252 as the last resort. Blocks hold one to a few thousand rows each,
+    so that a file is never wholly in memory, whatever its size. With `start`, the `end` of an
+    earlier block, `chunks` begin at byte `start.offset` and exactly the rows after that block are
+    read.
 
     `watch` is called before each piece of text is read, however few rows come of it; it may raise.
 
@@ -146,7 +147,7 @@ def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator
 
 
 def _fertile(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
-    """The same blocks. Raises LineupError if too many in a row have no row."""
+    """The same blocks. Raises LineupError if too many consecutive ones have no row."""
     barren = 0
     for block in blocks:
         barren = 0 if block.read else barren + limits.block_bytes

@@ -201,7 +201,7 @@ class Ledger:
             )
 
     def supersede(self, file: str, version: str, sequencer: str = "") -> None:
-        """The version is no longer the key's current one; a finished one stays as it is."""
+        """Record that the version is no longer the key's current one; a finished one is kept."""
         now = self.now()
         try:
             self._table.update(

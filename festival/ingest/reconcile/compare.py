@@ -79,9 +79,9 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
     """Compare the newest version with those before it, given in the order they were ingested.
 
     Added and changed rows are those that differ from the last settled version. Stale rows may come
-    from any version. A stale row counts as moved if the newest version has a performance by the
-    same performer that the stale row's version lacked: the nearest in time is taken, and a change
-    of stage counts as three hours.
+    from any older version. A stale row counts as moved if the newest version has a performance by
+    the same performer that the stale row's version lacked: the nearest in time is taken, and a
+    change of stage counts as three hours.
     """
     if not older:
         return Comparison()

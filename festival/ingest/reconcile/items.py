@@ -126,7 +126,7 @@ class Items:
         return outcomes
 
     def _transact(self, actions: Sequence[Any], held: Sequence[Lease]) -> Sequence[Any]:
-        """Do all of it, or nothing and return the reasons by action. Raises LeaseLostError.
+        """Carry out all actions, or none and return each one's reason. Raises LeaseLostError.
 
         botocore gives each call a token: a call repeated for want of an answer is carried out once.
         """

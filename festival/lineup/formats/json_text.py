@@ -55,9 +55,9 @@ class Extent:
         self._scalar = False
 
     def end(self, text: str, at: int = 0) -> int:
-        """The index after the value that begins, or goes on, at `at`.
+        """The index after the value that starts or continues at `at`.
 
-        -1 if it goes on past the text; the next call then gets the next piece.
+        -1 if it continues past the text; the next call then gets the next piece.
         """
         while at < len(text):
             if self._escaped:
