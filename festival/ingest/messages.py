@@ -51,7 +51,7 @@ class Message(NamedTuple):
 
 
 def pause_after(receives: int, chance: float) -> float:
-    """Seconds until a message comes back after its nth try has failed; `chance` is 0 to 1.
+    """Seconds until a message comes back after its nth failed try; `chance` is 0 to 1.
 
     >>> [pause_after(receives, 1.0) for receives in (1, 2, 8, 19)]
     [30.0, 60.0, 3840.0, 21600.0]
@@ -64,12 +64,12 @@ class Fate(StrEnum):
     """What a try at one file means for its message."""
 
     DONE = "done"
-    WAITS = "waits"  # no try has failed: the message is sent anew
+    WAITS = "waits"  # no try has failed: the message is sent again
     FAILED = "failed"  # it comes back, or goes to the dead-letter queue
 
 
 class Verdict(NamedTuple):
-    """A file's fate, and in how many seconds its message is to come back."""
+    """A file's fate, and in how many seconds its message should come back."""
 
     fate: Fate = Fate.DONE
     seconds: float = 0.0
@@ -87,9 +87,9 @@ class MessageHandler:
     log: Log
 
     def work_on(self, message: Message, owner: str, remaining: Callable[[], float]) -> bool:
-        """Try every file of the message. True: it is done with; False: it has to come back.
+        """Try every file of the message. True if the message is done; False if it must come back.
 
-        `remaining` says in how many seconds the invocation is ended.
+        `remaining` gives the seconds until the invocation ends.
         """
         log = self.log.with_context(messageId=message.id, receives=message.receives)
         try:
@@ -104,7 +104,7 @@ class MessageHandler:
         return self._settle(message, verdicts, log)
 
     def _settle(self, message: Message, verdicts: Sequence[Verdict], log: Log) -> bool:
-        """One failed file brings the message back; else one that waits has it sent anew."""
+        """One failed file brings the message back; otherwise one that waits has it sent again."""
         for fate, act in ((Fate.FAILED, self._hide), (Fate.WAITS, self._send_anew)):
             if seconds := [each.seconds for each in verdicts if each.fate == fate]:
                 return act(message, max(seconds), log)
@@ -130,7 +130,7 @@ class MessageHandler:
             return self._waits(turn, log)
         except FestivalError as error:
             return self._failed(event, message, owner, budget, error, log)
-        except Exception as error:  # a fault of the code: logged, tried again, then dead-lettered
+        except Exception as error:  # a bug: logged, tried again, then dead-lettered
             text = " ".join(f"{type(error).__name__}: {error}".split())
             log.error("unexpected error", reason=text, traceback=_traceback(error))
             return self._failed(event, message, owner, budget, RetryableError(text), log)
@@ -144,7 +144,7 @@ class MessageHandler:
         return Verdict(Fate.WAITS, left + random.uniform(1, 5))
 
     def _send_anew(self, message: Message, seconds: float, log: Log) -> bool:
-        """Replace a message that waits by its copy: a receive that was not a try does not count."""
+        """Replace a waiting message with a copy: a receive that was not a try does not count."""
         try:
             self.sqs.send_message(
                 QueueUrl=self.queue_url,
@@ -198,7 +198,7 @@ class MessageHandler:
             log.warning("the reason could not be kept", reason=str(error))
 
     def _hide(self, message: Message, seconds: float, log: Log) -> bool:
-        """Let the message come back after so many seconds, and not after the queue's time-out."""
+        """Let the message come back after this many seconds instead of the queue's time-out."""
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url,

@@ -12,9 +12,9 @@ from festival.table.writer import WriteOutcome
 
 
 class Writer(Protocol):
-    """What an ingest needs of the bulk writer.
+    """What an ingest needs from the bulk writer.
 
-    `stopped` says why nothing more will be stored, '' while writing goes on.
+    `stopped` says why nothing more will be stored; it is '' while writing goes on.
     """
 
     deadline: float
@@ -30,8 +30,8 @@ class Writer(Protocol):
 class Pass(NamedTuple):
     """How one pass over a file ended.
 
-    `paused_at` is where the next pass goes on, None if the file was read to its end, or to where
-    it breaks; `error` says why it breaks; `unwritten_because` why rows could not be stored.
+    `paused_at` is where the next pass goes on; None if the file was read to its end or to where it
+    breaks. `error` says why it breaks; `unwritten_because`, why rows could not be stored.
     """
 
     paused_at: Position | None = None
@@ -74,7 +74,7 @@ def ingest_blocks(
 
 
 def settle(tally: Tally, writer: Writer | None) -> str:
-    """Wait until what was handed over is stored or given up; why rows are unwritten, or ''."""
+    """Wait until every row is stored or given up; return why rows are unwritten, or ''."""
     if writer is None:
         return ""
     outcome = writer.flush()
@@ -85,14 +85,14 @@ def settle(tally: Tally, writer: Writer | None) -> str:
 
 
 def check_blocks(blocks: Iterable[Block], file: str) -> IngestReport:
-    """What would be accepted, rejected and duplicated; nothing is written."""
+    """What would be accepted, rejected and reported as duplicate; nothing is written."""
     tally = Tally(source=file)
     result = ingest_blocks(blocks, tally)
     return tally.report(file, error=result.error)
 
 
 class ListedWriter:
-    """A writer that lists rows before it hands them on."""
+    """A writer that lists rows before passing them on."""
 
     def __init__(self, writer: Writer, lists: KeyLists, file: str, version: str) -> None:
         self._writer = writer

@@ -1,4 +1,4 @@
-"""What the e-mail about a file proposes if a mapping would settle it. Loaded only then."""
+"""What the e-mail about a file proposes if a mapping would help. Loaded only then."""
 
 import json
 import re
@@ -24,10 +24,10 @@ Options = dict[str, Any]
 
 
 def lines(report: IngestReport, mapping: LineupMapping) -> list[str]:
-    """The mapping that the refused rows ask for, ready to upload; and the command that makes one.
+    """The mapping that the rejected rows need, ready to upload, and the command that makes one.
 
-    `mapping` is the one the file was read with: what it says stays. Nothing if no row names an
-    option, and the reason of a failure no mapping.
+    `mapping` is the one the file was read with, and its options are kept. Nothing if no row names
+    an option and the failure's reason names no mapping.
     """
     rows = [row for row in islice(report.rejections, _ROWS_LOOKED_AT) if row.get("option")]
     if not rows and not any(word in report.error for word in ("mapping", "inspect")):
@@ -69,7 +69,7 @@ def proposals(rows: Iterable[Mapping[str, Any]], given: Options) -> list[Options
 
 
 def _ways(option: str, values: Sequence[str]) -> list[Options]:
-    """What an option may be, going by the values that ask for it; {} if only a look can say."""
+    """What an option may be, judging by the values that need it; {} if a person has to look."""
     labels = list(dict.fromkeys(values))[:_LABELS]
     match option:
         case "date_order":
@@ -94,7 +94,7 @@ def _ways(option: str, values: Sequence[str]) -> list[Options]:
 
 
 def date_orders(values: Iterable[str]) -> list[str]:
-    """The orders in which dates such as 25/06/2025 can be meant, all of them together."""
+    """The date orders that fit all of these dates, such as 25/06/2025."""
     found = [tuple(map(int, match.groups())) for match in map(_NUMBERS.match, values) if match]
     orders = ("day_first", 1), ("month_first", 0)
     fitting = [
@@ -104,7 +104,7 @@ def date_orders(values: Iterable[str]) -> list[str]:
 
 
 def _with(options: Options, more: Options) -> Options:
-    """Both; of an option that is an object or a list, what each of them has."""
+    """Both sets of options; an option that is an object or a list has the content of both."""
     return options | {name: _both(options.get(name), value) for name, value in more.items()}
 
 

@@ -23,7 +23,7 @@ class RowList(Sized, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of a file by what became of them.
+    """A file's rows, counted by what became of them.
 
     Always read = written + rejected + duplicates + unwritten.
     """
@@ -71,10 +71,10 @@ def status_of(counts: Counts, error: str) -> Outcome:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """One ingest's result. The row lists are of this process's part of the file; the counts of all.
+    """One ingest's result. The row lists cover this process's part of the file; the counts, all.
 
-    `error` says why the status is `failure`; `rejected_rows_at` where the refused rows are kept.
-    `given_up` says that the last permitted try failed, for a cause that is not the file.
+    `error` says why the status is `failure`; `rejected_rows_at`, where the rejected rows are kept.
+    `given_up` says that the last permitted try failed for a cause other than the file.
     """
 
     file: str
@@ -103,7 +103,7 @@ class IngestReport:
         return head
 
     def write_json(self, out: IO[str]) -> None:
-        """One JSON document, written row by row, so that a million rejections need no memory."""
+        """One JSON document, written row by row, so that a million rejections take no memory."""
         out.write(json.dumps(self.summary(), ensure_ascii=False)[:-1])
         for name, rows in (
             ("rejections", self.rejections),
@@ -119,5 +119,5 @@ class IngestReport:
 
 
 def public_row(row: dict[str, Any]) -> dict[str, Any]:
-    """A rejection as the report shows it: without the row it came from, and what it is for us."""
+    """A rejection as the report shows it: without its source row and our internal fields."""
     return {name: value for name, value in row.items() if name not in ("original", "option")}

@@ -1,8 +1,8 @@
 """The key lists: what each version of a file may have put into the table.
 
 A row is in its version's list before it is in the table. So whatever became of an ingest (killed,
-overtaken, given up), the lists have every key it can have written, and a file's stale items are
-found without reading the table.
+overtaken, given up), the lists have every key it can have written, and stale items are found
+without reading the table.
 """
 
 import csv
@@ -29,7 +29,7 @@ PROPOSED = "corrections"
 
 
 def rejected_key(file: str, version: str, first_line: int) -> str:
-    """Where the refused rows of a file version go; one part for each pass over a large file.
+    """Where a file version's rejected rows go; one part for each pass over a large file.
 
     The file's name is hashed, since an S3 key may be 1,024 bytes and hold anything.
     """
@@ -42,7 +42,7 @@ def name_hash(file: str) -> str:
 
 
 def corrected_name(key: str, version: str) -> str:
-    """The name under which the corrected rows are uploaded: new, so that they only ever add."""
+    """The name for uploading corrected rows: a new file, so that they only ever add."""
     folder, slash, name = key.rpartition("/")
     stem = name.removesuffix(".gz")
     stem = stem.rpartition(".")[0] or stem
@@ -51,7 +51,7 @@ def corrected_name(key: str, version: str) -> str:
 
 
 def is_corrections(key: str) -> bool:
-    """Whether a file has a name that `corrected_name` gives."""
+    """Whether a file's name is one that `corrected_name` gives."""
     return re.search(rf"\.{PROPOSED}-[0-9a-f]{{6}}\.csv$", key) is not None
 
 
@@ -85,10 +85,10 @@ FOLDER = "keys/"
 
 
 class Part(NamedTuple):
-    """One object of a list. Its name tells from which line on its rows are, and of which dates.
+    """One object of a list. Its name gives its rows' first line and their dates.
 
-    Rows are gzip JSON Lines; the first line names the file, which the key only has as a hash.
-    Where a pass over a file was repeated, parts overlap: of one key the row of the last line holds.
+    Rows are gzip JSON Lines; the first line names the file, which the key holds only as a hash. If
+    a pass over a file was repeated, parts overlap: for each key, the row with the last line counts.
     """
 
     key: str
@@ -96,7 +96,7 @@ class Part(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The hash of the file's name."""
+        """The file name's hash."""
         return self.key.split("/")[1]
 
     @property
@@ -104,13 +104,13 @@ class Part(NamedTuple):
         return self.key.split("/")[2]
 
     def may_have(self, dates: Sequence[str]) -> bool:
-        """Whether a row of one of these dates (sorted) can be in this part."""
+        """Whether this part can have a row on one of these dates (sorted)."""
         _, first, last, *_ = self.key.rpartition("/")[2].split(".")
         return any(first <= date <= last for date in dates)
 
 
 def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
-    """A part of a version's list, compressed: what it is of, then a row a line."""
+    """A part of a version's list, compressed: its file, then one row per line."""
     lines = [json.dumps({"file": file, "version": version}), *map(json.dumps, rows)]
     return gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0)
 
@@ -170,7 +170,7 @@ class KeyLists:
 
 
 def listing(rows: Iterable[Performance]) -> dict[tuple[str, str], Performance]:
-    """Rows by key; of one key the row of the last line, as the table has it."""
+    """Rows by key; for each key the row with the last line, as in the table."""
     kept: dict[tuple[str, str], Performance] = {}
     for row in rows:
         before = kept.get(row.key)
@@ -196,7 +196,7 @@ IN_BUCKET = "s3:"
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports bucket. Everything the kit writes goes there; the upload bucket is people's."""
+    """The reports bucket. Everything the kit writes goes here; the upload bucket is for people."""
 
     s3: "S3Client"
     bucket: str
@@ -207,7 +207,7 @@ class Reports:
         return KeyLists(self.s3, self.bucket)
 
     def keep_rejected_rows(self, file: str, version: str, first_line: int, rows: Spool) -> None:
-        """Put one part of a file's refused rows, as a CSV that can be corrected and uploaded."""
+        """Put one part of a file's rejected rows, as a CSV to correct and upload."""
         with tempfile.TemporaryFile() as part:
             text = io.TextIOWrapper(part, "utf-8-sig", "replace", newline="")
             write_rejected_rows(rows, file, text)
@@ -222,15 +222,15 @@ class Reports:
             text.detach()
 
     def rejected_rows_at(self, file: str, version: str) -> str:
-        """Where a file version's refused rows are: `s3://bucket/rejected/…/`."""
+        """Where a file version's rejected rows are: `s3://bucket/rejected/…/`."""
         folder = rejected_key(file, version, 1).rpartition("/")[0]
         return f"s3://{self.bucket}/{folder}/"
 
     def save_progress(self, file: str, name: str, progress: Progress) -> str:
-        """The progress as text for the ledger: itself, or where in the bucket it is.
+        """The progress as text for the ledger: the progress itself, or its place in the bucket.
 
-        `name` is another one each time, so that nothing is overwritten, even by a put that is
-        carried out late.
+        `name` is different each time, so that nothing is overwritten, even by a put that is carried
+        out late.
         """
         text = progress.to_json()
         if len(text) <= LEDGER_BYTES:
@@ -240,7 +240,7 @@ class Reports:
         return IN_BUCKET + key
 
     def load_progress(self, text: str) -> Progress:
-        """The progress that `save_progress` gave this text for."""
+        """The progress for which `save_progress` gave this text."""
         if text.startswith(IN_BUCKET):
             key = text.removeprefix(IN_BUCKET)
             text = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()

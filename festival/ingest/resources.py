@@ -1,4 +1,4 @@
-"""What an ingest works with, and what it comes to."""
+"""What an ingest works with, and its result."""
 
 import math
 import time
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Budget(NamedTuple):
-    """How long one try may work, in seconds from the moment its lease counts from.
+    """How long one try may work, in seconds from its lease's start.
 
     Reading stops at `work`, writing and e-mails at `write`, and the lease lapses at `lease`. With
-    `renew` all three move on while the work goes on, for a process that no service ends.
+    `renew` all three move forward while work continues, for a process that no service ends.
     """
 
     work: float
@@ -41,13 +41,13 @@ class Budget(NamedTuple):
 
     @classmethod
     def of_invocation(cls, remaining: float) -> "Budget":
-        """For a function that is ended in `remaining` seconds; the lease outlives it."""
+        """For a function that has `remaining` seconds left; the lease outlives it."""
         reserve = min(20.0, remaining / 4)
         return cls(remaining - reserve, remaining - reserve / 2, remaining + 15.0)
 
     @classmethod
     def of_command(cls) -> "Budget":
-        """For a process that works until it is done: a short lease, renewed as it goes."""
+        """For a process that works until it is done: a short lease, renewed along the way."""
         return cls(math.inf, 25.0, 30.0, renew=True)
 
 
@@ -57,10 +57,10 @@ def writer_opener(
     clock: Callable[[], float] = time.time,
     warn: Callable[[str], object] | None = None,
 ) -> Callable[[str, float], BulkWriter]:
-    """A function of a file's name and a deadline (a moment of `clock`) that opens its writer.
+    """A function of a file's name and a deadline (a moment on `clock`) that opens its writer.
 
-    The writer asks `clock` before each request. The connection is made at the first call and kept
-    for the next; `warn` as `Connection` has it.
+    The writer asks `clock` before each request. The connection is made on the first call and kept
+    for the next; `warn` is as in `Connection`.
     """
     connections: list[Connection] = []
 
@@ -79,9 +79,9 @@ class Action(StrEnum):
     NOTIFIED = "notified"  # the rows were settled before: only the e-mail was missing
     DONE = "done"  # nothing was left to do
     PAUSED = "paused"  # a continuation message goes on
-    STALE = "stale"  # a continuation that another one has overtaken
+    STALE = "stale"  # a continuation overtaken by another one
     SUPERSEDED = "superseded"  # S3 has a newer version
-    AWAITED = "awaited"  # a mapping whose file is not there
+    AWAITED = "awaited"  # a mapping whose file does not exist
     REMOVED = "removed"  # the file was deleted; what it put into the table stays
 
 
@@ -90,7 +90,7 @@ class LeasedWriter(Writer, AbstractContextManager["LeasedWriter"], Protocol):
 
 
 class TryFailedError(RetryableError):
-    """Rows are left unwritten; `report` is how far the try came."""
+    """Rows are left unwritten; `report` says how far the try got."""
 
     def __init__(self, reason: str, report: IngestReport) -> None:
         super().__init__(reason)
@@ -98,11 +98,11 @@ class TryFailedError(RetryableError):
 
 
 class WrittenLateError(RetryableError):
-    """Rows may have been sent after the lease: what is in the table now has to be written again."""
+    """Rows may have been sent after the lease expired: the file has to be written again."""
 
 
 class TryResult(NamedTuple):
-    """What one try did. `report` is there if it settled the file, or notified."""
+    """What one try did. `report` is set if the try settled the file or sent its e-mail."""
 
     action: Action
     file: str
@@ -118,9 +118,9 @@ class Resources:
     """What an ingest works with.
 
     `open_writer` takes the file's name and the moment after which nothing may be stored.
-    `send_continuation` sends the message that carries on with a paused file; None if work is never
-    paused. `mailer` None notifies nobody, `on_upload` None leaves what older versions had in the
-    table. `clock` gives epoch seconds as AWS counts them, as the ledger's does. `mapping` is for
+    `send_continuation` sends the message that continues a paused file; None if work is never
+    paused. Without a `mailer` nobody is notified; without `on_upload` older versions' items stay in
+    the table. `clock`, like the ledger's, gives epoch seconds as AWS counts them. `mapping` is for
     files without a sidecar of their own.
     """
 

@@ -1,4 +1,4 @@
-"""One version of an S3 object as a stream of bytes that opens itself again where it breaks."""
+"""One version of an S3 object as a stream of bytes that reopens itself where it breaks."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,17 +20,17 @@ GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "40
 
 
 class NoBucketError(RetryableError):
-    """There is no such bucket. An event's may come back; a person's is a slip of the pen."""
+    """There is no such bucket. An event's bucket may come back; a person's is a typo."""
 
 
 class SupersededError(FestivalError):
-    """The object changed while it was read: what was asked for is no longer its current version."""
+    """The object changed while it was read: the requested version is no longer current."""
 
 
 class StoredObject(NamedTuple):
-    """One version of an object, also in a bucket without versioning.
+    """One version of an object; its bucket may have no versioning.
 
-    `ingest` is the ledger's name of it: the version, and the mapping that it is read with.
+    `ingest` is the ledger's name for it: the version, and the mapping it is read with.
     """
 
     bucket: str
@@ -51,9 +51,8 @@ def current_object(
 ) -> StoredObject | None:
     """The key's current version; None if the object is gone (docs: HeadObject).
 
-    `versioned` says that the bucket is known to have versions: S3 then always names one.
-
-    Raises RetryableError if S3 does not answer, or with neither the whole of it nor a 404.
+    `versioned` says that the bucket is known to have versions: S3 then always names one. Raises
+    RetryableError if S3 does not answer, or its answer is neither complete nor a 404.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key)
@@ -76,29 +75,29 @@ def current_object(
 
 
 def half_answer(what: str, missing: str) -> RetryableError:
-    """An answer that lacks what AWS always sends: its connection broke amid the headers."""
+    """An answer without what AWS always sends: its connection broke within the headers."""
     return RetryableError(f"{what}: half an answer, without {missing}")
 
 
 def unversioned(etag: str, modified: datetime) -> str:
-    """What stands for the version in a bucket without versioning.
+    """The stand-in for the version in a bucket without versioning.
 
-    The time is part of it: a content that comes back after another one is to be ingested again.
+    The time is part of it: content that comes back after other content must be ingested again.
     """
     return f"{UNVERSIONED}{etag.strip(QUOTE)}-{modified.astimezone(UTC):%Y%m%dT%H%M%S}"
 
 
 def is_unversioned(version: str) -> bool:
-    """Whether a version's name is one that `unversioned` gave."""
+    """Whether `unversioned` made this version's name."""
     return version.startswith(UNVERSIONED)
 
 
 def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iterator[bytes]:
     """The object's bytes from `offset` on, in chunks.
 
-    A connection that breaks is opened again where it broke, up to five times without a byte.
-    Raises LineupError if the version is gone, SupersededError if an object in a bucket
-    without versioning changed, RetryableError if S3 does not answer.
+    A broken connection is reopened where it broke, up to five times without a byte in between.
+    Raises LineupError if the version is gone, SupersededError if an object in a bucket without
+    versioning changed, RetryableError if S3 does not answer.
     """
     tries = 0
     while offset < stored.size:
@@ -137,7 +136,7 @@ def _open(s3: "S3Client", stored: StoredObject, offset: int) -> Iterator[bytes]:
 
 
 def gone(file: str, version: str) -> str:
-    """What to say of a file version that is not there any more."""
+    """The message for a file version that no longer exists."""
     return (
         f"s3://{file} version {version or '(unknown)'} is gone: it was deleted before it could be "
         "read; upload it again"
@@ -145,7 +144,7 @@ def gone(file: str, version: str) -> str:
 
 
 def unanswered(what: str, error: Exception) -> RetryableError:
-    """A call to AWS that failed, as one line that says which and why."""
+    """A failed AWS call in one line: which call, and why."""
     if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
         return NoBucketError(f"{what}: there is no bucket of that name")
     text = " ".join(str(error).split())

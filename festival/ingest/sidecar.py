@@ -1,7 +1,7 @@
 """Which mapping a file in S3 is read with: its sidecar's, else the stack's default.
 
-The sidecar of `summer.csv` is `summer.csv.mapping.json` beside it. What it says is part of the
-ledger's version: another mapping of the same object version is another ingest.
+The sidecar of `summer.csv` is `summer.csv.mapping.json` beside it. Its content is part of the
+ledger's version: the same object version with another mapping is another ingest.
 """
 
 import hashlib
@@ -35,20 +35,20 @@ class AppliedMapping(NamedTuple):
     problem: str = ""
 
     def version(self, version: str) -> str:
-        """The ledger's name of an object version that is read with this mapping."""
+        """The ledger's name for an object version that is read with this mapping."""
         return version + MARK + self.mark if self.mark and version else version
 
 
 def mapping_of(text: str) -> LineupMapping:
-    """The mapping that a stack's parameter says; empty: the kit's own. Raises LineupError."""
+    """The mapping in a stack's parameter; the kit's own if empty. Raises LineupError."""
     return LineupMapping.from_json(text) if text else DEFAULT_MAPPING
 
 
 def file_of_sidecar(event: FileEvent) -> FileEvent:
-    """The event itself, or if it is a sidecar's, one for the file that the sidecar is for.
+    """The event itself or, for a sidecar's, one for the sidecar's file.
 
-    A file that is named `.mapping.json` and nothing before it belongs to no file: it is read as a
-    lineup itself, which it is not, and an e-mail says so.
+    A file named just `.mapping.json` belongs to no file: it is read as a lineup, which it is not,
+    and an e-mail says so.
     """
     key = event.key.removesuffix(SIDECAR)
     if key == event.key or not key or key.endswith("/"):
@@ -57,7 +57,7 @@ def file_of_sidecar(event: FileEvent) -> FileEvent:
 
 
 def _at_most(most: int, body: Any) -> bytes:
-    """So many bytes of an object, or all of it. Only at its end botocore sees that it was cut."""
+    """This many bytes of an object, or all. botocore notices a cut only when it reads the end."""
     with closing(body):
         text: bytes = body.read(most)
         if len(text) < most:
@@ -70,7 +70,7 @@ def applied_mapping(
 ) -> AppliedMapping:
     """The mapping for a file: one GetObject. Raises RetryableError if S3 does not answer."""
     sidecar = f"s3://{bucket}/{key}{SIDECAR}"
-    if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # nothing can be beside it
+    if len((key + SIDECAR).encode()) > LONGEST_KEY_BYTES:  # it cannot have a sidecar
         return AppliedMapping(default, default.fingerprint())
     try:
         text = _at_most(MOST_BYTES + 1, s3.get_object(Bucket=bucket, Key=key + SIDECAR)["Body"])

@@ -1,4 +1,4 @@
-"""No garbage collection while the function's modules load: imported first, and ended by `over`."""
+"""No garbage collection while the function's modules load: import it first, end it with `over`."""
 
 import gc
 
@@ -7,7 +7,7 @@ gc.disable()
 
 
 def over() -> None:
-    """Collect again, if that was so before, and never look at what has been loaded."""
+    """Turn collection back on if it was on before, and never scan what has been loaded."""
     gc.freeze()
     if _was_enabled:
         gc.enable()

@@ -1,4 +1,4 @@
-"""Counting one pass over a file, and keeping what a person has to know of it."""
+"""Counting one pass over a file, and keeping what a person has to know about it."""
 
 import json
 import tempfile
@@ -16,8 +16,8 @@ MEMORY_BYTES = 1024 * 1024
 class Spool:
     """Rows of plain JSON values, appended once and read as often as wanted.
 
-    The first megabyte is held in memory, what comes after it in a temporary file that the
-    operating system removes with the process.
+    The first megabyte is held in memory, the rest in a temporary file that the operating system
+    removes with the process.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ FIRST_SLOTS = 1024
 
 
 class KeyLog:
-    """The keys of a file by 64-bit hash, each with the line that had it last.
+    """A file's keys by 64-bit hash, each with the last line that had it.
 
     Open addressing over two arrays, 12 bytes a slot and never more than two thirds full: at most
     54 bytes a row while it doubles, where a dict takes 110. Two keys of a million rows share a hash
@@ -68,7 +68,7 @@ class KeyLog:
         self._lines = array("L" if array("L").itemsize == 4 else "I", bytes(4 * slots))
 
     def note(self, performances: Iterable[Performance]) -> list[tuple[Performance, int]]:
-        """Remember the rows; give back those that replace an earlier row, with that row's line."""
+        """Remember the rows; return those that replace an earlier row, with that row's line."""
         replacing = []
         hashes, lines, mask = self._hashes, self._lines, self._mask
         for performance in performances:
@@ -109,14 +109,14 @@ class KeyLog:
 
 
 class DuplicateRows:
-    """The rows that a later row of the same key replaced: `{line, kept_line, key}` each."""
+    """The rows that a later row with the same key replaced: `{line, kept_line, key}` each."""
 
     def __init__(self) -> None:
         self._keys = KeyLog()
         self._rows = Spool()
 
     def note(self, performances: Iterable[Performance]) -> int:
-        """Remember these rows; how many earlier rows they replace."""
+        """Remember these rows; return how many earlier rows they replace."""
         replacing = self._keys.note(performances)
         for performance, line in replacing:
             self._rows.append([line, *performance.identity])
@@ -142,9 +142,9 @@ SHOWN_WARNINGS = 10
 class Tally:
     """The running counts of a file, and its rejections, warnings and duplicates.
 
-    `earlier` are the counts of the passes before this one, if a large file is read in several,
-    and `shown` the first rejections and warnings of those. With `keep_rows` the refused rows as
-    they stood are kept, too, until `take_rejected_rows` hands them over.
+    If a large file is read in several passes, `earlier` are the counts of those before this one,
+    and `shown` their first rejections and warnings. With `keep_rows` the original rejected rows are
+    kept, too, until `take_rejected_rows` hands them over.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Tally:
         self.throttles = 0
 
     def take(self, block: Block) -> list[Performance]:
-        """Count a block's rows; the performances that the table can hold come back, in order."""
+        """Count a block's rows; return the performances that the table can hold, in order."""
         self._read += block.read
         self.reject(block.rejections)
         for warning in block.warnings:
@@ -207,7 +207,7 @@ class Tally:
                 self.rejected_rows.append(row | {"original": rejection.original})
 
     def take_rejected_rows(self) -> Spool:
-        """The refused rows as they stood, since this was asked last."""
+        """The original rejected rows since the last call."""
         taken, self.rejected_rows = self.rejected_rows, Spool()
         return taken
 
@@ -249,7 +249,7 @@ class Tally:
 
 
 def _show(rows: list[Any], row: Any, most: int) -> None:
-    """Keep a row if it is among the first; what is said of the whole file, line 0, goes first."""
+    """Keep a row if it is among the first; those about the whole file, line 0, go first."""
     if not row["line"]:
         rows.insert(sum(not each["line"] for each in rows), row)
         del rows[most:]

@@ -1,7 +1,7 @@
-"""iCalendar files (RFC 5545, `.ics`): each event is a row, read as a workbook's rows are.
+"""iCalendar files (RFC 5545, `.ics`): each event is a row, read like a workbook's rows.
 
-An event's summary is the performer, its location the stage. Where a calendar names its time zone,
-that is the mapping's `time_zone` unless the mapping has another.
+An event's summary is the performer, its location the stage. If a calendar names its time zone, that
+is the `time_zone`, unless the mapping has another.
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,8 +36,8 @@ _RECURRENCE = ("RRULE", "RDATE")
 def read_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> Iterator[Block]:
     """A calendar's events as `read_lineup` reads a file. Lines are those on which events begin.
 
-    A cancelled event is a rejection; of one that recurs the first time is read, with a warning.
-    Raises LineupError for what is not a calendar, or has no event.
+    A cancelled event is a rejection; a recurring event is read once, at its first time, with a
+    warning. Raises LineupError if it is not a calendar or has no event.
     """
     events = _events(data, mapping)
     first = Block([], [*events.rejections], [*events.warnings], len(events.rejections), None)
@@ -68,7 +68,7 @@ def _no_rows(mapping: LineupMapping) -> Iterator[Block]:
 
 @dataclass
 class _Events:
-    """The events of a calendar as rows with their lines, and what is said about single ones."""
+    """A calendar's events as rows with their lines, and what is reported about single events."""
 
     rows: list[tuple[int, SheetRow]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -146,7 +146,7 @@ def _take(events: _Events, line: int, event: Any) -> None:
 
 
 def _value(event: Any, name: str) -> Any:
-    """A property's value; its text if it is broken, so that a rule refuses it by name."""
+    """A property's value; if it is broken, its text, so that a rule rejects it by name."""
     prop = event.get(name)
     try:
         return None if prop is None else prop.dt
@@ -159,7 +159,7 @@ def _text(value: Any) -> str:
 
 
 def _with_own(mapping: LineupMapping, events: _Events) -> LineupMapping:
-    """The mapping, and beside it what the calendar says itself."""
+    """The mapping, completed by what the calendar itself says."""
     said = mapping.to_dict()
     decided: Mapping[str, Any] = {**said.get("columns", {}), **said.get("constants", {})}
     own = {name: column for name, column in _COLUMNS.items() if name not in decided}
@@ -169,5 +169,5 @@ def _with_own(mapping: LineupMapping, events: _Events) -> LineupMapping:
         try:
             return LineupMapping.from_dict({**options, "time_zone": next(iter(zones))})
         except LineupError:
-            pass  # a zone that only the program which wrote the file knows
+            pass  # a zone known only to the program that wrote the file
     return LineupMapping.from_dict(options)

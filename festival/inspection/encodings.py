@@ -1,7 +1,8 @@
-"""Which encoding bytes that are not UTF-8 may be in, by what each makes of them.
+"""The likely encoding of bytes that are not UTF-8, by what each encoding makes of them.
 
-Windows-1252 reads almost any bytes, and makes "Èoèek" of "Čoček". A reading is doubted if it has
-what no language writes: a symbol inside a word, a capital after a small letter, a run of accents.
+Windows-1252 reads almost any bytes, and turns "Čoček" into "Èoèek". A reading is doubted if it
+contains what no language writes: a symbol inside a word, a capital after a small letter, a run of
+accents.
 """
 
 import codecs
@@ -13,9 +14,9 @@ WESTERN = "cp1252"
 _WIDE = ("shift_jis", "euc_jp", "euc_kr", "gb18030", "big5")
 _NARROW = ("cp1250", "mac_roman", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1257", "cp850")
 _DOUBTFUL = 2
-# The first bytes of the signs of everyday words, by encoding.
+# The first bytes of the characters in everyday words, by encoding.
 _COMMON_BYTES = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "euc_kr": (0xB0, 0xC8)}
-# Letters that Windows-1252 has where Mac Roman has its commonest, and that are rare in the West.
+# Windows-1252's letters at Mac Roman's commonest bytes; they are rare in the West.
 _RARE = frozenset("šžŸƒþýÞÝð")
 _COMMON = frozenset("äöüÄÖÜßéèêëàâçñíóúáåøæÅØÆîïôûùãõčřžšěůýłśźżćńąęőűşğıČŘŽŠŁŚŻȘșȚț")
 _WORD = re.compile(rb"[^\s,;\"\x00]+")
@@ -24,8 +25,8 @@ _WORD = re.compile(rb"[^\s,;\"\x00]+")
 def suspected(raw: bytes) -> list[tuple[str, str]]:
     """Codecs that read some bytes better than Windows-1252 does, the likeliest first.
 
-    Each comes with what it makes of the first word that it reads differently. Nothing if the bytes
-    are UTF-8, or Windows-1252 seems right.
+    Each comes with its reading of the first word that it reads differently. Empty if the bytes are
+    UTF-8 or Windows-1252 seems right.
     """
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return []
@@ -70,7 +71,7 @@ def _rare(words: Sequence[str]) -> int:
 
 
 def _doubt(word: str) -> int:
-    """How many places of a word no language writes."""
+    """How many places in a word no language writes."""
     doubts = 0
     for before, sign in zip(" " + word, word, strict=False):
         kind = unicodedata.category(sign)
@@ -88,7 +89,7 @@ def _doubt(word: str) -> int:
 
 
 def _likeness(words: Sequence[str], codec: str) -> float:
-    """A little for signs that are common where the codec is used."""
+    """A small score for characters that are common where the codec is used."""
     signs = [sign for word in words for sign in word if not sign.isascii()]
     if codec in _WIDE:
         kana = sum("\u3040" <= sign <= "\u30ff" for sign in signs)
@@ -99,7 +100,7 @@ def _likeness(words: Sequence[str], codec: str) -> float:
 
 
 def _commonness(signs: Sequence[str], codec: str) -> float:
-    """The part of the signs that are among the common ones, which an encoding has first."""
+    """The share of characters that are common ones, which an encoding puts first."""
     if codec not in _COMMON_BYTES:
         return 0.0
     first, last = _COMMON_BYTES[codec]

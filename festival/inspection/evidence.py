@@ -1,4 +1,4 @@
-"""What is known of a file while it is inspected: a sample, the options so far, what is open."""
+"""What is known about a file during inspection: a sample, the options so far, open questions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, TIME, Performance, clock
 from festival.lineup.normalise import NormalisedRows, Normaliser
 
-# What is asked first decides what the others are about.
+# The first questions decide what the others are about.
 ORDER = (
     *("encoding", "header_row", "header", "sections", "rows", "lookups", "columns", "constants"),
     *("fill_down", "date_order", "year", "first_date", "dates", "time_zone", "integer_is", "clock"),
@@ -27,19 +27,19 @@ _TRIED_ROWS = 400
 
 @dataclass(frozen=True)
 class Sample:
-    """The first rows of a file by column name, and the names in the file's order."""
+    """A file's first rows by column name, and the names in the file's order."""
 
     names: Sequence[str]
     rows: Sequence[dict[str, Any]]
 
     def cells(self, name: str | None) -> list[Any]:
-        """The cells of a column; none if there is no such column."""
+        """A column's cells; none if there is no such column."""
         return [] if name is None else [row.get(name) for row in self.rows]
 
 
 @dataclass
 class Evidence:
-    """What a sample tells beyond a given mapping; the fields' columns are by field."""
+    """What a sample adds to a given mapping; columns are by field."""
 
     sample: Sample
     given: LineupMapping
@@ -50,11 +50,11 @@ class Evidence:
     questions: list[Question] = field(default_factory=list)
 
     def count(self, name: str, *forms: str) -> int:
-        """How many cells of a field are in one of some forms."""
+        """How many of a field's cells have one of these forms."""
         return sum(each.count for each in self.forms if each.field == name and each.form in forms)
 
     def performing(self) -> list[dict[str, Any]]:
-        """The rows that have a start: footnotes and titles have none."""
+        """The rows with a start: footnotes and titles have none."""
         columns = [self.by_field[name] for name in ("Start", TIME) if name in self.by_field]
         return [
             row
@@ -63,7 +63,7 @@ class Evidence:
         ]
 
     def cells(self, *names: str) -> list[Any]:
-        """The cells of some fields, blank ones left out."""
+        """These fields' cells, without blank ones."""
         found = [cell for name in names for cell in self.sample.cells(self.by_field.get(name))]
         return [cell for cell in found if preview(cell).strip()]
 
@@ -87,7 +87,7 @@ class Evidence:
         self.options["columns"] = {**self.options.get("columns", {}), name: column}
 
     def trial(self, *answers: Mapping[str, Any]) -> LineupMapping | None:
-        """The proposal with every open question assumed, and some answers; None if they clash."""
+        """The proposal with every open question assumed and some answers; None if they clash."""
         whole = dict(self.options)
         for each in (*(question.assumed for question in self.questions), *answers):
             whole = merged(whole, each)
@@ -97,7 +97,7 @@ class Evidence:
             return None
 
     def in_order(self) -> list[Question]:
-        """The questions by weight, each with what its answers make of a real row."""
+        """The questions by weight, each showing how its answers read a real row."""
 
         def weight(question: Question) -> int:
             return ORDER.index(question.option) if question.option in ORDER else len(ORDER)
@@ -117,7 +117,7 @@ class Evidence:
 
 
 def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with more of them; of columns, constants and dates, those of both."""
+    """Options with more added; columns, constants and dates are merged."""
     both = {
         name: {**options[name], **more[name]}
         for name in _MERGED
@@ -127,7 +127,7 @@ def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any
 
 
 def tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
-    """What becomes of sampled rows under a mapping; lines are their index, from 1."""
+    """Results for sampled rows under a mapping; line numbers are their index, from 1."""
     plain = {name: value for name, value in mapping.to_dict().items() if name not in _STRUCTURE}
     flat = LineupMapping.from_dict(plain) if plain else DEFAULT_MAPPING
     objects = ObjectRows(flat, tell_ignored=False)
@@ -143,7 +143,7 @@ _ASSUMED = "2025-06-12"
 
 
 def _filled_down(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> list[dict[str, Any]]:
-    """The rows with blank cells of the mapping's `fill_down` as in the row above."""
+    """The rows with blank `fill_down` cells filled from the row above."""
     if not mapping.fill_down or not rows:
         return [*rows]
     names = tuple(rows[0])
@@ -167,7 +167,7 @@ def read_as(performance: Performance, *, scored: bool = False, placed: bool = Fa
 
 
 def _first_difference(sample: Sample, trials: Sequence[LineupMapping | None]) -> list[str]:
-    """How the first row reads of which the trials make different performances."""
+    """How the first row reads that gives different performances under the trials."""
     by_line: list[dict[int, Performance]] = []
     for mapping in trials:
         outcome = tried(sample.rows[:_TRIED_ROWS], mapping) if mapping else NormalisedRows()

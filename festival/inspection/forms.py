@@ -1,4 +1,4 @@
-"""The forms in which cells are written: what a time, a date or a popularity looks like."""
+"""The forms of cells: what a time, a date or a popularity looks like."""
 
 import re
 from collections import Counter
@@ -48,7 +48,7 @@ _LENGTHS = re.compile(
 
 
 def is_placeholder(cell: Any) -> bool:
-    """Whether a cell only says that something is not known yet."""
+    """Whether a cell says only that something is not known yet."""
     return isinstance(cell, str) and fold(cell) in _PLACEHOLDERS
 
 
@@ -81,7 +81,7 @@ def time_form(cell: Any) -> str:
 
 
 def as_moment(cell: Any) -> Moment | None:
-    """The time in a cell, also one past 24:00, by whatever option it needs; None if there is none.
+    """The time in a cell, even past 24:00, by whichever option it needs; None if there is none.
 
     >>> as_moment("6/13/2025 8:00 PM").minutes
     1200
@@ -102,7 +102,7 @@ def _read(text: str) -> Moment:
 
 
 def written_days(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text's date, also if a time stands beside it."""
+    """Every way to read a text's date, even if it has a time, too."""
     if found := written(text):
         return found
     beside = date_beside_time(text)
@@ -130,7 +130,7 @@ def date_form(cell: Any) -> str:
 
 
 def popularity_form(cell: Any) -> str:
-    """Whether a popularity is a whole number from 1 to 100, a larger one, or none."""
+    """Whether a popularity is a whole number from 1 to 100, a larger one, or neither."""
     text = cell.text if isinstance(cell, Number) else preview(cell)
     if not text.strip():
         return BLANK
@@ -166,7 +166,7 @@ _FORMS = {
 
 
 def counted_forms(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
-    """How a field's cells are written, the commonest form first."""
+    """The forms of a field's cells, the commonest first."""
     form_of = _FORMS.get(name, _name_form)
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
@@ -179,7 +179,7 @@ def counted_forms(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
 
 
 def main_form(cells: Sequence[Any], form_of: Callable[[Any], str]) -> str:
-    """The form of most cells that are not blank; `other` if no form is that of most."""
+    """The form that most non-blank cells have; `other` if none is."""
     counts = Counter(form for cell in cells if (form := form_of(cell)) != BLANK)
     if not counts:
         return BLANK

@@ -1,8 +1,8 @@
-"""Look at a lineup file and explain how it is understood, before anything depends on it.
+"""Look at a lineup file and explain how it is read, before anything depends on it.
 
-What can be told from the file is proposed; what could be meant in two ways is asked, with the
-option that decides it. What the proposal then makes of the rows is counted by the reader itself,
-so that `festival check` with the same mapping says the same.
+What the file makes clear is proposed; ambiguous values become questions, each with the option that
+settles it. The reader itself counts the rows under the proposal, so that `festival check` with the
+same mapping agrees.
 """
 
 import zlib
@@ -82,7 +82,7 @@ Reader = Callable[[LineupMapping], Iterable[Block]]
 
 @dataclass
 class SampledFile:
-    """A file as far as it could be looked at: how it is written, and its first rows."""
+    """A file as far as it could be read: how it is written, and its first rows."""
 
     shape: str = ""
     encoding: str = ""
@@ -99,7 +99,7 @@ class SampledFile:
 
 
 class _Kept:
-    """Chunks that are read once and can be read again from the beginning."""
+    """Chunks that come once, kept so that they can be read again from the beginning."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._rest = iter(chunks)
@@ -112,7 +112,7 @@ class _Kept:
             yield chunk
 
     def head(self) -> bytes:
-        """The first bytes of those kept, decompressed."""
+        """The first kept bytes, decompressed."""
         head = b"".join(self._kept)[:_HEAD_BYTES]
         if head.startswith(b"\x1f\x8b"):
             try:
@@ -128,10 +128,10 @@ def inspect_lineup(
     mapping: LineupMapping = DEFAULT_MAPPING,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Inspection:
-    """How a lineup file is written, what its first 10,000 rows say, and what is left to decide.
+    """How a lineup file is written, what its first 10,000 rows say, and what is still to decide.
 
-    `mapping` is what has been decided already; the proposal has that, and what is plain beside.
-    A bad file raises nothing: the inspection's `problem` says why it cannot be read.
+    `mapping` is what has already been decided; the proposal adds what the file makes clear. A bad
+    file raises nothing: the inspection's `problem` says why it cannot be read.
     """
     kept = _Kept(chunks)
     look = _looked_at(kept, mapping, limits)
@@ -148,7 +148,7 @@ def inspect_lineup(
 
 
 def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspection:
-    """What the rows that were looked at say beyond a mapping; `read` reads the file with one."""
+    """What the sampled rows add to a mapping; `read` reads the file with a mapping."""
     options = merged(look.options, mapping.to_dict())
     evidence = Evidence(Sample(look.names, look.rows), mapping, options)
     evidence.questions += look.questions
@@ -271,7 +271,7 @@ def _tell_lookups(evidence: Evidence, look: SampledFile) -> None:
 
 
 def _tell_several(evidence: Evidence, look: SampledFile) -> None:
-    """Of a list in a row only its first element is read."""
+    """Only the first element of a list in a row is read."""
     used = set(evidence.by_field.values())
     for name, count in look.several.items():
         if any(column.startswith(name) for column in used):
@@ -291,7 +291,7 @@ def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
 
 
 def _tell_passed_over(evidence: Evidence, outcome: _TriedRows) -> None:
-    """What the reader leaves out of the file: elements beside a path, further times of an event."""
+    """What the reader leaves out: elements outside a path, an event's further times."""
     warnings = [each for each in outcome.warnings if each.kind is WarningKind.PASSED_OVER]
     if warnings and not any(each.option == "rows" for each in evidence.questions):
         first = warnings[0]
@@ -302,12 +302,12 @@ def _tell_passed_over(evidence: Evidence, outcome: _TriedRows) -> None:
 
 
 def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
-    """Every option that a refused row waits for is asked about, whatever the sample showed."""
+    """Ask about every option that a rejected row needs, whatever the sample showed."""
     asked = {each.option for each in evidence.questions}
     if asked & _DAYS:
         asked |= _DAYS
     if outcome.kept or "constants" in asked:
-        asked.add("columns")  # Rows of another kind, which lack a column that the others have.
+        asked.add("columns")  # Rows of another kind, without a column that the others have.
     for each in outcome.rejections:
         is_header = fold(each.value) == fold(each.field)
         if each.option and each.option not in asked and not is_header:
@@ -326,7 +326,7 @@ def _in_encoding(
     mapping: LineupMapping,
     limits: Limits,
 ) -> SampledFile:
-    """The file as the likeliest encoding reads it, so that all else can be asked meanwhile."""
+    """The file in its likeliest encoding, so that everything else can be asked meanwhile."""
     answers = [Answer(codec, {"encoding": codec}, f"'{text}'") for codec, text in found]
     likely = merged(mapping.to_dict(), {**look.options, **answers[0].options})
     better = _looked_at(kept, LineupMapping.from_dict(likely), limits)
@@ -353,9 +353,9 @@ def with_header(
     mapping: LineupMapping,
     looked_at: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file again with a header from a later one of its first lines, or with names made up.
+    """The file reread with a header from a later one of its first lines, or with made-up names.
 
-    Nothing is changed if its own header will do, or the mapping has said what it is.
+    Nothing changes if its own header will do, or if the mapping says what it is.
     """
     if not look.problem or mapping.header_row or mapping.header:
         return look
@@ -378,7 +378,7 @@ def with_header(
 
 
 def _header_line(lines: Sequence[str], delimiters: Sequence[str], mapping: LineupMapping) -> int:
-    """The line, from 1, of the first lines that fits best as a header; 0 if none fits better."""
+    """The line, from 1, that fits best as a header among the first lines; 0 if none is better."""
     headers = {
         at: best_header([*lines], at, mapping, delimiters)[0]
         for at, line in enumerate(lines)
@@ -430,7 +430,7 @@ def _look_at(
 
 
 def _go_into_objects(look: SampledFile) -> None:
-    """Take the objects of a JSON file as rows; if those are inside them, those."""
+    """Take a JSON file's objects as rows, or the rows inside them."""
     if look.shape != json_document.SHAPE:
         found = find_paths(look.rows)
         if found and found[0].path:
@@ -462,7 +462,7 @@ def _csv_rows(
 
 
 class _AnyObjects(ObjectRows):
-    """Gathers objects whatever their keys are."""
+    """Gathers objects, whatever their keys."""
 
     def add(self, line: int, value: Any) -> None:
         if isinstance(value, dict):
@@ -499,7 +499,7 @@ def _document_rows(
 def _rows_in(
     look: SampledFile, document: Any, path: Path, mapping: LineupMapping = DEFAULT_MAPPING
 ) -> Iterator[dict[str, Any]]:
-    """The flat rows of a document, with what their ids stand for in its other lists."""
+    """A document's flat rows, with ids resolved from its other lists."""
     look.several.update(name for row in rows_of(document, path) for name in several(row))
     rows = unified(flat_rows_at(document, path))
     lookups = mapping.lookups

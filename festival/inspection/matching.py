@@ -1,4 +1,4 @@
-"""Which column is which field if neither name nor alias says it: by the cells, and by words."""
+"""Which column is which field if neither name nor alias says so: by its cells and by words."""
 
 import csv
 import re
@@ -82,14 +82,14 @@ def match_fields(evidence: Evidence) -> None:
 
 
 def _drop_repeated_headers(evidence: Evidence) -> None:
-    """A header that stands above each part of a table asks nothing."""
+    """A header repeated above each part of a table needs no question."""
     names = [*evidence.sample.names]
     rows = [row for row in evidence.sample.rows if [*map(preview, row.values())] != names]
     evidence.sample = Sample(names, rows)
 
 
 def _drop_copies(evidence: Evidence) -> None:
-    """Of `stages.name` and the `name` that is the same keep the former, which says whose it is."""
+    """Of `stages.name` and an identical `name`, keep the former: it says whose name it is."""
     names = evidence.sample.names
     cells = evidence.sample.cells
     copies = [
@@ -115,7 +115,7 @@ def _drop_copies(evidence: Evidence) -> None:
 
 
 def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
-    """Ask about two columns of one field."""
+    """Ask about two columns for one field."""
     names = evidence.sample.names
     for text in unclear:
         field, which = next(
@@ -133,7 +133,7 @@ def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
 
 
 def _all_named(field: str, names: Iterable[str]) -> list[str]:
-    """The names that by themselves would each be a field."""
+    """The names each of which would be a field by itself."""
     at = FIELDS.index(field)
     return [name for name in names if match((name,), DEFAULT_MAPPING).places[at] is not None]
 
@@ -162,14 +162,14 @@ class _CellSearch:
         self.missing.discard(field)
 
     def lookups(self) -> None:
-        """A column of ids is what they stand for: of acts the Performer, of stages the Stage."""
+        """A column of ids is the field they stand for: acts are the Performer, stages the Stage."""
         for column in self._evidence.options.get("lookups", {}):
             field = field_of_ids(column)
             if field in self.missing:
                 self._propose(field, column)
 
     def by_path(self) -> None:
-        """`performer.name` is a performer, also if the event has a name of its own."""
+        """`performer.name` is a performer even if the event has its own name."""
         for field in ("Performer", "Stage"):
             nested = [name for name in self._free if field_of_path(name) == field]
             now = self._evidence.by_field.get(field)
@@ -187,7 +187,7 @@ class _CellSearch:
                 )
 
     def swapped(self) -> None:
-        """Columns called start and end that have dates, if others have the times."""
+        """Columns called start and end that hold dates, if others hold the times."""
         for field, date_field in (("Start", "Date"), ("End", END_DATE)):
             column = self._evidence.by_field.get(field)
             if column is None or field in self._said or self._forms[column] not in _NO_TIME:
@@ -207,7 +207,7 @@ class _CellSearch:
             self.missing -= {"Start", "End"}
 
     def ends(self) -> None:
-        """A length, if no column has the ends; what the reader knows by name is its own affair."""
+        """A length, if no column has the ends; the reader handles those it knows by name."""
         by_field = self._evidence.by_field
         end, time = by_field.get("End"), by_field.get(TIME)
         single = time is not None and not self._forms[time].startswith(RANGE)
@@ -230,7 +230,7 @@ class _CellSearch:
                 self._evidence.options["columns"] = columns
 
     def times(self) -> None:
-        """Start and End by the words in their names, where the cells are times."""
+        """Start and End by the words in their names, if the cells are times."""
         for field in ("Start", "End"):
             if field not in self.missing:
                 continue
@@ -239,7 +239,7 @@ class _CellSearch:
                 self._propose(field, likely[0])
 
     def dates(self) -> None:
-        """A Date from date-times, or from the one column of dates that is not the end's."""
+        """A Date from date-times, or from the only column of dates that is not the end's."""
         started = self._evidence.by_field.get("Start")
         dated_by = self._evidence.by_field.get("Date")
         if "Date" not in self.missing:
@@ -258,7 +258,7 @@ class _CellSearch:
             self._propose("Date", named[0])
 
     def texts(self) -> None:
-        """Performer and Stage by the words in their names; such a guess is shown and asked."""
+        """Performer and Stage by the words in their names; such a guess is shown as a question."""
         for field in ("Stage", "Performer"):
             likely = self._best_worded(field)
             if field in self.missing and len(likely) == 1:
@@ -273,7 +273,7 @@ class _CellSearch:
                 )
 
     def sections(self) -> None:
-        """Rows of one cell are titles, if the Stage or the Date is in no column."""
+        """Rows with one cell are titles if no column has the Stage or the Date."""
         told = [name for name in ("Date", "Stage") if name in self.missing]
         titles = [row for row in self._sample.rows if _is_title(row)]
         if not told or not titles or len(titles) == len(self._sample.rows):
@@ -368,7 +368,7 @@ class _CellSearch:
         ]
 
     def _best_worded(self, field: str) -> list[str]:
-        """The columns of text with the word in their names that tells most."""
+        """The text columns whose names have the most telling word."""
         words = _WORDS[field].split()
         texts = self._worded_texts()
         best = next((word for word in words if any(_has_word(n, [word]) for n in texts)), "")
@@ -379,7 +379,7 @@ class _CellSearch:
 
 
 def _local(names: Sequence[str]) -> list[str]:
-    """The columns without those in UTC, if there are others."""
+    """The columns not in UTC, if there are any; otherwise all."""
     return [name for name in names if not _UTC.search(name)] or [*names]
 
 
@@ -388,7 +388,7 @@ _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 
 
 def _has_word(name: str, words: Sequence[str]) -> bool:
-    """Whether one of a name's words is one of some; `set_start`, `StartTime` and `dtstart` are."""
+    """Whether a name has one of these words: `set_start`, `StartTime`, `dtstart` all have start."""
     parts = [part.casefold() for part in _PARTS.findall(_CAMEL.sub(" ", name))]
     return any(
         part in words or any(len(w) > 4 and part.startswith(w) for w in words) for part in parts
@@ -413,9 +413,9 @@ class HeaderByCells(NamedTuple):
 
 
 def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[HeaderByCells]:
-    """What the columns may be called by their cells; nothing if no column has the time.
+    """Names for the columns, judging by their cells; nothing if no column has the time.
 
-    Of two columns of text either may be the performer: that is for a person to say.
+    With two text columns, either may be the performer: a person has to say.
     """
     divided = [next(csv.reader([line], delimiter=each)) for each in delimiters for line in lines]
     widths = Counter(len(cells) for cells in divided if len(cells) > 2)
@@ -451,7 +451,7 @@ def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[He
 
 
 def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
-    """A table with a column for each stage is none that can be read, and is told so."""
+    """A table with a column for each stage cannot be read; the inspection says so."""
     names = evidence.sample.names
     starts = [name for name in names if _has_word(name, _WORDS["Start"].split())]
     ends = [name for name in names if _has_word(name, ("end", "ende", "fin", "slut"))]

@@ -1,7 +1,7 @@
-"""Where the rows of a nested JSON document are: every object that looks like one, by its path.
+"""Where a nested JSON document's rows are: every object that looks like one, by path.
 
-A key is called a date only if it looks like one, and a stage only if the rows below have no stage
-of their own; a level of keys that is neither is `*`.
+A key counts as a date only if it looks like one, and as a stage only if the rows below have no
+stage of their own; any other level of keys is `*`.
 """
 
 import re
@@ -39,7 +39,7 @@ _Table = list[dict[str, Any]] | dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PathReading:
-    """A path for the mapping's `rows`: how many rows it reaches, and where it misses how many."""
+    """A path for the mapping's `rows`: how many rows it reaches, and how many it misses where."""
 
     path: Path
     rows: int
@@ -49,7 +49,7 @@ class PathReading:
 
     @property
     def steps(self) -> str:
-        """The path for a person."""
+        """The path, for people to read."""
         return " → ".join(self.path) or "the list itself"
 
 
@@ -62,12 +62,12 @@ class _FoundRow(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """What the row says itself, and what is said above it."""
+        """What the row itself says, and what is said above it."""
         return self.own | self.above
 
 
 def find_paths(document: Any) -> list[PathReading]:
-    """Every sensible `rows` of a document, the likeliest first; none if nothing looks like rows."""
+    """Every sensible `rows` for a document, likeliest first; none if nothing looks like rows."""
     found = _likeliest(_walk(document, (), frozenset()))
     if not found:
         return []
@@ -78,19 +78,19 @@ def find_paths(document: Any) -> list[PathReading]:
 
 
 def reading_of(document: Any, path: Path) -> PathReading:
-    """How many objects that look like rows a given path reaches, and misses."""
+    """How many objects that look like rows a given path reaches and misses."""
     return _counted(path, _likeliest(_walk(document, (), frozenset())))
 
 
 def _with_example(document: Any, reading: PathReading) -> PathReading:
-    """The reading with what its keys are called in the first row."""
+    """The reading, with its keys' names in the first row."""
     row = next(flat_rows_at(document, reading.path), {})
     named = [f"{step[1:-1]} {row.get(step)}" for step in reading.path if step.startswith("<")]
     return replace(reading, example=", ".join(named) or "its keys say nothing")
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what is in its objects and lists by path: `stage.name`, `artists[0].title`."""
+    """A row with its objects' and lists' values by path: `stage.name`, `artists[0].title`."""
     return dict(_leaves(row, "", _FLAT_DEPTH))
 
 
@@ -100,7 +100,7 @@ def flat_rows_at(document: Any, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def unified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Flat rows in which what is a list in one row and an object in another has one name."""
+    """Flat rows in which a value has the same name, whether in a list or in an object."""
     known = list(rows)
     listed = {name for row in known for name in row if "[0]" in name}
     names = {name.replace("[0]", ""): name for name in listed}
@@ -108,7 +108,7 @@ def unified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def several(row: dict[str, Any]) -> Iterator[str]:
-    """The names of lists in a row that have more than one element, as `flat` names the first."""
+    """The names of a row's lists with more than one element, as `flat` names their first."""
     for key, item in row.items():
         if isinstance(item, list) and len(item) > 1:
             yield f"{key}[0]"
@@ -117,8 +117,8 @@ def several(row: dict[str, Any]) -> Iterator[str]:
 def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The mapping's `lookups`: columns whose values are the ids of objects elsewhere.
 
-    The column's name and the list's have to speak of the same field: ids by themselves are often
-    small numbers, and those are in every list.
+    The names of the column and the list must refer to the same field: ids are often just small
+    numbers, which match every list.
     """
     found: dict[str, Any] = {}
     tables = [(at, each) for at, each in _tables(document, ()) if at != path[: len(at)]]
@@ -134,7 +134,7 @@ def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> d
 
 
 def field_of_ids(column: str) -> str:
-    """The field whose ids a column or a list has by its name: `artist_id`, `stageUuid`, `days`."""
+    """The field whose ids a column or list has, by its name: `artist_id`, `stageUuid`, `days`."""
     stem = _ID_ENDING.sub("", column.replace("[0]", ""))
     if match((stem.removesuffix("s"),), DEFAULT_MAPPING).places[FIELDS.index("Date")] is not None:
         return "Date"
@@ -142,7 +142,7 @@ def field_of_ids(column: str) -> str:
 
 
 def _tables(value: Any, path: Path) -> Iterator[tuple[Path, _Table]]:
-    """The lists of objects of a document, and its objects whose keys may be ids."""
+    """A document's lists of objects, and its objects whose keys may be ids."""
     if len(path) > _DEEPEST or not isinstance(value, dict):
         return
     for key, item in value.items():
@@ -172,7 +172,7 @@ def _lookup(values: set[str], at: Path, table: _Table, naming: frozenset[str]) -
 
 
 def _mostly(values: set[str], ids: set[str]) -> bool:
-    """Whether most values are ids: one that is nobody's is refused when the rows are read."""
+    """Whether most values are known ids: an unknown one is rejected when the rows are read."""
     return len(values & ids) > len(values) / 2
 
 
@@ -209,7 +209,7 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -> list[_FoundRow]:
-    """The objects that look like rows at or below a value; one that has some below it is none."""
+    """The objects at or below a value that look like rows, without those that contain some."""
     if len(path) > _DEEPEST:
         return []
     if isinstance(value, list):
@@ -238,7 +238,7 @@ def _said_names(value: dict[str, Any], path: Path) -> frozenset[str]:
 
 
 def _kind(value: dict[str, Any], above: frozenset[str]) -> int:
-    """How much an object looks like a row: 3 has performer and start, 2 a start, 1 some time."""
+    """How row-like an object is: 3 for performer and start, 2 for a start, 1 for any time."""
     names = tuple(flat(value))
     performer, _, _, start, *_ = match(names, DEFAULT_MAPPING).places
     if start is not None and isinstance(value.get(names[start]), dict | list):
@@ -273,7 +273,7 @@ def _likeliest(found: Iterable[_FoundRow]) -> list[_FoundRow]:
 
 
 def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
-    """The paths that a group of rows of one depth may be at, the likeliest first."""
+    """The possible paths of a group of rows at one depth, the likeliest first."""
     columns = [match(tuple(sorted(each.names)), DEFAULT_MAPPING) for each in group[:200]]
     own = {
         field: sum(each.places[FIELDS.index(field)] is not None for each in columns)
@@ -307,7 +307,7 @@ def _generalised(group: Sequence[_FoundRow]) -> list[Path]:
             steps.append(ANY)
             if not own["Stage"] and not last_by_key:
                 stages.append(at)
-    # The keys below `stages` are stages; else the innermost keys are the likeliest.
+    # The keys below `stages` are stages; otherwise the innermost keys are likeliest.
     stages.sort(key=lambda at: (at > 0 and _holds_stages(levels[at - 1]), at), reverse=True)
     doubtful = [at for at in doubtful if at == len(levels) - 1 and not stages]
 
@@ -339,7 +339,7 @@ _NAMING = frozenset(("name", "title", "label", "displayname", "fullname", "text"
 
 
 def field_of_path(name: str) -> str:
-    """The field that `performer.name`, `stages.title` or `artists[0]` is by its first part."""
+    """The field of `performer.name`, `stages.title` or `artists[0]`, by the first part."""
     head, _, tail = name.replace("[0]", ".").strip(".").rpartition(".")
     if name.endswith("[0]"):
         head, tail = name[: -len("[0]")], "name"

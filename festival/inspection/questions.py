@@ -1,7 +1,7 @@
-"""What the cells leave open: dates, times, nights, names and popularities; proposals on evidence.
+"""What the cells leave open: dates, times, nights, names, popularities; proposals on evidence.
 
-Each function looks at one kind of doubt. What the cells decide becomes an option of the proposal;
-what they do not becomes a question with the answers that can be named.
+Each function looks at one kind of doubt. What the cells settle becomes an option in the proposal;
+what they do not becomes a question, with the possible answers.
 """
 
 import re
@@ -50,7 +50,7 @@ _BEST = 100
 _MANY = 3
 _TIMES = ("Start", "End", TIME)
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
-# What a length is at least and at most in a unit, the likeliest unit first.
+# A length's minimum and maximum in each unit, the likeliest unit first.
 _UNITS = {"hours": (0.1, 24), "seconds": (300, 86400), "days": (0.003, 1), "minutes": (1, 1440)}
 _DECIMAL_HOUR = re.compile(r"[12]?[0-9](?:\.[05]|\.[27]5)?")
 _CLOCK_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
@@ -61,7 +61,7 @@ _LONG_DAY = 12 * 60
 
 
 def weigh(evidence: Evidence) -> None:
-    """Gather all that the sample says beyond the given mapping."""
+    """Gather everything that the sample adds to the given mapping."""
     match_fields(evidence)
     for name, column in evidence.by_field.items():
         if name not in (DURATION, END_DATE):
@@ -79,7 +79,7 @@ def weigh(evidence: Evidence) -> None:
 
 
 def _weigh_fill_down(evidence: Evidence) -> None:
-    """Cells that a spreadsheet merged: the value once, and blanks below it."""
+    """Cells merged in a spreadsheet: the value once, then blanks below it."""
     blanks = {}
     for name in ("Date", "Stage"):
         column = evidence.by_field.get(name)
@@ -193,14 +193,14 @@ def _ask_order(evidence: Evidence, texts: Sequence[str], orders: Sequence[str]) 
 
 
 def _orders(texts: Sequence[str], numbers: Sequence[tuple[int, int]]) -> list[str]:
-    """The orders in which dates of numbers can be meant, all of them together."""
+    """The orders that fit all of these numeric dates."""
     first, second = (max(each[place] for each in numbers) for place in (0, 1))
     orders = ["day_first", "month_first"]
     if first > 12 >= second:
         orders = ["day_first"]
     elif second > 12 >= first:
         orders = ["month_first"]
-    # 25-06-13 begins with a year as often as it ends with one; 13/06/25 hardly ever does.
+    # 25-06-13 begins with the year as often as it ends with it; 13/06/25 hardly ever does.
     if all(_SHORT_YEAR.fullmatch(text) for text in texts) and second <= 12:
         orders.append("year_first")
     return orders
@@ -223,7 +223,7 @@ def _weigh_instants(evidence: Evidence) -> None:
 
 
 def _weigh_integers(evidence: Evidence) -> None:
-    """Whole numbers below 24 all the way down are hours, but 20 is 00:20 by the kit's own rule."""
+    """Whole numbers below 25 throughout are hours, but the kit's own rule reads 20 as 00:20."""
     texts = _texts_of(evidence.cells("Start"))
     if texts and all(text.isdecimal() and int(text) < 25 for text in texts):
         answers = [Answer(each, {"integer_is": each}) for each in ("hour", "hhmm")]
@@ -272,7 +272,7 @@ def _halves(cells: Sequence[Any]) -> list[Any]:
 
 
 def _weigh_clock(evidence: Evidence) -> None:
-    """Hours that never exceed 12, without am or pm, may be on either clock."""
+    """Hours up to 12 without am or pm may be on either clock."""
     if evidence.given.clock or any(each.option == "integer_is" for each in evidence.questions):
         return
     cells = [*evidence.cells("Start", "End"), *_halves(evidence.cells(TIME))]
@@ -296,7 +296,7 @@ def _weigh_clock(evidence: Evidence) -> None:
 def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
     """The 12-hour readings: from noon on, and from the morning if a start is at 10 or 11.
 
-    First the one under which the performances of a stage follow one another as the rows do.
+    The first is the one in which a stage's performances come in the order of the rows.
     """
     late_morning = range(10 * 60, 12 * 60)
     if not any((found := as_moment(cell)) and found.minutes in late_morning for cell in starts):
@@ -305,7 +305,7 @@ def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
 
 
 def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
-    """How often a row begins before the one above it, of the same stage and date."""
+    """How often a row begins before the row above it with the same stage and date."""
     mapping = evidence.trial(options)
     rows = tried(evidence.sample.rows, mapping).performances if mapping else []
     return sum(
@@ -315,7 +315,7 @@ def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
 
 
 def _weigh_lengths(evidence: Evidence) -> None:
-    """Lengths that are numbers of a unit that only their size may tell."""
+    """Lengths that are bare numbers: only their size may tell the unit."""
     texts = _texts_of(evidence.cells(DURATION))
     numbers = [float(each.replace(",", ".")) for each in texts if _NUMBER.fullmatch(each)]
     if not numbers or all(each.is_integer() and 10 <= each <= 1440 for each in numbers):
@@ -397,7 +397,7 @@ def _weigh_names(evidence: Evidence) -> None:
 
 
 def _weigh_ids(evidence: Evidence) -> None:
-    """A performer or stage that is a number in every row stands for a name."""
+    """A performer or stage that is a number in every row is an id for a name."""
     for name in ("Performer", "Stage"):
         column = evidence.by_field.get(name)
         texts = _texts_of(evidence.cells(name))
@@ -424,7 +424,7 @@ def _a_time(text: str) -> Moment:
 
 
 def _weigh_cancelled(evidence: Evidence) -> None:
-    """A column that says of some rows that they are not played."""
+    """A column that says which rows will not be played."""
     used = set(evidence.by_field.values())
     for name in evidence.sample.names:
         if name in used or not _STATUS.search(name):
@@ -469,7 +469,7 @@ def _weigh_popularity(evidence: Evidence) -> None:
 
 
 def _are_all_from_1(scores: Counter[int]) -> bool:
-    """Whether scores are 1 to some number, and may be ranks; all of 1 to 100, often, are scores."""
+    """Whether scores run from 1 to some number, as ranks do; often-repeated 1 to 100 are scores."""
     last = len(scores)
     is_all = last >= _MANY and sorted(scores) == list(range(1, last + 1))
     return is_all and (last < _BEST or scores.total() == last)
@@ -507,7 +507,7 @@ def _weigh_nights(evidence: Evidence) -> None:
 
 
 def _night(label: str, day: str, minutes: int) -> str:
-    """What a date-is makes of a start after midnight."""
+    """How a `date_is` reads a start after midnight."""
     try:
         at = date.fromisoformat(day)
         after = at + timedelta(days=label == "festival_day")
@@ -524,9 +524,9 @@ def _festival_day(minutes: int) -> Answer:
 
 
 def _day_starts(performances: Sequence[Performance]) -> int:
-    """The middle of the day's widest gap without a performance, on the hour; 06:00 if none is wide.
+    """The middle of the day's widest gap between performances, on the hour; 06:00 if none is wide.
 
-    Only a gap that ends by noon is a night's: what starts before it is the evening's.
+    Only a gap that ends by noon is a night: starts before it belong to the evening.
     """
     busy = [False] * MINUTES_PER_DAY
     for each in performances:

@@ -1,4 +1,4 @@
-"""Any lineup a person's machine can read: text, an Excel workbook or a calendar, by its content."""
+"""Any lineup that a person's machine can read: text, Excel workbook or calendar, by content."""
 
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
@@ -12,7 +12,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block
 from festival.lineup.read import read_lineup
 
-# What a zip archive, and so a workbook, begins with.
+# The first bytes of a zip archive, and so of a workbook.
 ZIP = b"PK\x03\x04"
 _CALENDAR = b"BEGIN:VCALENDAR"
 _MARK = b"\xef\xbb\xbf"
@@ -31,7 +31,7 @@ def read_any(
 ) -> Iterator[Block]:
     """The rows of a lineup, a workbook or a calendar.
 
-    `sheet` is a workbook's. Raises LineupError while reading, as `read_lineup` does.
+    `sheet` is for a workbook. Raises LineupError while reading, as `read_lineup` does.
     """
     yield from _kind_of(chunks, sheet).read(mapping)
 
@@ -44,8 +44,8 @@ def inspect_any(
 ) -> Inspection:
     """How a lineup, a workbook or a calendar is understood.
 
-    A bad file raises nothing, `problem` says why it cannot be read; but a source that cannot be
-    opened, and a sheet that is not there, raise LineupError.
+    A bad file raises nothing: `problem` says why it cannot be read. A source that cannot be opened,
+    or a missing sheet, raises LineupError.
     """
     return _kind_of(chunks, sheet).inspect(mapping)
 

@@ -1,4 +1,4 @@
-"""What `inspect` found in a lineup file: plain facts, open questions, a mapping to begin with."""
+"""What `inspect` found in a lineup file: plain facts, open questions, a mapping to start from."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from festival.lineup.mapping import LineupMapping
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column, and the field it was taken for: by its name, an alias, the mapping or its cells."""
+    """A column and its field, as found by name, alias, mapping or cells."""
 
     name: str
     field: str
@@ -20,7 +20,7 @@ class ColumnUse:
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """How often a field's cells are written in a form, with the first cell that is."""
+    """How many of a field's cells have a form, and the first of them."""
 
     field: str
     form: str
@@ -30,7 +30,7 @@ class FormCount:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a question: the options that say it, and how a real row then reads."""
+    """One answer to a question: its options, and how a real row then reads."""
 
     label: str
     options: Mapping[str, Any]
@@ -39,11 +39,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the file leaves open: what was seen, and which option of the mapping decides it.
+    """What the file leaves open: what was seen, and which mapping option settles it.
 
-    If it `must` be decided, rows are refused until it is; else a decision changes what the values
-    mean. `answers` are those that can be named; `assumed` are options with which the rows can be
-    read meanwhile, to show what the other questions change.
+    If it `must` be settled, rows are rejected until it is; otherwise an answer changes what the
+    values mean. `answers` are the known ones; `assumed` are options for reading the rows meanwhile,
+    to show what the other questions change.
     """
 
     seen: str
@@ -67,7 +67,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class RefusedReason:
-    """A reason for which rows are refused under the proposed mapping, and how many."""
+    """A reason why rows are rejected under the proposed mapping, and how many."""
 
     field: str
     reason: str
@@ -80,10 +80,10 @@ class RefusedReason:
 class Inspection:
     """A file as it was understood.
 
-    `rows` were looked at (the first of them, if there are `more`); `kept` of these are performances
-    under the `proposal`, the rest are `refused`, both as `festival check` counts them. `missed`
-    rows of a JSON document are not where the proposal looks. `problem` is why the file cannot be
-    read as it is; `refusal` is why it cannot be read under the proposal.
+    `rows` were examined (only the first ones, if there are `more`); `kept` of these are
+    performances under the `proposal`, the rest are `refused`, both as `festival check` counts them.
+    `missed` rows of a JSON document are outside the proposal's path. `problem` is why the file
+    cannot be read as it is; `refusal` is why it cannot be read under the proposal.
     """
 
     encoding: str

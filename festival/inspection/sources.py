@@ -36,7 +36,7 @@ class LineupSource:
     sheet: str | None = None
 
     def inspect(self) -> Inspection:
-        """How it is understood. A bad file raises nothing: `problem` says why it cannot be read."""
+        """How it is read. A bad file raises nothing: `problem` says why it cannot be read."""
         try:
             return inspect_any(self.open(), mapping=self.mapping, sheet=self.sheet)
         except LineupError as error:
@@ -48,7 +48,7 @@ class LineupSource:
 
 
 def existing(source: str) -> str:
-    """The source itself. Raises FestivalError if it is a file or folder that is not there."""
+    """The source itself. Raises FestivalError for a file or folder that does not exist."""
     if not source:
         raise FestivalError("source is empty: expected a file, a folder or s3://bucket/key")
     if not source.startswith(S3) and not Path(source).exists():
@@ -61,10 +61,10 @@ def lineups_in(
 ) -> Iterator[LineupSource]:
     """Every lineup of a source: a file, a folder or `s3://bucket/prefix`.
 
-    Of a folder or prefix, what is named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with
-    `.gz`). `clients` (`ingest.clients.Clients`) are for S3. A file is read with the mapping beside
-    it (`NAME.mapping.json`), else with that of the file `mapping`. Raises FestivalError if there
-    is nothing to read, or no such mapping.
+    In a folder or prefix, files named like a lineup (`.csv`, `.json`, `.xlsx`, …, also with `.gz`).
+    `clients` (`ingest.clients.Clients`) are for S3. A file is read with the mapping beside it
+    (`NAME.mapping.json`), otherwise with the file `mapping`. Raises FestivalError if there is
+    nothing to read, or no such mapping.
     """
     default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING
     nothing = True
@@ -139,6 +139,6 @@ def _object(s3: "S3Client", bucket: str, key: str) -> Iterator[bytes]:
 
 
 def _refused(why: str) -> Iterator[bytes]:
-    """No bytes, and the reason as a reader of the file would meet it."""
+    """No bytes, only the error as the file's reader would meet it."""
     yield from ()
     raise LineupError(why)

@@ -1,4 +1,4 @@
-"""The rows of a spreadsheet, as openpyxl gives them, to blocks of performances."""
+"""Spreadsheet rows, as openpyxl gives them, to blocks of performances."""
 
 import warnings
 import zipfile
@@ -39,14 +39,14 @@ Row = tuple[object, ...]
 def rows_of_workbook(book: Path | IO[bytes], sheet: str | None = None) -> Iterator[Row]:
     """The rows of a sheet as plain values, its header among them; formulas as their last result.
 
-    Without `sheet` there has to be only one that has rows. Raises LineupError for what is no
-    workbook, is larger than a decompressed file may be, or leaves open which sheet is meant.
+    Without `sheet`, only one sheet may have rows. Raises LineupError if it is not a workbook, is
+    larger than a decompressed file may be, or leaves open which sheet is meant.
     """
     try:
         with zipfile.ZipFile(book) as archive:
             _refuse_large(sum(entry.file_size for entry in archive.infolist()))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of extensions that openpyxl leaves out
+            warnings.simplefilter("ignore")  # about extensions that openpyxl leaves out
             with closing(load_workbook(book, read_only=True, data_only=True)) as workbook:
                 yield from _chosen(workbook.worksheets, sheet).iter_rows(values_only=True)
     except LineupError:
@@ -82,14 +82,14 @@ def _chosen(sheets: list[Any], name: str | None) -> Any:
 
 
 def _has_a_row(sheet: Any) -> bool:
-    sheet.reset_dimensions()  # some programs write that the sheet is one cell large
+    sheet.reset_dimensions()  # some programs declare the sheet to be one cell large
     return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
 SHAPE = "workbook"
 _TITLES = 100
 _DATE = FIELDS.index("Date")
-# A workbook stores a bare time of day as a moment of the day on which its calendar begins.
+# A workbook stores a bare time of day as a moment on its calendar's first day.
 _CALENDAR_BEGINS = (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1904, 1, 1))
 _EXPECTED = "expected a sheet with a header row"
 
@@ -117,7 +117,7 @@ def read_numbered(
     mapping: LineupMapping,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
-    """Read rows that come with their lines, as `read_rows` does."""
+    """Read rows with line numbers, as `read_rows` does."""
     found, rows = _opened(numbered, mapping)
     if found.misfit:
         raise LineupError(found.misfit)
@@ -158,7 +158,7 @@ def inspect_numbered(
     mapping: LineupMapping,
     read: Callable[[LineupMapping], Iterable[Block]],
 ) -> Inspection:
-    """Look at rows that come with their lines; `read` reads them with a mapping."""
+    """Look at rows with line numbers; `read` reads them with a mapping."""
     return inspected(_sampled(look, numbered, mapping), mapping, read)
 
 
@@ -203,7 +203,7 @@ class _Sheet:
         self._normaliser = Normaliser(mapping)
 
     def block(self, numbered: Sequence[tuple[int, SheetRow]], warnings: list[RowWarning]) -> Block:
-        """What becomes of some rows."""
+        """Results for some rows."""
         width = len(self._names)
         lines, rows, six, refused = [], [], [], []
         for line, row in numbered:
@@ -238,7 +238,7 @@ class _Sheet:
 def _opened(
     numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> tuple[FoundHeader, Iterator[tuple[int, SheetRow]]]:
-    """The header of a sheet, found as a CSV's is, and the rows below it."""
+    """A sheet's header, found like a CSV's, and the rows below it."""
     head = list(islice(numbered, _TITLES))
     text = [text_of_row(row) for _, row in head]
     first = first_with_text(text)

@@ -1,4 +1,4 @@
-"""Which column is which field: by its name; if two columns match, that is said, not guessed."""
+"""Which column is which field, by name; if two columns match, that is reported, not guessed."""
 
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -37,12 +37,12 @@ LAST_ALIASES = {
     "End": "event end time",
     END_DATE: "event end date",
 }
-"""Names of a field that count only if no other is there, beside which they mean something else."""
+"""Names for a field that count only if no other is present: beside one they mean something else."""
 _START_DATE = frozenset(("startdate", "datestart", "eventstartdate"))
 
 
 def _folded(aliases: str) -> frozenset[str]:
-    """Aliases as they are compared, with their accents and without: capitals often lose them."""
+    """Aliases as compared, with and without accents: capitals often lose theirs."""
     names = {fold(alias) for alias in aliases.split(",")} - {""}
     return frozenset(names | {unaccented(name) for name in names})
 
@@ -58,11 +58,11 @@ _FOLDED_LAST = {field: _folded(aliases) for field, aliases in LAST_ALIASES.items
 
 
 class Columns(NamedTuple):
-    """For each of the six fields the index of its column, or None; the other columns are ignored.
+    """Each of the six fields' column index, or None; the other columns are ignored.
 
     `end_parts` are the columns of the end's date and of the length. `constants` are the values of
-    fields that are in no column. With `is_range` one column is both Start and End. `missing` fields
-    have no column, `unclear` says which matches are ambiguous.
+    fields without a column. With `is_range`, one column is both Start and End. `missing` fields
+    have no column; `unclear` says which matches are ambiguous.
     """
 
     places: tuple[int | None, ...]
@@ -75,7 +75,7 @@ class Columns(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the cells are just those of the columns."""
+        """Whether the cells come straight from the columns."""
         return not self.constants and not self.is_range and not self.end_parts
 
     @property
@@ -84,7 +84,7 @@ class Columns(NamedTuple):
         return self.places + self.end_parts
 
     def completed(self, picked: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Six cells: with the constants, a range as its start and end, an end with its parts."""
+        """Six cells: constants filled in, a range as start and end, an end with its parts."""
         cells, end_parts = picked[: len(FIELDS)], picked[len(FIELDS) :]
         if self.constants:
             constants = dict(self.constants)
@@ -95,7 +95,7 @@ class Columns(NamedTuple):
 
 
 def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
-    """Find each field's column: as the mapping says, else by the field's name, else by an alias.
+    """Find each field's column: by the mapping, else by the field's name, else by an alias.
 
     One `Time` column stands for Start and End if neither has a column of its own.
     """
@@ -148,14 +148,14 @@ class _Search:
         return bool(self._said.get(field))
 
     def start_date(self) -> int | None:
-        """The column of the start's date, where no other column is the Date."""
+        """The column of the start's date, if no other column is the Date."""
         said = "Date" in self._said or "Date" in self._constants
         return None if said else self._only("Date", self._free, _START_DATE)
 
     def end_parts(self, end: int | None) -> tuple[int | None, ...]:
         """The columns of the end's date and of the length; empty if there is neither.
 
-        Beside an End only a column that is called Duration, or said to be it, is the length.
+        If there is an End, only a column called or mapped as Duration is the length.
         """
         date = None if end is None and not self.says(END_DATE) else self.place(END_DATE)
         if end is None or DURATION in self._said:

@@ -20,13 +20,13 @@ GIB = 1024 * MIB
 
 
 class Limits(NamedTuple):
-    """How much a reader takes as one record, one document or one decompressed file.
+    """The most a reader takes as one record, one document or one decompressed file.
 
     `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
     a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to,
-    `barren_bytes` lines without a row, one after another.
-    `block_bytes` and `block_rows` bound what is in memory at once: text of 32 KiB and its rows
-    stay in a processor's cache, which makes reading a third faster than with 128 KiB.
+    `barren_bytes` lines without a row, one after another. `block_bytes` and `block_rows` bound what
+    is in memory at once: 32 KiB of text and its rows stay in the processor's cache, which makes
+    reading a third faster than 128 KiB does.
     """
 
     record_bytes: int = MIB
@@ -72,7 +72,7 @@ EXPECTED = "expected a CSV with a header row, a JSON array of objects, or JSON L
 
 
 class Origin(NamedTuple):
-    """Where plain bytes come from, so that a count of them becomes a Position in the object."""
+    """Where plain bytes come from, so that their count becomes a Position in the object."""
 
     compression: str = ""
     encoding: str = "utf-8"
@@ -93,10 +93,10 @@ class Origin(NamedTuple):
 
 
 class Feed:
-    """Plain bytes, gathered piece by piece: `data` has arrived and is not taken yet.
+    """Plain bytes, gathered piece by piece: `data` has arrived but is not taken yet.
 
     A source that breaks (a gzip stream cut short) ends the feed. What came before stays readable;
-    the reader raises `failure` after it has handed that on.
+    the reader raises `failure` after handing that on.
     """
 
     def __init__(self, pieces: Iterator[bytes], piece_bytes: int) -> None:
@@ -132,7 +132,7 @@ class Feed:
 
 
 def unwatched() -> None:
-    """Let the reading go on."""
+    """Let reading go on."""
 
 
 def open_source(
@@ -144,9 +144,9 @@ def open_source(
 ) -> tuple[Origin, Feed]:
     """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
 
-    `encoding` is the one that a mapping says; a byte order mark goes before it. With a start,
-    `chunks` begin at byte `start.offset` of the object. Raises LineupError for what is plainly
-    something else: a picture, an archive, an Excel workbook.
+    `encoding` is the mapping's; a byte order mark takes precedence. With a start, `chunks` begin at
+    byte `start.offset` of the object. Raises LineupError for anything plainly else: a picture, an
+    archive, an Excel workbook.
     """
     pieces = _small(chunks, limits.block_bytes)
     if start is None:
@@ -247,7 +247,7 @@ def _gzip_member() -> "zlib._Decompress":
 
 
 def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
-    """All the text before the byte that does not fit, byte by byte: rows before it are good."""
+    """All the text before the damaged byte, read byte by byte: the rows before it are good."""
     plain: list[bytes] = []
     with contextlib.suppress(zlib.error):
         for at in range(len(data)):
@@ -259,7 +259,7 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
 
 
 def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """The UTF-8 of text in another encoding; what cannot be decoded becomes an invalid byte."""
+    """Text in another encoding, as UTF-8; what cannot be decoded becomes an invalid byte."""
     head, pieces = _peeked(pieces)
     utf16 = head[:2] in _UTF16 and encoding.startswith("utf-16")
     decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
@@ -282,9 +282,9 @@ NOT_CP1252 = (
     "is neither UTF-8 nor, by its letters, Windows-1252; expected UTF-8, or the mapping's "
     "encoding, such as cp1250, mac_roman or shift_jis"
 )
-# What Windows-1252 text hardly ever has, and text in another encoding that is read as it often:
-# signs inside words, capitals with an accent after small letters or inside a word, three letters
-# with accents in a row, and two of the rarest signs together.
+# Rare in Windows-1252 text, common in text that is wrongly read as it: signs inside words, capitals
+# with an accent after small letters or inside a word, three letters with accents in a row, and two
+# of the rarest signs together.
 _UNLIKELY = re.compile(
     "(?<=[^\\W\\d_])[¡-§©«-±²³µ¶¹»-¿†‡ˆ‰‹›€˜‚ƒ„ªº](?=[^\\W\\d_])|[£¹³](?=[^\\W\\d_])"
     "|[a-zß-öø-ÿ][À-ÖØ-ÞŸŠŒŽ]|[A-Z][ŠŽŸŒ][a-z]|Ÿ[a-z]"
@@ -293,9 +293,9 @@ _UNLIKELY = re.compile(
 
 
 class Lines(NamedTuple):
-    """Some whole consecutive lines, decoded; `first` is the number of the first.
+    """Some whole consecutive lines, decoded; `first` is the first one's number.
 
-    `refused` tells by index which lines are not text and why, `assumed` which were read as CP1252.
+    `refused` says by index which lines are not text and why; `assumed`, which were read as CP1252.
     `final` says that no further line can follow these within the limits.
     """
 
@@ -312,7 +312,7 @@ class Lines(NamedTuple):
 
 
 class LongLine(NamedTuple):
-    """A line longer than the limit, passed over; `head` is how it begins."""
+    """A line over the limit, skipped; `head` is its beginning."""
 
     number: int
     head: str
@@ -320,7 +320,7 @@ class LongLine(NamedTuple):
 
 
 class LineReader:
-    """Gives blocks of lines, and goes on after the last line that its user has taken."""
+    """Gives blocks of lines, continuing after the last line that its caller took."""
 
     def __init__(
         self, origin: Origin, feed: Feed, limits: Limits, line: int = 1, multibyte: bool = False
@@ -333,7 +333,7 @@ class LineReader:
 
     @property
     def failure(self) -> LineupError | None:
-        """What broke the source, to be raised after every whole line has been handed on."""
+        """The error that broke the source, to raise once every whole line has been handed on."""
         return self._feed.failure
 
     def position(self, shape: str) -> Position:
@@ -342,7 +342,7 @@ class LineReader:
         return place._replace(seen_multibyte=self.multibyte)
 
     def next(self, beyond: int = 0) -> Lines | LongLine | None:
-        """The next lines, without taking them; more than `beyond` bytes of them if there are more.
+        """The next lines, without taking them; more than `beyond` bytes, if there are more.
 
         None at the end of the file. A line over the limit is taken, and returned as a LongLine.
         """
@@ -389,7 +389,7 @@ class LineReader:
             if feed.ended:
                 cut = len(feed.data)
                 break
-            # A CR that ends the data may be half of a CR LF.
+            # A CR at the end of the data may be half of a CR LF.
             feed.take(len(feed.data.rstrip(b"\r")))
             feed.fill()
         feed.take(cut)
@@ -412,7 +412,7 @@ class LineReader:
         return Lines(raw, self.line, lines, refused, final=final)
 
     def _decoded_singly(self, raw: bytes, final: bool) -> Lines:
-        """Lines of which at least one is not UTF-8: that one is CP1252, or is refused."""
+        """Lines with at least one that is not UTF-8: that one is CP1252, or is rejected."""
         text: list[str] = []
         refused: dict[int, str] = {}
         assumed: set[int] = set()
@@ -444,10 +444,10 @@ class LineReader:
 
 
 def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
-    """Bytes that are not UTF-8, as CP1252; or as much as can be shown, and why they are refused.
+    """Bytes that are not UTF-8, as CP1252; or what can be shown of them, and why they are rejected.
 
-    CP1252 is believed only while the file has shown no multi-byte UTF-8: after that, a byte that
-    does not fit is damage.
+    CP1252 is assumed only until the file shows multi-byte UTF-8: after that, a byte that does not
+    fit is damage.
     """
     readable = raw.decode("utf-8", "replace")
     if encoding != "utf-8":
@@ -462,12 +462,12 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
 
 
 def option_for(reason: str) -> str:
-    """The option of a mapping that settles why a line is refused, or nothing."""
+    """The mapping option that would settle a line's rejection, or nothing."""
     return "encoding" if reason == NOT_CP1252 else ""
 
 
 def too_long(limits: Limits) -> str:
-    """Why a record longer than the limit is refused."""
+    """Why a record over the limit is rejected."""
     return f"is longer than the {limits.record_bytes:,} bytes a row may have"
 
 

@@ -93,7 +93,7 @@ class LineupMapping:
     @classmethod
     def from_dict(cls, options: AnyMapping[str, Any]) -> "LineupMapping":
         """The mapping of some options. Raises LineupError for a wrong or contradictory one."""
-        # Only a mapping needs its checks: the function starts faster without them.
+        # Only a mapping needs these checks: the function starts faster without them.
         from festival.lineup.mapped.options import checked
 
         return cls(**checked(options))
@@ -110,7 +110,7 @@ class LineupMapping:
         return cls.from_dict(options)
 
     def to_dict(self) -> dict[str, Any]:
-        """The options that differ from the default, as `from_dict` takes them."""
+        """The options that differ from the defaults, as `from_dict` takes them."""
         said = {each.name: getattr(self, each.name) for each in fields(self)}
         options = {name: _plain(name, value) for name, value in said.items() if value}
         if self.day_starts_at:

@@ -17,15 +17,15 @@ TIME = "Time"
 END_DATE = "End date"
 DURATION = "Duration"
 COLUMN_FIELDS = (*FIELDS, TIME, END_DATE, DURATION)
-"""What a column may be: a field, or what fields are made of."""
+"""What a column may be: a field, or a part of one."""
 
 
 class Performance(NamedTuple):
     """One performer on one stage, from a start to an end, on a date.
 
-    A tuple and not a dataclass: a million of them are made on a seventh of a CPU.
-    `start` and `end` are minutes since midnight of `date` (`YYYY-MM-DD`); an end after midnight is
-    1440 or more. `popularity` is 1 to 100 or None. `line` is where the row begins in its file.
+    A tuple, not a dataclass: a million of them are made on a seventh of a CPU. `start` and `end`
+    are minutes since midnight of `date` (`YYYY-MM-DD`); an end after midnight is 1440 or more.
+    `popularity` is 1 to 100 or None. `line` is where the row begins in its file.
     """
 
     performer: str
@@ -38,12 +38,12 @@ class Performance(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, str, str, int]:
-        """Performer, stage, date and start: what the table's key is made of."""
+        """Performer, stage, date and start: the parts of the table's key."""
         return identity_of(self)
 
     @property
     def begins(self) -> int:
-        """The start in absolute minutes, which go on from one day to the next."""
+        """The start in absolute minutes, which continue from one day to the next."""
         return _day_number(self.date) * MINUTES_PER_DAY + self.start
 
     @property
@@ -59,7 +59,7 @@ class Performance(NamedTuple):
 
     @property
     def clock(self) -> str:
-        """The start as `HH:MM`; a mapping with a festival day lets it go on past `24:00`."""
+        """The start as `HH:MM`; under a mapping with a festival day it may be past `24:00`."""
         return clock(self.start)
 
     @property
@@ -91,7 +91,7 @@ def clock(minutes: int) -> str:
 
 
 def wall_clock(minutes: int) -> str:
-    """Minutes since midnight as the time a clock on the wall shows; 1530 is `01:30`."""
+    """Minutes since midnight as a wall clock shows them; 1530 is `01:30`."""
     return clock(minutes % MINUTES_PER_DAY)
 
 
@@ -117,7 +117,7 @@ class WarningKind(StrEnum):
 
 
 class RejectionKind(StrEnum):
-    """Why a row was refused: as a whole, for one value, or for want of a decision."""
+    """Why a row was rejected: as a whole, for one value, or because a decision is missing."""
 
     ROW = "row"
     VALUE = "value"
@@ -132,7 +132,7 @@ class Doubt(NamedTuple):
 
 
 class RowWarning(NamedTuple):
-    """Something in a row that was kept, but changed or assumed. Line 0 is the whole file."""
+    """Something changed or assumed in a row that was kept. Line 0 is the whole file."""
 
     line: int
     field: str
@@ -143,10 +143,10 @@ class RowWarning(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was refused: where, which field, its value, why.
+    """A rejected row: where it is, which field, its value, why.
 
-    `original` is the row as it stood: its cells by column name, or the line's text where it could
-    not be divided into cells. `option` is the mapping's option that would settle it, if one would.
+    `original` is the unchanged row: its cells by column name, or the line's text if it could not be
+    split into cells. `option` is the mapping option that would settle it, if there is one.
     """
 
     line: int
@@ -163,11 +163,11 @@ class Rejection:
 class Position(NamedTuple):
     """A place between two rows from which reading can go on, small enough for the ledger.
 
-    `offset` is the byte of the stored object from which the caller has to read again (0 where the
-    object is compressed or not UTF-8); `skip` is how many bytes of decoded text to pass over then.
-    `line` is the number of the next physical line (CSV, JSON Lines) or the index of the next
-    element (JSON array), from 1. `above` is what the rows so far say about those below them. The
-    rest is what the head of the file taught the reader.
+    `offset` is the stored object's byte from which the caller has to read again (0 if the object is
+    compressed or not UTF-8); `skip` is how many bytes of decoded text to skip then. `line` is the
+    number of the next physical line (CSV, JSON Lines) or the index of the next element (JSON
+    array), from 1. `above` is what the rows so far say about those below them. The rest is what the
+    reader learned from the file's head.
     """
 
     offset: int
@@ -193,8 +193,8 @@ class Position(NamedTuple):
 class Block(NamedTuple):
     """Some consecutive rows of a file, and the position after them.
 
-    `read` counts every row, the rejected ones included. `end` is None if reading cannot go on
-    from here (a document that can only be read whole).
+    `read` counts every row, including rejected ones. `end` is None if reading cannot go on from
+    here (a document that can only be read whole).
     """
 
     performances: list[Performance]
@@ -208,7 +208,7 @@ class Block(NamedTuple):
 class Rows:
     """Consecutive rows: their lines, themselves (cells, or an object), their six cells.
 
-    `rejections` are those that could not be divided into cells at all, `warnings` what was assumed
+    `rejections` are those that could not be split into cells at all, `warnings` what was assumed
     while reading. `end` is the place after them.
     """
 
@@ -228,7 +228,7 @@ class Day(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A column whose values are the keys of objects that are elsewhere in the document."""
+    """A column whose values are the keys of objects elsewhere in the document."""
 
     column: str
     rows: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Rows to performances, fast: what a cell means is worked out once and remembered."""
+"""Rows to performances, fast: each cell's meaning is worked out once and remembered."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -21,13 +21,13 @@ from festival.lineup.rules import LONG_MINUTES, AcceptedRow, RowRules
 
 Row = TypeVar("Row")
 _UNCLEAR = -1
-# So far from any time of day that a length made with it is never a short one.
+# So far from any time of day that a length computed with it is never short.
 _FAR = 10 * MINUTES_PER_DAY
 
 
 @dataclass(slots=True)
 class NormalisedRows:
-    """What became of some rows."""
+    """The outcome of some rows."""
 
     performances: list[Performance] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -37,8 +37,8 @@ class NormalisedRows:
 class Normaliser:
     """Turns rows into performances by the rules.
 
-    Nearly every row consists of cells met before and of a plain name: those take the short way.
-    Whatever the short way cannot decide it leaves to `settle`, which alone knows the rules.
+    Nearly every row consists of cells seen before and a plain name: those take the short way. What
+    the short way cannot decide is left to `settle`, which alone knows the rules.
     """
 
     def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
@@ -50,7 +50,7 @@ class Normaliser:
         self._memos = (self._names, self._names, self._dates, self._starts, self._ends)
         self._scores = Memo(_or(_UNCLEAR, rules.score))
         self._seen_scores = SeenScores()
-        # Names that any rule beyond tidying concerns are left to the rules.
+        # Names that need more than tidying are left to the rules.
         self._tidy_only = not mapping.placeholders
 
     def normalise(
@@ -62,7 +62,7 @@ class Normaliser:
     ) -> NormalisedRows:
         """The outcome of rows, given as their line, themselves and their six cells.
 
-        `original` tells how a refused row stood in the file, or None if it was not a row at all.
+        `original` gives a rejected row as it is in the file, or None if it was not a row at all.
         """
         outcome = NormalisedRows()
         keep, new = outcome.performances.append, tuple.__new__
@@ -71,7 +71,7 @@ class Normaliser:
         for line, row, six in zip(lines, rows, cells, strict=False):
             performer, stage, day, start, end, score = six
             try:
-                # A printable ASCII name needs no rules, only its spaces tidied.
+                # A printable ASCII name needs no rules; only its spaces are tidied.
                 if tidy_only and performer.isascii() and performer.isprintable():
                     performer = (
                         " ".join(performer.split()) if "  " in performer else performer.strip()
@@ -89,7 +89,7 @@ class Normaliser:
                     end += MINUTES_PER_DAY
                 short = end - start <= LONG_MINUTES
             except TypeError:
-                # A Moment with more than its minutes.
+                # A Moment with more than minutes.
                 short = False
             if short and performer and stage and day and score != _UNCLEAR:
                 keep(new(Performance, (performer, stage, day, start, end, score, line)))
@@ -100,7 +100,7 @@ class Normaliser:
         return outcome
 
     def open_questions(self) -> list[RowWarning]:
-        """What the rows so far leave open, each with the mapping's option that settles it."""
+        """What the rows so far leave open, each with the mapping option that settles it."""
         questions = list(self._rules.open_questions())
         ranks = self._seen_scores.ranks
         if ranks and not self._rules.mapping.popularity_is:
@@ -134,7 +134,7 @@ class Normaliser:
             outcome.rejections.append(replace(settled, original=stood))
 
     def _known(self, cells: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What is remembered of the first five cells; None for what the rules have to tell."""
+        """What is remembered for the first five cells; None where the rules must decide."""
         try:
             performer, stage, day, start, end = map(getitem, self._memos, cells)
         except TypeError:
@@ -148,7 +148,7 @@ class Normaliser:
         return None if found.doubt else found.text
 
     def _plain_start(self, cell: Any) -> int | Moment:
-        # The short way knows minutes only: a Moment in its arithmetic is a TypeError.
+        # The short way knows only minutes: a Moment in its arithmetic is a TypeError.
         found = self._rules.start(cell)
         return found.minutes if self._rules.is_plain_start(found) else found
 
@@ -170,7 +170,7 @@ def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def rules_of(mapping: LineupMapping) -> RowRules:
-    """The rules as a mapping has them; the kit's own for the default."""
+    """The rules under a mapping; the kit's own for the default."""
     if mapping == DEFAULT_MAPPING:
         return RowRules()
     # Time zones and the rest are for mappings: the function starts faster without them.

@@ -1,4 +1,4 @@
-"""A lineup file, as it comes, to blocks of performances and rejections: the room's front door."""
+"""A lineup file, as it arrives, to blocks of performances and rejections: start here."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -30,12 +30,12 @@ _LINES_TRIED = 20
 
 
 def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
-    """The shape of the text at the beginning of a feed; takes its byte order mark away.
+    """The shape of the text at the beginning of a feed; removes its byte order mark.
 
-    What begins with `[` is a JSON array. What begins with `{` is JSON Lines if its first line is an
-    object by itself (or, if that line is damaged, if all the next ones are), else one JSON
-    document; so is a file of one line that holds other objects and no field. Where a mapping says
-    where the rows are, all of these are a document.
+    Text that begins with `[` is a JSON array. Text that begins with `{` is JSON Lines if its first
+    line is an object by itself (or, if that line is damaged, if all the next ones are); otherwise
+    it is one JSON document, as is a file of one line that holds other objects and no field. If a
+    mapping says where the rows are, all of these are a document.
     """
     feed.fill()
     if feed.data.startswith(_MARK):
@@ -60,12 +60,12 @@ def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool
     text = feed.data[: limits.record_bytes].lstrip(_WHITE)
     lines = [line for line in text.splitlines()[:_LINES_TRIED] if line.strip(_WHITE)]
     if len(lines) > 1 and len(text) == limits.record_bytes:
-        lines.pop()  # which may go on
+        lines.pop()  # it may be incomplete
     values = [_object(line) for line in lines]
     if len(values) == 1:
         return values[0] is not None and not _wraps(values[0], mapping)
     if values[0] is None and _object(lines[0].rstrip(b", \t\r")) is not None:
-        return False  # elements of an array, without its brackets
+        return False  # an array's elements, without its brackets
     return values[0] is not None or None not in values[1:]
 
 
@@ -78,7 +78,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _wraps(value: dict[str, Any], mapping: LineupMapping) -> bool:
-    """Whether an object holds others and no field of its own."""
+    """Whether an object holds other objects and no field of its own."""
     holds = any(isinstance(item, dict | list) for item in value.values())
     return holds and all(place is None for place in match(tuple(value), mapping).places)
 
@@ -94,18 +94,18 @@ def read_lineup(
     limits: Limits = DEFAULT_LIMITS,
     watch: Callable[[], None] = unwatched,
 ) -> Iterator[Block]:
-    """Read a lineup file, told by its content: CSV, a JSON array of objects, or JSON Lines.
+    """Read a lineup file, recognized by content: CSV, a JSON array of objects, or JSON Lines.
 
     `chunks` are the bytes of the file, cut anywhere; UTF-8 with or without BOM, UTF-16 with BOM,
-    either of them gzipped, CP1252 as the last resort. Blocks hold some thousand rows each, so that
-    a file of any size is never in memory. With `start`, the `end` of an earlier block, `chunks`
-    begin at byte `start.offset` and exactly the rows after that block are read.
+    either of them gzipped, CP1252 as the last resort. Blocks hold about a thousand rows each, so
+    that a file is never wholly in memory, whatever its size. With `start`, the `end` of an earlier
+    block, `chunks` begin at byte `start.offset` and exactly the rows after that block are read.
 
     `watch` is called before each piece of text is read, however few rows come of it; it may raise.
 
-    Raises LineupError, after every row before it has been yielded, for what is not a lineup: an
-    empty file, a picture, a CSV without a header or a needed column, a file that breaks midway, a
-    file without a row.
+    Raises LineupError, after yielding every row before the problem, if it is not a lineup: an empty
+    file, a picture, a CSV without a header or a needed column, a file that breaks midway, a file
+    without a row.
 
     >>> [block] = read_lineup([b"Artist,Stage,Date,Start,End\\nAbba,Main,2025-06-13,8pm,9:30pm\\n"])
     >>> block.performances[0].performer, block.performances[0].sort_key
@@ -120,7 +120,7 @@ def read_lineup(
     for block in _gathered(
         _with_questions(judged, normaliser), min(limits.block_rows, _LEAST_ROWS)
     ):
-        # Whoever reads on from a block knows that the file has a row.
+        # A caller that resumes from a block knows that the file has a row.
         read = read or block.read > 0
         if read:
             yield block
@@ -129,7 +129,7 @@ def read_lineup(
 
 
 def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator[Block]:
-    """The blocks, the last of them with what the file as a whole leaves open."""
+    """The blocks, the last one with what the file as a whole leaves open."""
     last: Block | None = None
     broken: LineupError | None = None
     try:
@@ -146,7 +146,7 @@ def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator
 
 
 def _fertile(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
-    """The same blocks. Raises LineupError if too many of them, one after another, have no row."""
+    """The same blocks. Raises LineupError if too many in a row have no row."""
     barren = 0
     for block in blocks:
         barren = 0 if block.read else barren + limits.block_bytes
@@ -159,7 +159,7 @@ def _fertile(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
 
 
 def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:
-    """Blocks put together until each has `least` rows or more; the last may have fewer.
+    """Blocks merged until each has at least `least` rows; the last may have fewer.
 
     A file that breaks gives what was gathered before its error.
     """
@@ -190,9 +190,9 @@ def _joined(first: Block, second: Block) -> Block:
 
 
 class OpenedLineup(NamedTuple):
-    """A file whose rows can be read: how it is written, and its rows, which no rule has seen yet.
+    """A readable file: how it is written, and its rows, before any rule.
 
-    `original` tells how a row stood in the file; None for a blank row, which does not count.
+    `original` gives a row as it is in the file; None for a blank row, which does not count.
     """
 
     origin: Origin
@@ -213,8 +213,8 @@ def open_rows(
 ) -> OpenedLineup:
     """Find out how a file is written and open its rows. Raises LineupError if it is not a lineup.
 
-    `is_row` tells whether six cells are a performance: a quoted cell over several lines is not
-    believed if it would swallow one.
+    `is_row` says whether six cells are a performance: a quoted cell over several lines is not
+    accepted if it would swallow one.
     """
     origin, feed = open_source(chunks, start, limits, mapping.encoding, watch)
     shape = start.shape if start else sniff(feed, mapping, limits)
@@ -254,7 +254,7 @@ def _line_reader(
     origin: Origin, feed: Feed, start: Position | None, limits: Limits, mapping: LineupMapping
 ) -> LineReader:
     if start is None:
-        # A file that a mapping says to be UTF-8 is not read as anything else.
+        # A file that is UTF-8 by its mapping is not read as anything else.
         return LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
     return LineReader(origin, feed, limits, start.line, start.seen_multibyte)
 

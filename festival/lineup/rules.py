@@ -37,14 +37,14 @@ _NOTHING_KNOWN = (None,) * 5
 
 
 class AcceptedRow(NamedTuple):
-    """A performance, and what was changed or assumed to have it."""
+    """A performance, and what was changed or assumed to get it."""
 
     performance: Performance
     warnings: list[RowWarning]
 
 
 class Times(NamedTuple):
-    """Where a performance lies: its date, and minutes since that date's midnight."""
+    """When a performance is: its date, and minutes since that date's midnight."""
 
     day: str
     start: int
@@ -53,9 +53,9 @@ class Times(NamedTuple):
 
 @dataclass(slots=True)
 class SeenTimes:
-    """What the times of a file have been like so far, with an example of each kind.
+    """What a file's times have been like so far, with an example of each kind.
 
-    `half_day` could be on a 12-hour clock; `full_day` says that the file has a clock of 24 hours,
+    `half_day` could be on a 12-hour clock; `full_day` says that the file has a 24-hour clock,
     `am_pm` that it has am or pm. `night` is a start before 06:00 and `utc` a time that ends in Z.
     """
 
@@ -66,7 +66,7 @@ class SeenTimes:
     utc: str = ""
 
     def note(self, cell: Any, found: Moment, *, is_start: bool) -> None:
-        """Remember what a time says about its file."""
+        """Remember what a time reveals about its file."""
         if found.offset == 0 and not self.utc:
             self.utc = preview(cell)
         if found.form == AM_PM:
@@ -96,9 +96,9 @@ class RowRules:
     def settle(
         self, line: int, cells: Sequence[Any], known: Sequence[Any] = _NOTHING_KNOWN
     ) -> AcceptedRow | Rejection:
-        """A row's six cells, in the order of FIELDS, as a performance; or the first broken rule.
+        """A row's six cells, in FIELDS order, as a performance, or the first rule they break.
 
-        `known` is for each of the first five what its rule makes of it, or None.
+        `known` has what the rules make of each of the first five, or None.
         """
         kept: list[Any] = []
         try:
@@ -129,25 +129,25 @@ class RowRules:
         return name(cell)
 
     def stage(self, cell: Any) -> str:
-        """A stage, which the row above may tell."""
+        """A stage, which may come from the row above."""
         if _is_blank_text(cell):
             raise RuleError(f"is blank; expected text, {_FROM_ABOVE}", "fill_down")
         return self.name(cell)
 
     def day(self, cell: Any) -> Day:
-        """The Date, in any form that can be meant in one way only."""
+        """The Date, in any unambiguous form."""
         text = text_of(cell)
         if _is_blank_text(cell):
             raise RuleError(f"is blank; expected YYYY-MM-DD, {_FROM_ABOVE}", "fill_down")
         if not text or ISO_DATE.fullmatch(text):
             return Day(iso_date(text))
-        # Calendars in words are for few files: the function starts faster without them.
+        # Few files have dates in words: the function starts faster without the code for them.
         from festival.lineup.mapped.moments import day_in
 
         return day_in(text, self.mapping)
 
     def start(self, cell: Any) -> Moment:
-        """The Start, also that of a cell with both."""
+        """The Start, also from a cell with both times."""
         if isinstance(cell, RangeStart):
             cell = parts(cell.cell, self._part)[0]
         found = self.in_its_half(self.moment(cell))
@@ -159,7 +159,7 @@ class RowRules:
         return start
 
     def end(self, cell: Any) -> Moment | None:
-        """The End, also that of a cell with both; None if there may be none."""
+        """The End, also from a cell with both times; None if there may be none."""
         if isinstance(cell, EndParts):
             return self._end_of(cell)
         if isinstance(cell, RangeEnd):
@@ -178,11 +178,11 @@ class RowRules:
         return popularity(cell)
 
     def is_plain_start(self, start: Moment) -> bool:
-        """Whether a start is its minutes and no more."""
+        """Whether a start is only its minutes."""
         return not (start.date or start.doubt)
 
     def is_plain_end(self, end: Moment | None) -> bool:
-        """Whether an end is its minutes and no more."""
+        """Whether an end is only its minutes."""
         return end is not None and not (end.date or end.doubt) and end.length is None
 
     def is_no_end(self, cell: Any) -> bool:
@@ -190,7 +190,7 @@ class RowRules:
         return False
 
     def moment(self, cell: Any, last: int = MINUTES_PER_DAY - 1) -> Moment:
-        """The time in a cell, `last` being the latest minute allowed."""
+        """The time in a cell; `last` is the latest minute allowed."""
         try:
             return moment(cell, last=last, integer_is=self.mapping.integer_is)
         except RuleError:
@@ -203,7 +203,7 @@ class RowRules:
             raise
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together. Raises RuleError if the end cannot be the start's."""
+        """The three together. Raises RuleError if the end does not fit the start."""
         return Times(day, start.minutes, self.finish(day, start, end))
 
     def finish(self, day: str, start: Moment, end: Moment | None) -> int:
@@ -217,7 +217,7 @@ class RowRules:
     def assumed(
         self, times: Times, day: Day, start: Moment, end: Moment | None
     ) -> Iterator[tuple[str, Doubt]]:
-        """What was assumed to have the times, and what is doubtful, by field."""
+        """What was assumed to get the times, and what is doubtful, by field."""
         misfit = Doubt(
             WarningKind.OTHER_DATE, f"has a date other than {times.day}, the row's Date; kept Date"
         )
@@ -241,7 +241,7 @@ class RowRules:
             yield "End", Doubt(WarningKind.LONG, said)
 
     def open_questions(self) -> Iterator[RowWarning]:
-        """What the file as a whole leaves open, and which option of a mapping would settle it."""
+        """What the file as a whole leaves open, and which mapping option would settle it."""
         seen, said = self.seen, self.mapping
         if seen.half_day and not seen.full_day and not said.clock:
             others = "others have it" if seen.am_pm else "none is after 12:59"
@@ -298,12 +298,12 @@ class RowRules:
 
 
 def _is_blank_text(cell: Any) -> bool:
-    """Whether a CSV's cell is blank; a key that a JSON object lacks is not one."""
+    """Whether a CSV cell is blank; a key missing from a JSON object does not count."""
     return isinstance(cell, str) and not text_of(cell)
 
 
 def _no_end(cell: Any, broken: RuleError) -> RuleError:
-    """Why a cell is not an end, with the option that would settle it, if one would."""
+    """Why a cell is not an end, with the option that would settle it, if there is one."""
     if broken.option or isinstance(cell, list | dict | bool):
         return broken
     text = text_of(cell)
@@ -333,8 +333,8 @@ def _length(minutes: int) -> str:
 def end_minutes(start: Moment, end: Moment) -> int:
     """The end in minutes since midnight of the start's day.
 
-    Where both carry a date the days between them count, and where both are instants the time that
-    has really passed; else an end before the start is after midnight. Raises RuleError for an end
+    If both carry a date, the days between them count; if both are instants, the time that really
+    passed counts; otherwise an end before the start is after midnight. Raises RuleError for an end
     before a dated start, or more than 24 hours after it.
     """
     if end.form == LENGTH:

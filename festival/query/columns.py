@@ -49,7 +49,7 @@ def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
 
 
 def _size(item: dict[str, dict[str, Any]]) -> int:
-    """Like `item_size`; an attribute of another type, which the kit never writes, counts as JSON."""
+    """Like `item_size`; attributes of another type, which the kit never writes, count as JSON."""
     own = {name: value for name, value in item.items() if "S" in value or "N" in value}
     others = [(name, value) for name, value in item.items() if name not in own]
     return item_size(own) + sum(len(name) + len(dumps(value)) for name, value in others)

@@ -1,1 +1,1 @@
-"""What a new version of a file changed, and removing what it left. Loaded only when used."""
+"""What a new version of a file changed, and removing its stale items. Loaded only when used."""

@@ -1,4 +1,4 @@
-"""What a new version of a lineup changed, and which items it leaves behind. Pure: lists in.
+"""What a new version of a lineup changed, and which items it makes stale. Pure: takes lists.
 
 A moved performance has a new key, so the table keeps the old item beside the new one until the
 file is reconciled.
@@ -18,7 +18,7 @@ Key = tuple[str, str]
 
 
 class ChangeKind(StrEnum):
-    """What became of a performance, in the order in which a person reads it."""
+    """What became of a performance, in the order a person reads it."""
 
     MOVED = "moved"
     CANCELLED = "cancelled"
@@ -26,13 +26,13 @@ class ChangeKind(StrEnum):
     ADDED = "added"
 
 
-# A performer who plays twice and swaps the stages has moved twice by little, not once by a day.
+# A performer who plays twice and swaps stages made two small moves, not one move of a day.
 OTHER_STAGE_MINUTES = 180
 NEIGHBOURS = 8
 
 
 class TooManyStaleError(FestivalError):
-    """More items would go than are removed without a person."""
+    """More items would be removed than is allowed without a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,9 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Every change, in the order of time; `stale` are the rows whose key the newest has not.
+    """Every change, in order of time; `stale` are the rows whose key the newest version lacks.
 
-    `before` is how many performances the version before had.
+    `before` is how many performances the previous version had.
     """
 
     changes: tuple[Change, ...] = ()
@@ -76,11 +76,12 @@ class Comparison:
 
 
 def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
-    """The newest version against those before it, which are in the order they were ingested.
+    """Compare the newest version with those before it, given in the order they were ingested.
 
-    Added and changed is what differs from the last settled version. What is stale may come from any
-    of them; it is moved if the newest has a performance of the same performer that the stale
-    row's version had not: the nearest in time, a change of stage counting as three hours.
+    Added and changed rows are those that differ from the last settled version. Stale rows may come
+    from any version. A stale row counts as moved if the newest version has a performance by the
+    same performer that the stale row's version lacked: the nearest in time is taken, and a change
+    of stage counts as three hours.
     """
     if not older:
         return Comparison()
@@ -107,7 +108,7 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
 def stale_performers(
     newest: Iterable[Performance], older: Iterable[Performance], most: int
 ) -> set[str]:
-    """Who has rows in the older versions whose key the newest has not, in flat memory.
+    """Performers with rows in older versions whose key the newest lacks, in flat memory.
 
     Raises TooManyStaleError past `most` such rows.
     """
@@ -125,7 +126,7 @@ def stale_performers(
 
 
 def guard(removals: int, before: int, percent: int) -> None:
-    """Raises TooManyStaleError if more than so many percent of the performances would go."""
+    """Raises TooManyStaleError if more than this percentage of performances would be removed."""
     if removals * 100 > before * percent:
         raise TooManyStaleError(
             f"{removals:,} of {before:,} performances would go, more than the guard's {percent}%"
@@ -140,7 +141,7 @@ def place_and_time(row: Performance) -> str:
 def _moves(
     stale: Iterable[Performance], had: Mapping[Key, Listing], newest: Listing
 ) -> dict[Performance, Performance]:
-    """The stale rows that live on, each with where it is now. No place is taken twice."""
+    """The stale rows that moved, each with its new place. No place is taken twice."""
     missing: dict[str, list[Performance]] = defaultdict(list)
     for row in stale:
         missing[row.performer].append(row)
@@ -161,7 +162,7 @@ def _moves(
 def _near(
     rows: Sequence[Performance], places: Sequence[Performance], had: Mapping[Key, Listing]
 ) -> Iterable[tuple[int, Performance, Performance]]:
-    """Each row with the new places around it, and how far each is. Never more than a few a row."""
+    """Each row with the new places near it and their distances. Never more than a few per row."""
     for version in {had[row.key].version for row in rows}:
         mine = [row for row in rows if had[row.key].version == version]
         new = sorted((p.begins, p.key, p) for p in places if p.key not in had[mine[0].key].rows)

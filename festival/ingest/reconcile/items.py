@@ -1,4 +1,4 @@
-"""The table's side of reconciling: whose an item is, deleting it, handing it to another file."""
+"""The table's side of reconciling: an item's owner, deleting it, giving it to another file."""
 
 import random
 import time
@@ -24,12 +24,12 @@ KEYS_A_CALL = 100  # DynamoDB: BatchGetItem
 ACTIONS_A_CALL = 100  # DynamoDB: TransactWriteItems
 TRIES = 8
 CONDITION_FAILED = "ConditionalCheckFailed"
-# What passes by itself among the reasons of a cancelled transaction (docs: TransactWriteItems).
+# A cancelled transaction's reasons that pass by themselves (docs: TransactWriteItems).
 PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class ItemOutcome(StrEnum):
-    """What became of an item that was to be changed."""
+    """Result for an item that was to be changed."""
 
     CHANGED = "changed"
     GONE = "gone"
@@ -38,11 +38,11 @@ class ItemOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Items:
-    """The items of the table, changed one by one and only by whoever holds the lease.
+    """The table's items, changed one by one and only by whoever holds the lease.
 
-    Each call is one transaction with a check of the lease's owner and attempt, and each change is
-    made only if `Source` is still the file. So a call that is carried out late, after a newer
-    version was begun, changes nothing (docs: TransactWriteItems, ConditionCheck).
+    Each call is one transaction that checks the lease's owner and attempt, and each change is made
+    only if `Source` is still the file. So a call carried out late, after a newer version was begun,
+    changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
     client: "DynamoDBClient"
@@ -51,7 +51,7 @@ class Items:
     sleep: Callable[[float], object] = time.sleep
 
     def delete(self, rows: Sequence[Performance], file: str, *held: Lease) -> list[ItemOutcome]:
-        """Delete performances of a file while all these leases are held.
+        """Delete a file's performances while all these leases are held.
 
         Raises LeaseLostError, and RetryableError if other writers were in the way too often.
         """
@@ -61,12 +61,12 @@ class Items:
     def hand_over(
         self, rows: Sequence[Performance], file: str, other: str, *held: Lease
     ) -> list[ItemOutcome]:
-        """Give items the values that another file has for them; outcomes and errors as `delete`."""
+        """Give items another file's values for them; outcomes and errors as for `delete`."""
         changes = [("Put", {"Item": to_item(row, source=other)}) for row in rows]
         return self._change(changes, file, held)
 
     def sources(self, rows: Sequence[Performance]) -> dict[Key, str]:
-        """Whose the performances are that are in the table, read consistently."""
+        """The owners of those performances that are in the table, read consistently."""
         found: dict[Key, str] = {}
         for first in range(0, len(rows), KEYS_A_CALL):
             keys = [_key(row.key) for row in rows[first : first + KEYS_A_CALL]]
@@ -102,7 +102,7 @@ class Items:
         return outcomes
 
     def _together(self, actions: Sequence[Any], held: Sequence[Lease]) -> list[ItemOutcome]:
-        """Carry out what can be; those whose condition fails are taken out, and the rest goes."""
+        """Carry out the actions, without those whose condition fails."""
         outcomes = [ItemOutcome.CHANGED] * len(actions)
         left, conflicts = list(range(len(actions))), 0
         while left:
@@ -126,9 +126,9 @@ class Items:
         return outcomes
 
     def _transact(self, actions: Sequence[Any], held: Sequence[Lease]) -> Sequence[Any]:
-        """All of it, or nothing and the reasons by action. Raises LeaseLostError.
+        """Do all of it, or nothing and return the reasons by action. Raises LeaseLostError.
 
-        botocore gives each call a token: sent again without an answer, it is carried out once.
+        botocore gives each call a token: a call repeated for want of an answer is carried out once.
         """
         checks: list[Any] = [self.leases.check(lease) for lease in held]
         try:

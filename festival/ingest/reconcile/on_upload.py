@@ -1,4 +1,4 @@
-"""Reconciling by the function itself, after each upload: behind a guard, and said in the e-mail."""
+"""Reconciling by the function itself after each upload: guarded, and reported by e-mail."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from festival.ingest.tally import KeyLog
 from festival.lineup.model import Performance
 from festival.text import one_line
 
-# What is removed is in memory, and an invocation has only so many seconds.
+# The rows to remove are held in memory, and an invocation's time is limited.
 MOST_REMOVED = 10_000
 CHANGES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class OnUpload:
-    """Removes what a new version leaves behind, unless more than `percent` of the file would go."""
+    """Removes a new version's stale items, unless they are more than `percent` of the file."""
 
     reconciler: Reconciler
     percent: int
 
     def note(self, lease: Lease, report: IngestReport, step: Callable[[], None]) -> str:
-        """Reconcile the version that `report` is of; what the e-mail says about it, or ''.
+        """Reconcile the version of `report`; return what the e-mail says about it, or ''.
 
-        The lease is the file's, and its attempt owns the version's record. Asked again after a
-        crash it goes on, and says the same. Raises LeaseHeldError if another file is worked on
-        that has some of the performances, and RetryableError.
+        The lease is the file's, and its attempt owns the version's record. Called again after a
+        crash, it continues and says the same. Raises RetryableError, and LeaseHeldError if another
+        file with some of the performances is being worked on.
         """
         recorded = self.reconciler.ledger.reconciliations.find(report.file, report.version)
         if recorded.at or is_corrections(report.file):
@@ -76,7 +76,7 @@ class OnUpload:
         return refused_note(report.file, "this version is not in the table as a whole")
 
     def _review(self, versions: Versions, step: Callable[[], None]) -> Review:
-        """What is stale, within the guard. The lists are read twice, and never held as a whole."""
+        """The stale rows, within the guard. The lists are read twice and never held whole."""
         rows = self.reconciler.lists.rows
         newest, older = versions.newest.version, versions.older
         performers = stale_performers(
@@ -96,8 +96,8 @@ class OnUpload:
 def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str:
     """What was removed, as a paragraph; '' if nothing was stale.
 
-    An item that is not there any more counts as removed: a try that was cut off may have removed
-    it, and the table says nothing of what is not in it.
+    An item that is no longer there counts as removed: an interrupted try may have removed it, and
+    the table cannot tell.
     """
     stale = [
         change
@@ -122,7 +122,7 @@ def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str
 
 
 def refused_note(file: str, why: str) -> str:
-    """Why nothing was removed, and how a person does it."""
+    """Why nothing was removed, and how a person can do it."""
     return (
         f"What earlier versions left in the table is still there: {one_line(why, 300)}.\n"
         f"`festival reconcile` with s3://{one_line(file, 1100)} shows what changed, and removes "

@@ -1,9 +1,9 @@
-"""Reconciling one file: what its newest version changed, and removing what older ones left behind.
+"""Reconciling one file: what its newest version changed, and removing older ones' stale items.
 
-Exact, because of the order of things. Under the file's lease nobody writes items of this file; a
-list is complete before its rows are in the table; every deletion is made only if the item still
-is this file's; and an item that another file has, too, is given that file's values under that
-file's lease. Repeated at any point, the same comes of it.
+The order makes it exact. While the lease is held, nobody else writes this file's items; a list is
+complete before its rows are in the table; an item is deleted only if it is still this file's; and
+an item that another file also has is given that file's values under that file's lease. Repeating it
+from any point gives the same result.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class OtherFiles:
-    """Looks through the newest lists of all files but one."""
+    """Searches the newest lists of all files but one."""
 
     lists: KeyLists
     ledger: Ledger
@@ -52,11 +52,11 @@ class OtherFiles:
     def holders(
         self, stale: Sequence[Performance], file: str, step: Callable[[], None]
     ) -> dict[Key, Holder]:
-        """Of each stale performance the other file that has it; of several, the one ingested last.
+        """The other file that has each stale performance; of several, the one ingested last.
 
-        A file whose newest version is not settled counts with all versions since it was reconciled:
-        nobody knows yet which of them will hold. Only lists with the dates in question are read.
-        `step` is called between files, and may raise.
+        If a file's newest version is not settled, all its versions since its last reconciling
+        count: it is not yet known which one will stand. Only lists with the dates in question are
+        read. `step` is called between files, and may raise.
         """
         keys, dates = {row.key for row in stale}, sorted({row.date for row in stale})
         own, found = name_hash(file), dict[Key, Holder]()
@@ -77,10 +77,10 @@ class OtherFiles:
         return found
 
     def _of(self, part: Part, keys: set[Key], dates: Sequence[str]) -> list[Holder]:
-        """What one file has of these keys.
+        """Which of these keys one file has.
 
-        Its lists are found once more, after its head was read: what the head names as ingested has
-        a whole list by then.
+        Its lists are looked up again after reading its head: by then the version that the head
+        names as ingested has a complete list.
         """
         file = self.lists.file_of(part)
         head = self.ledger.reconciliations.head(file)
@@ -106,7 +106,7 @@ def _some_part_of(versions: Mapping[str, Sequence[Part]], dates: Sequence[str]) 
 
 
 LEASE_SECONDS = 120.0
-OTHERS_LEASE_SECONDS = 30.0  # its ingest has to wait as long if it comes in between
+OTHERS_LEASE_SECONDS = 30.0  # how long its ingest has to wait if it comes in between
 ITEMS_A_STEP = 100
 
 
@@ -137,7 +137,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A file's newest version beside those before it."""
+    """A file's newest version, and those before it."""
 
     versions: Versions
     comparison: Comparison
@@ -152,7 +152,7 @@ class Review:
 
     @property
     def stale(self) -> tuple[Performance, ...]:
-        """What is to be removed, if it is still this file's; nothing once that was done."""
+        """What to remove, if it is still this file's; nothing once that is done."""
         return () if self.versions.is_reconciled else self.comparison.stale
 
 
@@ -179,9 +179,9 @@ class Reconciler:
         )
 
     def versions(self, file: str) -> Versions:
-        """Which versions of a file are to be compared.
+        """The file's versions to compare.
 
-        Raises NotReconcilableError if the newest version is not in the table as a whole.
+        Raises NotReconcilableError if the newest version is not wholly in the table.
         """
         bucket, _, key = file.partition("/")
         head = self.ledger.reconciliations.head(file)
@@ -200,7 +200,7 @@ class Reconciler:
         return Versions(newest, tuple(older), frozenset(settled), parts)
 
     def files(self) -> Iterator[str]:
-        """Every file with more than one version that has a list, in the order of their names."""
+        """Every file with lists of more than one version, in order of name."""
         several = [parts for parts in self.lists.files().values() if len(parts) > 1]
         yield from sorted(self.lists.file_of(next(iter(each.values()))[0]) for each in several)
 
@@ -211,7 +211,7 @@ class Reconciler:
     def reviewed(
         self, versions: Versions, step: Callable[[], None], performers: set[str] | None = None
     ) -> Review:
-        """What changed between versions; of these performers only, if they are given.
+        """What changed between versions; only for these performers, if given.
 
         `step` is called before each version's list is read.
         """
@@ -226,7 +226,7 @@ class Reconciler:
         return Review(versions, compare(older, listed(versions.newest.version, True)))
 
     def removable(self, review: Review) -> Removal:
-        """What `reconcile` would do now. Nothing is changed."""
+        """What `reconcile` would do now. Changes nothing."""
         sources = self.items.sources(review.stale)
         mine = [row for row in review.stale if sources.get(row.key) == review.file]
         held = self._others.holders(mine, review.file, _nothing) if mine else {}
@@ -234,10 +234,10 @@ class Reconciler:
         return Removal(len(mine) - len(held), gone, len(sources) - len(mine) + len(held))
 
     def reconcile(self, file: str, owner: str) -> tuple[Review, Removal]:
-        """Remove what older versions of a file left behind, under its lease.
+        """Remove older versions' stale items, under the file's lease.
 
-        Raises LeaseHeldError if somebody works on the file, or on another one that has some of
-        its performances; NotReconcilableError; RetryableError.
+        Raises LeaseHeldError if the file, or another one with some of its performances, is being
+        worked on; NotReconcilableError; RetryableError.
         """
         leases = self.ledger.leases
         lease = leases.acquire(file, owner, LEASE_SECONDS)
@@ -259,10 +259,10 @@ class Reconciler:
             leases.release(lease)
 
     def remove(self, review: Review, lease: Lease, step: Callable[[], None]) -> Removal:
-        """Remove the stale items; goes on where an earlier try stopped.
+        """Remove the stale items, continuing where an earlier try stopped.
 
-        The lease is the file's, and its attempt owns the version's record. `step` is called every
-        now and then: it keeps the lease alive, or raises when the time is over.
+        The lease is the file's, and its attempt owns the version's record. `step` is called from
+        time to time: it keeps the lease alive, or raises when time is up.
         """
         step()
         done = self.ledger.reconciliations.find(review.file, review.version).removal
@@ -285,7 +285,7 @@ class Reconciler:
         return done
 
     def _hand_over(self, held: Sequence[Holder], lease: Lease) -> list[ItemOutcome]:
-        """Give items to the other files that have them, each file under its lease, too."""
+        """Give items to the other files that have them, under each file's own lease."""
         outcomes: list[ItemOutcome] = []
         for other in sorted({holder.file for holder in held}):
             mine = [holder for holder in held if holder.file == other]
@@ -334,7 +334,7 @@ def versions_since(
 ) -> list[str]:
     """The versions that have a list, in the order they were begun, from the last reconciled one on.
 
-    What versions before that one had is settled. A version that the ledger has forgotten was begun
+    Versions before that one are settled. A version that the ledger has forgotten counts as begun
     when its list was.
     """
     began = {version: min(part.kept_at for part in parts) for version, parts in lists.items()}

@@ -15,7 +15,7 @@ _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 
 
 def iso_date(value: Any) -> str:
-    """A `YYYY-MM-DD` that is a day of the calendar. Raises RuleError."""
+    """A `YYYY-MM-DD` that exists in the calendar. Raises RuleError."""
     text = text_of(value)
     if not text:
         raise RuleError("is blank; expected YYYY-MM-DD")
@@ -27,7 +27,7 @@ def iso_date(value: Any) -> str:
 def popularity(value: Any) -> int | None:
     """A whole number from 1 to 100, or None for a blank. Raises RuleError for anything else.
 
-    `80.0` is whole: spreadsheets and pandas write it so once a cell of the column is blank.
+    `80.0` counts as whole: spreadsheets and pandas write that once a cell in the column is blank.
     """
     score = _whole(text_of(value))
     if score is not None and not 1 <= score <= _BEST:
@@ -52,9 +52,9 @@ def rank(value: Any) -> int | None:
 
 
 class SeenScores:
-    """Whether the popularities so far are 1, 2, 3, … and each performer has one of their own.
+    """Whether the popularities so far are 1, 2, 3, … and each performer has a different one.
 
-    That is how ranks look, of which 1 is the biggest, and hardly ever how scores do.
+    Ranks, with 1 the biggest, look like that; scores hardly ever do.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class SeenScores:
         self._are_shared = False
 
     def note(self, performances: Iterable[Performance]) -> None:
-        """Remember them, until two performers have the same score or one has two."""
+        """Remember scores until two performers share one or one performer has two."""
         if self._are_shared:
             return
         for performer, *_, score, _ in performances:

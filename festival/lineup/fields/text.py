@@ -1,4 +1,4 @@
-"""The values of cells, which are text in a CSV and anything in JSON: cleaning, and showing them."""
+"""Cell values, which are text in a CSV and anything in JSON: cleaning and showing them."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class RuleError(Exception):
     """A value that breaks its field's rule; the message is the reason, without the value.
 
-    `option` is the mapping's option that would settle it, where one would.
+    `option` is the mapping option that would settle it, if there is one.
     """
 
     def __init__(self, reason: str, option: str = "") -> None:
@@ -35,19 +35,19 @@ class Number(NamedTuple):
 
 
 class RangeStart(NamedTuple):
-    """The start of a cell that has both, such as `20:00 - 21:30`."""
+    """The start in a cell with both times, such as `20:00 - 21:30`."""
 
     cell: Any
 
 
 class RangeEnd(NamedTuple):
-    """The end of a cell that has both."""
+    """The end in a cell with both times."""
 
     cell: Any
 
 
 class EndParts(NamedTuple):
-    """What tells an end: its time, and the cells with its date and with the length."""
+    """What an end is made of: its time, and the cells with its date and with the length."""
 
     end: Any
     date: Any
@@ -55,9 +55,9 @@ class EndParts(NamedTuple):
 
 
 class Memo(dict[Any, Any]):
-    """A bounded memory of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
+    """A pure function's bounded cache: `memo[x]` is `rule(x)`, at the speed of a dict.
 
-    Long texts are not remembered: a hostile file must not fill the memory with them.
+    Long texts are not cached: a hostile file must not fill the memory with them.
     """
 
     def __init__(self, rule: Callable[[Any], Any], bound: int = 4_096) -> None:
@@ -76,7 +76,7 @@ class Memo(dict[Any, Any]):
 
 
 def clean(text: str) -> str:
-    """White space runs as one space, trimmed; zero-width characters gone; Unicode NFC.
+    """Runs of white space as one space, trimmed; no zero-width characters; Unicode NFC.
 
     The joiners U+200C and U+200D stay: scripts and emoji need them.
     """
@@ -86,12 +86,12 @@ def clean(text: str) -> str:
 
 
 def fold(name: str) -> str:
-    """A name for comparing: without case, spaces, underscores and hyphens."""
+    """A name for comparison: without case, spaces, underscores and hyphens."""
     return clean(name).casefold().translate(_UNIMPORTANT)
 
 
 def text_of(value: Any) -> str:
-    """A cell as clean text; a JSON number is the text it was written as, null is blank.
+    """A cell as clean text; a JSON number is its original text, null is blank.
 
     Raises RuleError for true, false, a list or an object.
     """
@@ -112,7 +112,7 @@ def text_of(value: Any) -> str:
 
 
 def name(value: Any) -> str:
-    """A performer or a stage: text of 1 character or more that can be stored and printed.
+    """A performer or a stage: at least 1 character of text that can be stored and printed.
 
     Raises RuleError for a blank, for half of a surrogate pair (it has no UTF-8 form) and for a
     control character (it would reach terminals and e-mails).

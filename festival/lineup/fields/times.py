@@ -1,6 +1,6 @@
-"""Times of day: one cell to minutes since midnight, and the date where the cell carries one.
+"""Times of day: one cell to minutes since midnight, and the date if the cell carries one.
 
-The common forms are here; the rarer ones are in `mapped.moments`, which is loaded for them.
+The common forms are here; the rarer ones are in `mapped.moments`, loaded only for them.
 """
 
 import re
@@ -42,8 +42,8 @@ _START, _END = FIELDS.index("Start"), FIELDS.index("End")
 class Moment(NamedTuple):
     """A time of day: minutes since midnight and the form it was written in.
 
-    `date` and `offset` (minutes east of UTC) are there if the cell carried them. An end may be
-    a `length` in minutes, by itself (its form is LENGTH then) or beside the time.
+    `date` and `offset` (minutes east of UTC) are set if the cell carried them. An end may be a
+    `length` in minutes, by itself (then its form is LENGTH) or together with the time.
     """
 
     minutes: int
@@ -55,13 +55,13 @@ class Moment(NamedTuple):
 
 
 def as_range(cells: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Six cells whose Start and End are one cell, as its start and its end."""
+    """Six cells with one cell for both Start and End, split into its start and its end."""
     parts = RangeStart(cells[_START]), RangeEnd(cells[_END])
     return (*cells[:_START], *parts, *cells[_END + 1 :])
 
 
 def with_end_parts(cells: tuple[Any, ...], end_date: Any, duration: Any) -> tuple[Any, ...]:
-    """Six cells whose End is also told by a cell with its date, or one with the length."""
+    """Six cells whose End also has a cell with its date, or one with the length."""
     return (*cells[:_END], EndParts(cells[_END], end_date, duration), *cells[_END + 1 :])
 
 
@@ -70,7 +70,7 @@ def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Mome
 
     Without am or pm an hour is a 24-hour hour; text of digits alone is HMM or HHMM; a JSON integer
     is hours × 100 + minutes, unless `integer_is` says that it counts hours or minutes; one from 1
-    to 24 may be both, and has to be settled. An ISO 8601 date-time gives its wall-clock time.
+    to 24 is ambiguous and has to be settled. An ISO 8601 date-time gives its wall-clock time.
     Seconds are dropped. Raises RuleError.
 
     >>> moment("8:30 PM").minutes == moment("20:30").minutes == moment("2030").minutes == 1230
@@ -99,8 +99,8 @@ def _read(text: str) -> Moment:
 def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
     """The two times of a cell such as `8:30 PM – 12:15 AM`; the second may be missing.
 
-    Where one of the two has am or pm, the other has the half of the day that makes less than 12
-    hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` tells the time of a text. Raises
+    If only one of them has am or pm, the other gets the half of the day that makes less than 12
+    hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` gives a text's time. Raises
     RuleError if it is not clear which times they are.
     """
     text = text_of(value)
@@ -116,7 +116,7 @@ def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
 
 
 def calendar_day(text: str) -> str:
-    """`YYYY-MM-DD` as it is, once it is a day of the calendar. Raises RuleError."""
+    """`YYYY-MM-DD` unchanged, if it exists in the calendar. Raises RuleError."""
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -133,7 +133,7 @@ def _is_time(text: str, read: Callable[[str], Moment]) -> bool:
 
 
 def _both(first: str, second: str, read: Callable[[str], Moment]) -> tuple[str, str] | None:
-    """Two texts as times that each stand by themselves, or None where they are not two times."""
+    """Two texts as two independent times, or None if they are not two times."""
     halves = [_half_of(each, read) for each in (first, second)]
     if halves[0] == halves[1] == AM_PM:
         return first, second
@@ -151,7 +151,7 @@ def _both(first: str, second: str, read: Callable[[str], Moment]) -> tuple[str, 
             if length < HALF_DAY:
                 told = f"{other.strip()}{half}"
                 return (told, second) if at else (first, told)
-    # A bare hour is one on a 24-hour clock if the other time is, or if it is past 12.
+    # A bare hour is on a 24-hour clock if the other time is, or if it is past 12.
     clear = any(halves) or any(e.strip().isdigit() and int(e) > 12 for e in (first, second))
     texts = [
         each if half else _full_hour(each)

@@ -1,4 +1,4 @@
-"""What the rows above say about a row: titles of sections, and cells that were merged."""
+"""What the rows above say about a row: section titles and merged cells."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from festival.lineup.model import FIELDS
 
 
 class RowsAbove:
-    """Fills the cells of rows from those above, as a mapping's `sections` and `fill_down` say.
+    """Fills rows' cells from those above, as a mapping's `sections` and `fill_down` say.
 
-    `said` are the values in force by field, as pairs one after another: what a Position keeps.
+    `said` has the values in force by field, as consecutive pairs: what a Position keeps.
     """
 
     def __init__(self, mapping: LineupMapping, names: Sequence[str], said: Iterable[str]) -> None:
@@ -28,7 +28,7 @@ class RowsAbove:
         return tuple(text for pair in self._values.items() for text in pair)
 
     def takes(self, cells: Sequence[Any]) -> bool:
-        """Whether a row is a title, or the header once more, and with that no performance."""
+        """Whether a row is a title or a repeated header, and so not a performance."""
         if not self._sections:
             return False
         texts = [clean(preview(cell)) for cell in cells]
@@ -51,7 +51,7 @@ class RowsAbove:
         return tuple(cells)
 
     def _field_of(self, title: str) -> str:
-        """The field that a title names: of Date and Stage the Date, if it is one."""
+        """The field that a title names: with both Date and Stage, the Date if it is one."""
         fields = self._mapping.sections
         if len(fields) == 1:
             return fields[0]
@@ -60,6 +60,6 @@ class RowsAbove:
         try:
             day_of(title, self._mapping)
         except RuleError as broken:
-            # What is a date, but not clear, is refused as one, row by row.
+            # An ambiguous date is rejected as a date, row by row.
             return "Date" if broken.option not in ("", "dates") else "Stage"
         return "Date"

@@ -1,4 +1,4 @@
-"""Rows that are hard to divide into cells: quotes over several lines, unclosed or misplaced."""
+"""Rows that are hard to split into cells: quotes over several lines, unclosed or misplaced."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -44,7 +44,7 @@ class QuoteResolver(NamedTuple):
     def untangle(self, lines: Sequence[str], begin: int, stop: int, *, final: bool) -> Record:
         """The record that begins at `lines[begin]` and ends before `lines[stop]`.
 
-        A record over several lines is believed only if it is strict, has exactly `width` cells and
+        A record over several lines is accepted only if it is strict, has exactly `width` cells and
         swallows no line that is a row by itself; otherwise its first line has an unclosed quote.
         Without `final` a record that may go on after `stop` is undecided.
         """
@@ -70,8 +70,8 @@ class QuoteResolver(NamedTuple):
     def _swallows(self, lines: Sequence[str]) -> bool:
         """Whether lines inside a quoted record are rows of their own.
 
-        The first and the last line share their record's cells, so that one of them may look like a
-        row (`Band",Main,20:00,…` after a line break in a name); both cannot.
+        The first and the last line share their record's cells, so one of them may look like a row
+        (`Band",Main,20:00,…` after a line break in a name); both cannot.
         """
         inner = any(map(self._is_row_alone, lines[1:-1]))
         return inner or (self._is_row_alone(lines[0]) and self._is_row_alone(lines[-1]))
@@ -86,9 +86,9 @@ def divide(
 ) -> Record:
     """The cells of the record that begins at `lines[begin]`; undecided if it reaches `stop`.
 
-    Text after a closing quote is kept, as `csv.reader` does, and named as the record's flaw. With
-    a `strict_width` such text and more cells than that end the search: the quote is unclosed. So no
-    line of a hostile file is scanned more often than the header has cells.
+    Text after a closing quote is kept, as `csv.reader` does, and named as the record's flaw. With a
+    `strict_width` such text and more cells than that end the search: the quote is unclosed. So no
+    line of a hostile file is scanned more times than the header has cells.
     """
     cells: Cells = []
     flaw, index, at = Flaw.NONE, begin, 0

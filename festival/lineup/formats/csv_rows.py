@@ -1,4 +1,4 @@
-"""CSV: lines to rows. What is plain goes by the block; what has odd quotes goes line by line."""
+"""CSV: lines to rows. Plain lines go block by block; those with odd quotes, line by line."""
 
 import csv
 from bisect import bisect_right
@@ -50,7 +50,7 @@ class CsvRows:
                 continue
             block = self._plain(lines) or self._singly(lines)
             if not block.height:
-                # A quoted record, of which these lines are only the beginning.
+                # These lines are only the beginning of a quoted record.
                 beyond = len(lines.raw)
                 continue
             beyond = 0
@@ -92,7 +92,7 @@ class CsvRows:
             rows = list(csv.reader(lines.text, delimiter=delimiter, strict=True))
         except csv.Error:
             return None
-        # Fewer rows than lines: one of them goes over several lines, and may not be what it seems.
+        # Fewer rows than lines: one row spans several lines, and may not be what it seems.
         return rows if len(rows) == len(lines.text) else None
 
     def _singly(self, lines: Lines) -> "_PendingRows":
@@ -139,9 +139,9 @@ class CsvRows:
             return self._untangler.untangle(lines.text, index, stop, final=final)
 
     def _fitted(self, block: "_PendingRows", cells: Cells, line: int, text: str) -> Cells:
-        """The cells as wide as the header: missing ones are blank, more than that are refused.
+        """As many cells as the header: missing ones are blank; extra ones get the row rejected.
 
-        Blank cells beyond the header say nothing: many tools end every row with a comma.
+        Extra blank cells do not count: many tools end every row with a comma.
         """
         missing = self._width - len(cells)
         if missing < 0 and not clean("".join(cells[self._width :])):
@@ -152,7 +152,7 @@ class CsvRows:
                 text,
                 f"has {len(cells)} cells; expected the header's {self._width} at most",
             )
-        # A refused row leaves a blank one in its place, which does not count.
+        # A rejected row leaves a blank one in its place, which does not count.
         return cells + [""] * missing if missing >= 0 else [""] * self._width
 
 
@@ -174,7 +174,7 @@ class _PendingRows:
         self._warnings.append(RowWarning(line, "", preview(text), reason, kind))
 
     def unguard(self) -> None:
-        """Take away the apostrophes that the kit put before what a spreadsheet would run."""
+        """Remove the apostrophes that the kit put before text that a spreadsheet would run."""
         self._rows[:] = [[unguard(cell) for cell in cells] for cells in self._rows]
 
     def cells(

@@ -1,6 +1,6 @@
-"""Files of another kind, told by how their text begins: what each is, and the way to a lineup.
+"""Other kinds of file, recognized by their first text: what each is, and how to get a lineup.
 
-Asked only once a file could not be read as a lineup.
+Used only when a file could not be read as a lineup.
 """
 
 import re
@@ -65,7 +65,7 @@ _KINDS = (
 
 
 def described(text: str) -> str:
-    """What a file that is not a lineup is, and the way out; empty if its beginning says nothing.
+    """What a file is, if not a lineup, and what to do; empty if its beginning says nothing.
 
     >>> described("var lineup = [{}]").partition(";")[0]
     'JavaScript'

@@ -1,4 +1,4 @@
-"""A CSV's header row, and with it the delimiter: the one that makes the header fit."""
+"""A CSV's header row and its delimiter: the one that makes the header fit."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 
 DELIMITERS = (",", ";", "\t", "|")
 CELLS = "\x1f"
-"""What divides the cells of a workbook's row where it is handled as a line of text."""
+"""What separates a workbook row's cells when the row is handled as a line of text."""
 _TITLES = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 _COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
@@ -45,7 +45,7 @@ _PADDING = "".join(DELIMITERS) + CELLS + '" \ufeff\u00a0'
 
 
 class Header(NamedTuple):
-    """The header's cells, what divides them, and which column is which field."""
+    """The header's cells, their delimiter, and which column is which field."""
 
     names: tuple[str, ...]
     delimiter: str
@@ -61,25 +61,25 @@ class Header(NamedTuple):
         return lambda cells: columns.completed(six([*cells, ""]))
 
     def original(self, cells: Cells) -> Mapping[str, str] | None:
-        """A refused row by column name; None for a row of nothing but blanks.
+        """A rejected row by column name; None for a row of nothing but blanks.
 
-        Spreadsheets pad their exports with such rows; like blank lines they do not count.
+        Spreadsheets pad their exports with such rows; like blank lines, they do not count.
         """
         return dict(zip(self.own_names, cells, strict=False)) if clean("".join(cells)) else None
 
     @property
     def is_corrections(self) -> bool:
-        """Whether this is a file of refused rows that the kit wrote and a person corrected."""
+        """Whether this is a file of rejected rows that the kit wrote and a person corrected."""
         return is_rejected_rows_header(self.names)
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """The names without the columns that the kit added to refused rows."""
+        """The names, without the columns that the kit added to rejected rows."""
         return self.names[: -len(ADDED_COLUMNS)] if self.is_corrections else self.names
 
 
 class FoundHeader(NamedTuple):
-    """The likeliest header of a file, what was assumed about it, and why it will not do."""
+    """A file's likeliest header, what was assumed about it, and why it will not do."""
 
     header: Header
     warnings: list[RowWarning]
@@ -100,7 +100,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
 
 
 def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
-    """Take the header off the lines, even one that misses columns.
+    """Take the header off the lines, even one that lacks columns.
 
     Raises LineupError for a file without a line of text.
     """
@@ -128,9 +128,9 @@ def found_header(
     mapping: LineupMapping,
     delimiters: Sequence[str] = DELIMITERS,
 ) -> tuple[FoundHeader, int]:
-    """The header in the first lines of a table, and how many of them are above the rows.
+    """The header in a table's first lines, and how many of them are above the rows.
 
-    `line` is the number of the first of them, `first` the index of the first with any text.
+    `line` is the first line's number, `first` the index of the first line with any text.
     """
     place = _header_place(text, line, first, mapping, delimiters)
     header, height = place.header, place.height
@@ -157,7 +157,7 @@ def _shown_line(text: str) -> str:
 
 
 def _another_kind(lines: Sequence[str]) -> str:
-    """What a file is whose first line is nothing like a header, if its text tells."""
+    """What a file is if its first line is nothing like a header and its text says."""
     from festival.lineup.formats.foreign import described
 
     kind = described("\n".join(lines[:_TITLES]))
@@ -177,7 +177,7 @@ class _HeaderPlace(NamedTuple):
 def _header_place(
     text: list[str], line: int, first: int, mapping: LineupMapping, separators: Sequence[str]
 ) -> _HeaderPlace:
-    """The header: where the mapping says, or the first line, or a later one that fits whole."""
+    """The header: where the mapping says, else the first line or a later one that fits fully."""
     if mapping.header_row:
         index = mapping.header_row - line
         if not 0 <= index < len(text):
@@ -218,7 +218,7 @@ def _header_place(
 
 
 def _given_header(text: Sequence[str], mapping: LineupMapping, separators: Sequence[str]) -> Header:
-    """The header that the mapping gives, under the delimiter that divides most rows as it does."""
+    """The mapping's header, with the delimiter that splits most rows to fit it."""
     names = mapping.header
 
     def fitting(delimiter: str) -> int:
@@ -230,7 +230,7 @@ def _given_header(text: Sequence[str], mapping: LineupMapping, separators: Seque
 def _joined_header(
     text: list[str], index: int, mapping: LineupMapping, separators: Sequence[str]
 ) -> _HeaderPlace | None:
-    """A header of two lines, of which the lower names what the upper has no cell of its own for."""
+    """A two-line header whose lower line names what the upper has no cell for."""
     for delimiter in separators:
         upper = _header_record(text, index, delimiter)
         below = index + upper.lines
@@ -259,7 +259,7 @@ def above_of(mapping: LineupMapping, place: Position) -> RowsAbove | None:
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
-    """The warning, once a file, that some of its columns are ignored."""
+    """The warning, once per file, that some of its columns are ignored."""
     shown = preview(", ".join(map(clean, names)))
     return RowWarning(0, "", shown, "columns that are not a field; ignored", WarningKind.COLUMNS)
 
@@ -283,10 +283,10 @@ def first_with_text(lines: Sequence[str]) -> int | None:
 def best_header(
     text: list[str], index: int, mapping: LineupMapping, delimiters: Sequence[str] = DELIMITERS
 ) -> tuple[Header, int]:
-    """The header at a line, and how many lines it takes, under the delimiter that fits it best.
+    """The header at a line, and how many lines it takes, with the delimiter that fits it best.
 
-    That is the first one under which no needed column is missing, else the one under which the
-    fewest are missing, and of those the one that gives the most columns.
+    That is the first one that leaves no needed column missing; else the one that leaves the fewest
+    missing and, among those, gives the most columns.
     """
     found: list[tuple[Header, int]] = []
     for delimiter in delimiters:
@@ -334,7 +334,7 @@ def misfit(line: str, header: Header) -> str:
 
 
 def _ways(missing: Sequence[str]) -> str:
-    """What a mapping can say of missing columns."""
+    """What a mapping can say about missing columns."""
     ways = "columns say which they are"
     if {"Stage", "Date"}.issuperset(missing):
         return f"{ways}, or whose constants or sections give the {' and '.join(missing)}"

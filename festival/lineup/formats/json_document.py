@@ -1,4 +1,4 @@
-"""Nested and wrapped JSON documents: the rows in them, by the path that a mapping gives."""
+"""Nested and wrapped JSON documents: their rows, by a mapping's path."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ def document_rows(
 ) -> Iterator[Rows]:
     """The rows of one JSON document, found by a mapping's `rows`; lines are their index, from 1.
 
-    Without a mapping a document's rows are its one list of objects that have the kit's own fields.
-    A document can only be read whole, so that it may not be larger than `document_bytes`, and
-    reading cannot go on from its blocks. Raises LineupError.
+    Without a mapping, a document's rows are its only list of objects with the kit's own fields. A
+    document can only be read whole, so it may not be larger than `document_bytes`, and reading
+    cannot go on from its blocks. Raises LineupError.
     """
     document, assumed = read_document(origin, feed, limits)
     if assumed:
@@ -55,7 +55,7 @@ def document_rows(
 
 
 def only_list(document: Any) -> tuple[str, ...]:
-    """The path to the one list of objects in a document, if those have the kit's own fields."""
+    """The path to a document's only list of objects, if those have the kit's own fields."""
     lists = list(islice(_lists(document, ()), 2))
     if len(lists) != 1:
         return ()
@@ -73,7 +73,7 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 
 
 def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
-    """The objects of a lookup by their key, or what each of them has as its value."""
+    """A lookup's objects by key, or the value that each of them has."""
     table: dict[str, Any] = {}
     for each in PathRows(document, lookup.rows):
         if not isinstance(each, dict):
@@ -87,7 +87,7 @@ def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
 
 
 def looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
-    """A row with what its ids stand for, and why it is refused if one stands for nothing."""
+    """A row with its ids resolved, and why it is rejected if one is unknown."""
     for lookup, table in tables:
         key = _id(at_path(row, lookup.column))
         if key and table.get(key, _SEVERAL) is _SEVERAL:
@@ -103,7 +103,7 @@ def _id(value: Any) -> str:
 
 
 def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]:
-    """The whole of a JSON document, and what was assumed about its encoding, if anything was.
+    """A whole JSON document, and what was assumed about its encoding, if anything.
 
     Raises LineupError if it is too large or not JSON.
     """
@@ -143,7 +143,7 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
 
 
 def _line_values(text: str) -> list[Any] | None:
-    """The objects of JSON Lines, which a path may go into; None for anything else."""
+    """The objects of JSON Lines, for a path to go into; None for anything else."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         values = [whole_value(line) for line in lines] if len(lines) > 1 else []
@@ -156,12 +156,12 @@ class PathRows:
     """The rows that a path leads to, in the document's order.
 
     A step is a key to go into, `<Field>` for an object whose keys are that field's values, or `*`
-    for one whose keys say nothing. Lists on the way are gone through. What the objects on the way
-    say beside belongs to each row below them, under its own key and under `step.key`
+    for one whose keys say nothing. Lists on the way are walked through. What else the objects on
+    the way say belongs to each row below them, under its own key and under `step.key`
     ("days.date"); the row's own keys go first, and so does its own `stage` before the key of a
     `<Stage>`; of two names for one field the one above is `above.title`. What a mapping has
     `claimed` as `step.key` is not there under its own key as well: a stage's name would pass for a
-    performer's. What has no such step is passed over and counted. Iterating raises LineupError if
+    performer's. Whatever lacks such a step is skipped and counted. Iterating raises LineupError if
     the path leads nowhere at all.
     """
 
@@ -193,7 +193,7 @@ class PathRows:
         elif not isinstance(value, dict):
             self._pass_over(value, at, f"meets {preview(value)}")
         elif path[at] == ANY or path[at].startswith("<"):
-            # What is beside the lists under such keys ("updated": "2025-05-01") is not a row.
+            # Under such keys a plain value ("updated": "2025-05-01") is not a row.
             inside = {key: item for key, item in value.items() if isinstance(item, dict | list)}
             if not inside and value:
                 self._pass_over(value, at, f"finds only {_keys(value)}")
@@ -209,7 +209,7 @@ class PathRows:
                 yield from self._below(value[step], at + 1, beside)
 
     def _with_above(self, row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-        """A row with what the objects above it say, except for what it says itself."""
+        """A row with what the objects above it say, except what it says itself."""
         own = tuple(key for key, item in row.items() if item not in (None, ""))
         named = {fold(f"<{key}>") for key in own}
         kept = {
@@ -237,7 +237,7 @@ def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
 
 @lru_cache(maxsize=256)
 def _rivals(above: tuple[str, ...], own: tuple[str, ...]) -> frozenset[str]:
-    """The names from above that are of a field that a row has a column of its own for."""
+    """The names from above for fields that have a column in the row itself."""
     fields = _fields_of(own)
     return frozenset(key for key in above if key[:1] != "<" and fields & _fields_of((key,)))
 
@@ -250,7 +250,7 @@ def _fields_of(names: tuple[str, ...]) -> set[str]:
 def _beside(
     value: dict[str, Any], path: Sequence[str], at: int, claimed: frozenset[str]
 ) -> dict[str, Any]:
-    """What an object on the way says itself: by its keys, and by the step that led to it."""
+    """What an object on the way itself says: by its keys, and by the step that led to it."""
     plain = dict(said_by({key: item for key, item in value.items() if clean(key) != path[at]}))
     came_by = path[at - 1] if at else ""
     if not came_by or came_by == ANY or came_by.startswith("<"):
@@ -261,7 +261,7 @@ def _beside(
 
 
 def said_by(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What an object says beside its lists: by its keys, and of small objects by `stage.name`."""
+    """What an object says besides its lists: by its keys; for small objects, by `stage.name`."""
     for key, item in value.items():
         if not isinstance(item, dict | list):
             yield key, item

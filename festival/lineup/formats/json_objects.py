@@ -52,7 +52,7 @@ class ObjectRows:
         return len(self._lines) + len(self._rejections)
 
     def add(self, line: int, value: Any) -> None:
-        """Take an element in; anything but an object is refused."""
+        """Take in an element; anything but an object is rejected."""
         if not isinstance(value, dict):
             self.refuse(line, value, EXPECTED_OBJECT)
             return
@@ -88,7 +88,7 @@ class ObjectRows:
         self._warnings.append(RowWarning(line, "", preview(value), reason, kind))
 
     def give(self, end: Position | None) -> Rows:
-        """What has been gathered; the next block begins empty."""
+        """What has been gathered; the next block starts empty."""
         if self._tell_ignored and len(self):
             names = dict.fromkeys(
                 n for each in self._layouts.values() for n in each.columns.ignored
@@ -139,13 +139,13 @@ def _holds_objects(value: dict[str, Any], layout: _Layout) -> bool:
 
 
 def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """The object with what lies at paths such as `stage.name` as keys of its own."""
+    """The object, with the values at paths such as `stage.name` as keys of its own."""
     found = {path: at_path(value, path) for path in paths if path not in value}
     return {**value, **{path: item for path, item in found.items() if item is not None}}
 
 
 def at_path(value: Any, path: str) -> Any:
-    """What lies at a path such as `stage.name` or `artists[0].name`; None if nothing does.
+    """The value at a path such as `stage.name` or `artists[0].name`; None if there is none.
 
     >>> at_path({"artists": [{"name": "Abba"}]}, "artists[0].name")
     'Abba'
@@ -154,13 +154,13 @@ def at_path(value: Any, path: str) -> Any:
         if key:
             value = value.get(key) if isinstance(value, dict) else None
         elif index:
-            # One performer is often an object, and several a list of them, in the same file.
+            # In the same file, one performer is often an object and several are a list of objects.
             listed = value if isinstance(value, list) else [value]
             value = listed[int(index)] if int(index) < len(listed) else None
     return value
 
 
 def original(value: Any) -> Any:
-    """A refused element as it can be written down again."""
+    """A rejected element in a form that can be written out again."""
     kept = plain(value)
     return kept if isinstance(kept, Mapping | str) else preview(value)

@@ -36,7 +36,7 @@ _NOT_UTF8 = re.compile(r"[\udc80-\udcff]")
 
 
 class _UnreadableError(Exception):
-    """An element that can be passed over, but not decoded."""
+    """An element that can be skipped but not decoded."""
 
 
 class ArrayRows:
@@ -82,7 +82,7 @@ class ArrayRows:
             raise broken
 
     def _gather(self) -> bool:
-        """Take elements in until a block is full; whether there may be more."""
+        """Take in elements until a block is full; return whether there may be more."""
         size = 0
         while len(self._objects) < self._limits.block_rows and size < self._limits.block_bytes:
             if not self._at_element():
@@ -90,7 +90,7 @@ class ArrayRows:
             try:
                 size += self._take_element()
             except _UnreadableError as unreadable:
-                # The rows before it first: it is passed over without keeping its text.
+                # The rows before it come first: it is skipped without keeping its text.
                 if len(self._objects):
                     self._at = self._done_to
                     return True
@@ -98,7 +98,7 @@ class ArrayRows:
         return True
 
     def _at_element(self) -> bool:
-        """Go to the next element, over the comma before it; False at the array's end."""
+        """Go to the next element, past the comma before it; False at the array's end."""
         if not self._opened:
             self._next_mark()
             self._opened = True
@@ -120,7 +120,7 @@ class ArrayRows:
         return True
 
     def _take_element(self) -> int:
-        """Decode the element that begins here and hand it on; its length in characters."""
+        """Decode the element that begins here and hand it on; return its length in characters."""
         while True:
             begin = self._at
             try:
@@ -150,7 +150,7 @@ class ArrayRows:
 
     def _check_length(self, begin: int, end: int) -> None:
         limit = self._limits.record_bytes
-        # At most four bytes a character: only a long element needs to be encoded to know.
+        # At most four bytes per character: only a long element has to be encoded to know its size.
         if (end - begin) * 4 > limit:
             source = self._text[begin:end].encode("utf-8", "surrogateescape")
             if len(source) > limit:
@@ -199,7 +199,7 @@ class ArrayRows:
             self._more()
 
     def _more(self) -> None:
-        """Let go of the text that is done with, and read more."""
+        """Drop the text that is done, and read more."""
         self._let_go()
         if not self._feed.data:
             self._feed.fill()
@@ -241,7 +241,7 @@ LINES = "jsonl"
 
 
 def line_rows(reader: LineReader, objects: ObjectRows) -> Iterator[Rows]:
-    """The rows of JSON Lines; a line that is not a JSON object is refused.
+    """The rows of JSON Lines; a line that is not a JSON object is rejected.
 
     Raises what broke the source, after all whole lines have been given.
     """

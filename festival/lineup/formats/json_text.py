@@ -1,4 +1,4 @@
-"""JSON values from text, without what Python's decoder adds, loses or stumbles over."""
+"""JSON values from text, without what Python's decoder adds, loses or fails on."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _SCALAR_END = re.compile(r"[,\]}\s]")
 
 
 class Repeated(dict[str, Any]):
-    """An object in which a key comes more than once; the last value is kept, as decoders do."""
+    """An object with a repeated key; the last value is kept, as decoders do."""
 
     keys_twice: tuple[str, ...] = ()
 
@@ -27,8 +27,8 @@ class TooDeepError(Exception):
 def value_at(text: str, begin: int) -> tuple[Any, int]:
     """The JSON value at `begin` and the index after it.
 
-    Numbers stay as written (Number). NaN is null: pandas writes it for a cell that is missing.
-    Raises json.JSONDecodeError, and TooDeepError.
+    Numbers stay as written (Number). NaN is null: pandas writes it for a missing cell. Raises
+    json.JSONDecodeError, and TooDeepError.
     """
     try:
         return _DECODER.raw_decode(text, begin)
@@ -37,7 +37,7 @@ def value_at(text: str, begin: int) -> tuple[Any, int]:
 
 
 def whole_value(text: str) -> Any:
-    """The one JSON value of a text. Raises json.JSONDecodeError, and TooDeepError."""
+    """A text's only JSON value. Raises json.JSONDecodeError, and TooDeepError."""
     begin = _after_space(text, 0)
     value, end = value_at(text, begin)
     if _after_space(text, end) != len(text):
@@ -57,7 +57,7 @@ class Extent:
     def end(self, text: str, at: int = 0) -> int:
         """The index after the value that begins, or goes on, at `at`.
 
-        -1 if it goes on after the text; the next call is then given the next piece.
+        -1 if it goes on past the text; the next call then gets the next piece.
         """
         while at < len(text):
             if self._escaped:

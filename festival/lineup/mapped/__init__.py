@@ -1,1 +1,1 @@
-"""What a mapping changes. Loaded only where a mapping is given."""
+"""What a mapping changes. Loaded only if a mapping is given."""

@@ -1,4 +1,4 @@
-"""Dates as lineups write them: what a cell says, and the day a mapping makes of it."""
+"""Dates as lineups write them: what a cell says, and which day that is under a mapping."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ _MONTHS = (
     "november novembre noviembre novembro listopad listopada listopadu",
     "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
 )
-# Names that begin like another month's name: they are only known whole.
+# Names that begin like another month's name: they count only in full.
 _WHOLE_MONTHS = (
     "tammikuu tammikuuta",
     "helmikuu helmikuuta",
@@ -56,12 +56,12 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss"})
 
 
 def months(word: str) -> frozenset[int]:
-    """The months, January being 1, that a word may be: a name or at least 3 letters of it."""
+    """The months (January is 1) that a word may be: a name or at least its first 3 letters."""
     return frozenset(at + 1 for at in _meant(word, _MONTH_NAMES, _WHOLE_MONTH_NAMES))
 
 
 def weekdays(word: str) -> frozenset[int]:
-    """The weekdays, Monday being 0, that a word may be: a name or the beginning of one."""
+    """The weekdays (Monday is 0) that a word may be: a name or its beginning."""
     return _meant(word, _WEEKDAY_NAMES, _WHOLE_WEEKDAY_NAMES)
 
 
@@ -119,10 +119,10 @@ _TWO_MONTHS = 62
 
 
 class WrittenDate(NamedTuple):
-    """One way to read a date: its form, and the parts it names. Monday is weekday 0.
+    """One way to read a date: its form, and its parts. Monday is weekday 0.
 
-    `numbers` are day and month, in whichever order; `last` is a number of two digits that is taken
-    as the year here, and may be the day.
+    `numbers` are day and month, in whichever order; `last` is a two-digit number that is taken as
+    the year here but may be the day.
     """
 
     form: str
@@ -135,7 +135,7 @@ class WrittenDate(NamedTuple):
 
 
 def written(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text as a date; none if it is not in a form known here."""
+    """Every way to read a text as a date; none if its form is unknown."""
     if found := _ISO.fullmatch(text):
         return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
     if found := _YEAR_FIRST.fullmatch(text):
@@ -159,7 +159,7 @@ def written(text: str) -> tuple[WrittenDate, ...]:
 
 
 def day_of(text: str, mapping: LineupMapping) -> Day:
-    """The day that a text is by the mapping. Raises RuleError if it is not clear.
+    """A text's day under the mapping. Raises RuleError if it is ambiguous.
 
     >>> day_of("Friday 13 June", LineupMapping(year=2025)).text
     '2025-06-13'
@@ -209,7 +209,7 @@ def _day(reading: WrittenDate, mapping: LineupMapping) -> Day:
 
 
 def _ordered(reading: WrittenDate, order: str, year: int) -> tuple[int, int, int]:
-    """Year, month and day of numbers in an order."""
+    """Numbers as year, month and day, in an order."""
     first, second = reading.numbers or (0, 0)
     if order == "year_first" and reading.last is not None:
         return 2000 + first, second, reading.last
@@ -233,9 +233,9 @@ def _year_and_day(last: int, first: int, order: str) -> tuple[int, int]:
 
 
 def _in_year(year: int, month: int, day: int, first: date | None) -> Day:
-    """A day of the year; without one, of the festival's: a little before its first day, or after.
+    """A day in the given year; without one, in the festival's: just before its first day, or after.
 
-    One long before the first day is one of the next year, and is doubtful unless it comes soon.
+    A day long before the first day is in the next year, and is doubtful unless it comes soon.
     """
     if not year and first is None:
         raise RuleError("has no year; expected the mapping's year or first_date to tell", "year")

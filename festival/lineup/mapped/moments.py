@@ -1,4 +1,4 @@
-"""The rarer forms of times, dates and lengths: words, instants, spreadsheets' numbers."""
+"""The rarer forms of times, dates and lengths: words, instants, spreadsheet numbers."""
 
 import re
 from collections.abc import Container
@@ -68,7 +68,7 @@ def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
 
 
 def dated(cell: Any, mapping: LineupMapping) -> Moment | None:
-    """What a cell with an instant or a date-time says; None for one that is neither."""
+    """What a cell says that is an instant or a date-time; None if it is neither."""
     try:
         found = moment(cell, last=MINUTES_PER_DAY)
     except RuleError:
@@ -79,7 +79,7 @@ def dated(cell: Any, mapping: LineupMapping) -> Moment | None:
 
 
 def day_in(text: str, mapping: LineupMapping) -> Day:
-    """The date of a text that is not YYYY-MM-DD. Raises RuleError if it is not clear."""
+    """The date of a text that is not YYYY-MM-DD. Raises RuleError if it is ambiguous."""
     try:
         return day_of(text, mapping)
     except RuleError as broken:
@@ -100,8 +100,8 @@ def day_in(text: str, mapping: LineupMapping) -> Day:
 def minutes_long(cell: Any, length_is: str = "") -> int:
     """The minutes of a length: `1:30`, `90`, `90 min`, `1h30`, `PT1H30M`. Raises RuleError.
 
-    A number by itself is in the unit of the mapping's `length_is`; without one, 10 to 1440 are
-    minutes, and any other has to be settled.
+    A bare number is in the unit of the mapping's `length_is`; without one, 10 to 1440 are minutes,
+    and any other number has to be settled.
     """
     text = text_of(cell)
     if _NUMBER.fullmatch(text):
@@ -184,7 +184,7 @@ def _date_and_time(text: str, mapping: LineupMapping) -> Moment | None:
 
 
 def date_beside_time(text: str, labels: Container[str] = ()) -> tuple[str, Moment] | None:
-    """The date of a text and the time beside it; folded `labels` are dates, too."""
+    """A text's date and the time beside it; folded `labels` are dates, too."""
     for divider in _DIVIDER.finditer(text):
         halves = text[: divider.start()], text[divider.end() :]
         for day, time in (halves, halves[::-1]):
@@ -215,7 +215,7 @@ def epoch(value: Any) -> datetime | None:
 
 
 def local(instant: datetime, zone: str, form: str) -> Moment:
-    """An instant as the clocks of a time zone show it; one that they show twice is doubtful."""
+    """An instant as a time zone's clocks show it; one that they show twice is doubtful."""
     there = instant.astimezone(ZoneInfo(zone))
     minutes = there.hour * 60 + there.minute
     offset = there.utcoffset() or timedelta()
@@ -227,7 +227,7 @@ def local(instant: datetime, zone: str, form: str) -> Moment:
 
 
 def in_zone(moment: Moment, zone: str) -> Moment:
-    """A moment as the clocks of a time zone show it; one without an offset is there already."""
+    """A moment as a time zone's clocks show it; one without an offset is already local."""
     if moment.offset is None or moment.date is None:
         return moment
     try:

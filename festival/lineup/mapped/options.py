@@ -1,4 +1,4 @@
-"""The checks of a mapping's options: each by itself, then all together."""
+"""The checks on a mapping's options: each by itself, then all together."""
 
 import codecs
 import re
@@ -102,7 +102,7 @@ def _lookups(value: Any) -> tuple[Lookup, ...]:
 def _encoding(value: Any) -> str:
     try:
         found = codecs.lookup(value)
-        # Codecs such as hex and rot13 are not of text; these are, but no file is written in them.
+        # Codecs such as hex and rot13 are not for text; these are, but no file is written in them.
         if not "é".encode(found.name, "replace").decode(found.name) or found.name in _NO_FILE_HAS:
             raise LookupError
     except (LookupError, TypeError, ValueError, UnicodeError):

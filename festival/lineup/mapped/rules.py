@@ -11,23 +11,23 @@ from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, RowWarning, WarningKind, clock
 from festival.lineup.rules import RowRules, Times, half_day_end, later
 
-# Of twelve hours of starts the first and the last two could be the other half of the day's.
+# Among twelve hours of starts, the first and last two could be in the other half of the day.
 _DOUBTFUL_FIRST, _DOUBTFUL_LAST = 60, HALF_DAY - 2 * 60
 
 
 class MappedRules(RowRules):
-    """The rules with a mapping's dates, festival day, time zone, missing ends and popularities."""
+    """The rules under a mapping's dates, festival day, time zone, missing ends and popularities."""
 
     def __init__(self, mapping: LineupMapping) -> None:
         super().__init__(mapping)
         self._placeholders = frozenset(map(fold, mapping.placeholders))
         self._none = frozenset(map(fold, mapping.popularity_none))
-        # Clocks that go on past 24, as in 25:30, are read if Date is the festival day.
+        # Clocks that run past 24, as in 25:30, are read if Date is the festival day.
         late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
         self._last_start = LAST_MINUTE + late
         self._last_end = MINUTES_PER_DAY * (2 if late else 1)
         self._months: dict[str, str] = {}
-        # The earliest start on a 12-hour clock, where the file has one.
+        # The earliest start on a 12-hour clock, if the file has one.
         self._earliest: int | None = None
         if mapping.clock.startswith("12h"):
             *_, first = mapping.clock.rpartition("from ")
@@ -41,7 +41,7 @@ class MappedRules(RowRules):
         return text
 
     def day(self, cell: Any) -> Day:
-        """The Date, in any form that the mapping makes clear."""
+        """The Date, in any form that the mapping makes unambiguous."""
         found = dated(cell, self.mapping)
         if found is None or found.date is None:
             day = super().day(cell)
@@ -50,13 +50,13 @@ class MappedRules(RowRules):
         return Day((self._there(found)).date or found.date, found.doubt)
 
     def _note_month(self, text: str, day: str) -> None:
-        """Remember the January and the December of dates whose year the mapping tells."""
+        """Remember January and December dates whose year comes from the mapping."""
         year = self.mapping.year
         if year and str(year % 100) not in text and fold(text) not in dict(self.mapping.dates):
             self._months.setdefault(day[5:7], preview(text))
 
     def open_questions(self) -> Iterator[RowWarning]:
-        """What the file as a whole leaves open, and around New Year the year."""
+        """What the file as a whole leaves open and, around New Year, the year."""
         yield from super().open_questions()
         if {"01", "12"} <= self._months.keys():
             year = self.mapping.year
@@ -82,17 +82,17 @@ class MappedRules(RowRules):
         return start._replace(minutes=minutes, doubt=doubt)
 
     def score(self, cell: Any) -> int | None:
-        """The Popularity, from a rank where it is one."""
+        """The Popularity, from a rank if it is one."""
         if self._none and not isinstance(cell, list | dict) and fold(preview(cell)) in self._none:
             return None
         return rank(cell) if self.mapping.popularity_is == "rank" else popularity(cell)
 
     def is_plain_start(self, start: Moment) -> bool:
-        """Whether a start is its minutes and no more, and not in the night."""
+        """Whether a start is only its minutes, and not in the night."""
         return super().is_plain_start(start) and not self._is_in_night(start)
 
     def is_plain_end(self, end: Moment | None) -> bool:
-        """Whether an end is its minutes, whatever the start is."""
+        """Whether an end is only its minutes, whatever the start is."""
         halved = self._earliest is not None and end is not None and _may_be_either_half(end)
         return super().is_plain_end(end) and not halved
 
@@ -104,12 +104,12 @@ class MappedRules(RowRules):
         return not text or fold(text) in self._placeholders
 
     def moment(self, cell: Any, last: int = LAST_MINUTE) -> Moment:
-        """The time in a cell as the clocks of the mapping's time zone show it."""
+        """The time in a cell, as clocks in the mapping's time zone show it."""
         last = self._last_start if last == LAST_MINUTE else self._last_end
         return self._there(super().moment(cell, last))
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together, on the festival day: a clock in its night goes on past 24."""
+        """The three together, on the festival day: a clock in its night runs past 24."""
         is_late = self._is_in_night(start)
         if is_late and self.mapping.date_is == "calendar_day":
             calendar, day = day, later(day, -MINUTES_PER_DAY)
@@ -130,7 +130,7 @@ class MappedRules(RowRules):
     def assumed(
         self, times: Times, day: Day, start: Moment, end: Moment | None
     ) -> Iterator[tuple[str, Doubt]]:
-        """What was assumed to have the times, a missing end among it."""
+        """What was assumed to get the times, including for a missing end."""
         yield from super().assumed(times, day, start, end)
         if end is None:
             said = f"is missing; taken as {self.mapping.default_length} minutes long"
