@@ -1,7 +1,7 @@
 """What is in the table: its dates, stages and performers, from what ingests recorded. No Scan.
 
-Every ingest keeps a list of the performances it wrote in the reports bucket (reconciling depends on
-these lists). Together, the lists of the versions that count say what the table has, each
+Every ingest stores, in the reports bucket, a list of the performances it wrote (reconciling depends
+on these lists). Together, the lists of the versions that count say what the table has, each
 performance once, however many files contain it. Files ingested from a machine, without the ledger,
 are not in any list.
 """

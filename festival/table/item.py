@@ -177,8 +177,8 @@ def renderer(
 def put_request_encoder(*, source: str | None = None) -> Callable[[Performance], str]:
     """A function from a performance to the ASCII JSON text of its PutRequest.
 
-    The content is the same as `{"PutRequest": {"Item": to_item(…)}}`; but on a seventh of a CPU,
-    json.dumps of nested dicts would take more time than everything else.
+    The content is the same as `{"PutRequest": {"Item": to_item(…)}}`, but on a seventh of a CPU,
+    json.dumps of nested dicts takes more time than everything else.
     """
 
     lacking = ["source"] if source is None else []

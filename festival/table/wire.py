@@ -171,8 +171,8 @@ class Wire:
         """Uses the same endpoint, credentials, TLS, proxies and time-outs as a boto3 client.
 
         botocore resolves these from arguments, environment and files while it makes a client, and
-        keeps the results private; only there can exactly the same ones be found. If botocore has
-        changed, raises whatever it raises.
+        keeps the results private; taking them from there is the only way to get exactly the same.
+        If botocore has changed, raises whatever error that causes.
         """
         config = client.meta.config
         theirs = client._endpoint.http_session
