@@ -165,7 +165,7 @@ def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
     Sidecars that hold a mapping are not lineups. Raises FestivalError if the bucket does not exist
-    or may not be listed, if `since` or `until` is not a day, or if nothing is selected.
+    or may not be listed, if `since` or `until` is not a date, or if nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)

@@ -195,7 +195,7 @@ class QueueEngine:
     def _send(
         self, batch: Sequence[FileEvent], sent: dict[str, SentFiles], again: bool
     ) -> list[FileOutcome]:
-        """Send the files not done yet; returns outcomes of those done and those not sendable."""
+        """Send the files not done yet; returns outcomes of those already done or refused by SQS."""
         if not batch:
             return []
         asked = self._each(self._named, batch)

@@ -1,4 +1,4 @@
-"""`festival demo`: the whole way on the embedded AWS, shown as it happens."""
+"""`festival demo`: every step on the embedded AWS, shown as it happens."""
 
 import shutil
 import sys
@@ -32,7 +32,7 @@ NOTEBOOKS = {
 def demo() -> None:
     """The whole way on an embedded AWS: samples in, e-mails and answers out.
 
-    Needs no account and reaches none: all of it happens on this machine.
+    Needs no account and contacts none: everything happens on this machine.
     """
     with EmbeddedAws() as aws:
         click.echo(f"An AWS of its own on {aws.endpoint_url}: nothing leaves this machine.\n")
@@ -46,7 +46,7 @@ def demo() -> None:
 
 
 def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
-    """Each sample through S3, SQS, the function, DynamoDB and SNS; the e-mail that comes of it."""
+    """Sends each sample through S3, SQS, the function, DynamoDB and SNS; shows the e-mail."""
     for name in FILES:
         with step(f"sample/{name} → S3 → SQS → {outputs.function} → DynamoDB → SNS"):
             emails = drop(aws, outputs, SAMPLES / name)
@@ -64,7 +64,7 @@ def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
 
 
 def show_verification(aws: EmbeddedAws) -> None:
-    """`festival verify`, as it would run against a stack in an account."""
+    """Runs `festival verify` as it would run against a stack in an account."""
     click.echo("▸ festival verify: one small lineup all the way through, and removed again\n")
     poller = aws.poller()
     poller.start(lambda error: click.echo(f"festival: the function stopped: {error}", err=True))
@@ -86,7 +86,7 @@ def answer_lines(answer: DemoAnswer) -> Iterator[str]:
 
 
 def show_notebooks() -> None:
-    """The four notebooks, run by papermill against this AWS; where their reports are."""
+    """Runs the four notebooks by papermill against this AWS, and says where the reports are."""
     with chdir(ROOT):
         for name, what in NOTEBOOKS.items():
             with step(f"notebooks/{name}.ipynb: {what}"):
@@ -98,7 +98,7 @@ def show_notebooks() -> None:
 
 
 def next_lines() -> Iterator[str]:
-    """What a newcomer may want to try next."""
+    """Suggests what a newcomer may want to try next."""
     festival = command_name()
     yield "What to try next:"
     for command, what in (
@@ -111,7 +111,7 @@ def next_lines() -> Iterator[str]:
 
 
 def command_name() -> str:
-    """How to call this command here: by its name if it is on the path."""
+    """How to run this command here: by name if it is on the path."""
     if shutil.which("festival"):
         return "festival"
     here = Path(sys.argv[0])

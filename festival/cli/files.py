@@ -1,4 +1,4 @@
-"""`festival check` and `festival normalize`: a file, read; nothing is written to the table."""
+"""`festival check` and `festival normalize`: read a file; write nothing to the table."""
 
 import math
 import shutil
@@ -39,7 +39,7 @@ def check(
     """Show what of a lineup would be accepted; nothing is written.
 
     FILE is CSV, JSON, JSON Lines or an Excel workbook, s3://BUCKET/KEY, or - for standard input. If
-    its columns or values are not the kit's own, festival inspect FILE says which options decide.
+    it uses other columns or values than the kit's, festival inspect FILE says which options to set.
     Several files are checked one by one, and --json prints an array.
     """
 
@@ -61,7 +61,7 @@ def check(
 
 
 def _status_of(act: Callable[[], None]) -> int:
-    """The exit status that one of several files has by itself."""
+    """The exit status that one of several files would have by itself."""
     try:
         act()
     except click.exceptions.Exit as ended:
@@ -90,9 +90,9 @@ def normalize(
 ) -> None:
     """Write the accepted performances with the table's attributes.
 
-    FILE and its options are as for festival check. What was refused is told on standard error. Both
-    forms have the table's own values, for a program to read: in CSV no cell is guarded against a
-    spreadsheet that runs =… as a formula, because a guarded name would be another name.
+    FILE and its options are as for festival check. Refused rows are reported on standard error. CSV
+    and JSON both have the table's own values, for a program to read: no CSV cell is escaped against
+    spreadsheets that run =… as a formula, because an escaped name would be a different name.
     """
     refuse_same_file(file, out)
     as_csv = form == "csv" or (form is None and (out or "").endswith(".csv"))
@@ -106,7 +106,7 @@ def normalize(
         if out is not None:
             end_with(report, strict=False)
         if len(report.duplicate_rows):
-            # A row that a later row of the same key replaced never gets into the table.
+            # A row replaced by a later row with the same key never gets into the table.
             kept.drop(len(header), {row["line"] for row in report.duplicate_rows})
     if len(report.rejections) or len(report.warnings) or len(report.duplicate_rows):
         click.echo("\n".join(report_lines(report, "accepted")), err=True)
@@ -114,7 +114,7 @@ def normalize(
 
 
 class KeptLines:
-    """Takes the accepted performances as the table's writer would, and keeps them as lines."""
+    """Takes accepted performances as the table's writer would, and keeps them as lines."""
 
     def __init__(self, encode: Callable[[Iterable[Performance]], str], place: IO[bytes]) -> None:
         self._encode = encode
@@ -131,7 +131,7 @@ class KeptLines:
         return WriteOutcome((), (), "", 0, 0, 0)
 
     def drop(self, begin: int, numbers: Set[int]) -> None:
-        """Take out the lines, from byte `begin` on, of these line numbers of the file."""
+        """From byte `begin` on, remove the lines made from these line numbers of the file."""
         with tempfile.TemporaryFile() as others:
             self.place.seek(begin)
             for number, line in zip(self.line_numbers, self.place, strict=True):

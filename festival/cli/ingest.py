@@ -1,4 +1,4 @@
-"""`festival ingest`: a file of this machine, or one in S3 through the ledger, into the table."""
+"""`festival ingest`: loads a local file, or one in S3 through the ledger, into the table."""
 
 import math
 from collections.abc import Iterable
@@ -44,7 +44,7 @@ def ingest(
     """Put a lineup into the table.
 
     FILE is a file, - for standard input, or s3://BUCKET/KEY. An object in S3 goes through the
-    ledger: each version once, read with the mapping beside it. A file on this machine goes
+    ledger: each version is ingested once, with the mapping beside it. A file on this machine goes
     straight to the table.
     """
     kit = Kit.from_environment()
@@ -67,7 +67,7 @@ def ingest(
 
 
 def from_here(kit: Kit, file: str, table: str | None, blocks: Iterable[Block]) -> IngestReport:
-    """A file of this machine, or standard input, into the table."""
+    """Ingests a file on this machine, or standard input."""
     with kit.open_writer(table)(Path(file).name, math.inf) as writer:
         return ingest_blocks_directly(blocks, file, writer)
 
@@ -75,7 +75,7 @@ def from_here(kit: Kit, file: str, table: str | None, blocks: Iterable[Block]) -
 def from_s3(
     kit: Kit, file: str, table: str | None, mailer: Mailer | None, *, again: bool
 ) -> IngestReport:
-    """The current version of an object into the table, under its lease."""
+    """Ingests an object's current version, under its lease."""
     event = event_of(file)
     try:
         result = ingest_object(kit.ingestor(table, mailer=mailer), event, again=again, say=say)

@@ -1,4 +1,4 @@
-"""`festival inspect`: how a file is understood, before anything depends on it."""
+"""`festival inspect`: shows how a file is understood, before anything depends on it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,10 +36,10 @@ def inspect(
 ) -> None:
     """Show how a file is read, and what only you can decide.
 
-    Encoding, delimiter, columns and what each was taken for, the forms of times and dates, what is
-    ambiguous and which option decides it, and a mapping to save as FILE.mapping.json. With --ask it
-    asks, and saves the mapping: festival check FILE then takes it. What has been decided already is
-    given as options, as for festival check.
+    Shows the encoding, the delimiter, what each column was taken for, the forms of times and dates,
+    what is ambiguous and which option settles it, and a mapping to save as FILE.mapping.json. With
+    --ask it asks you and saves the mapping, which festival check FILE then uses. Give what you have
+    already decided as options, as for festival check.
     """
     refuse_same_file(file, out)
     if ask and (file == STANDARD or as_json):
@@ -66,7 +66,7 @@ def _inspected(file: str, mapping: LineupMapping, sheet: str | None) -> Inspecti
 
 
 def _require_readable(file: str, found: Inspection) -> None:
-    """Raises LineupError for a file that no answer to a question makes readable."""
+    """Raises LineupError for a file that no answer could make readable."""
     reason = found.refusal or (found.problem if not found.kept else "")
     if reason and not any(each.must for each in found.questions):
         raise LineupError(f"{printable(file)}: {reason}")
@@ -79,7 +79,7 @@ def _save(mapping: LineupMapping, out: str) -> None:
 
 
 def _asked(found: Inspection, inspected: Callable[[LineupMapping], Inspection]) -> Inspection:
-    """Ask every question, then those that the answers opened; an empty answer leaves one open."""
+    """Ask every question, then any that the answers raise; an empty answer leaves one open."""
     left_open: set[str] = set()
     for _ in range(_ROUNDS):
         questions = [each for each in found.questions if each.seen not in left_open]
@@ -94,7 +94,7 @@ def _asked(found: Inspection, inspected: Callable[[LineupMapping], Inspection]) 
 
 
 def _answered(question: Question, options: dict[str, Any]) -> dict[str, Any]:
-    """The options with a person's answer, asked for until it is one that can be kept."""
+    """The options with a person's answer added; asks until the answer is valid."""
     click.echo()
     click.echo(printable(f"{question.seen}: {question.option} ({question.choices})"))
     for number, answer in enumerate(question.answers, 1):
@@ -111,7 +111,7 @@ def _answered(question: Question, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options_of(question: Question, text: str) -> Mapping[str, Any]:
-    """What a typed answer says: the number of an answer, its label, or the option's own value."""
+    """What a typed answer means: an answer's number, its label, or the option's own value."""
     for number, answer in enumerate(question.answers, 1):
         if text in (str(number), answer.label):
             return answer.options

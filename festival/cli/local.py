@@ -26,7 +26,7 @@ LAB_FOLDER = Path("runs", "lab")
 JUPYTER = (sys.executable, "-m", "jupyterlab")
 LOOK_SECONDS = 0.3
 WAKE_SECONDS = 1.0
-# Clears another shell of what would lead away from this AWS, whatever it has set; bash, zsh and sh.
+# Unsets whatever another shell has set that would lead away from this AWS; for bash, zsh and sh.
 CLEAR = (
     "for name in $(env | cut -d= -f1 | grep -E '^(AWS_|BOTO_|FESTIVAL_(TABLE|STACK)$)');"
     ' do unset "$name"; done\n'
@@ -42,8 +42,8 @@ empty_option = click.option("--empty", is_flag=True, help="Leave the samples out
 def local(port: int, empty: bool) -> None:
     """Run the embedded AWS until Ctrl-C.
 
-    The stack is deployed and the samples are ingested. Every file that is uploaded from then on is
-    ingested as on AWS, and its e-mail is shown here. Stacks may be removed and deployed meanwhile.
+    Deploys the stack and ingests the samples. Every file uploaded after that is ingested as on AWS,
+    and its e-mail is shown here. You may remove and deploy stacks in the meantime.
     """
     with started(port, empty) as (aws, outputs), environment_file(aws, outputs) as variables:
         click.echo(f"\nIn another terminal:  source {ENVIRONMENT_FILE}   or:\n\n{variables}")
@@ -53,7 +53,7 @@ def local(port: int, empty: bool) -> None:
             deployed = aws.work(complain)
             shown = {stack: shown.get(stack, 0) for stack in deployed}
             for stack in deployed:
-                with suppress(FestivalError):  # torn down just now
+                with suppress(FestivalError):  # just torn down
                     for email in aws.emails(stack)[shown[stack] :]:
                         shown[stack] += 1
                         click.echo("\n".join(email_lines(email, EMAIL)))
@@ -67,8 +67,8 @@ def local(port: int, empty: bool) -> None:
 def lab(ctx: click.Context, empty: bool, jupyter_options: tuple[str, ...]) -> None:
     """Run the embedded AWS with JupyterLab on it.
 
-    JupyterLab opens copies of the notebooks, in runs/lab; a copy that is there already is kept.
-    Other options go to JupyterLab (--no-browser, --port 9000), and its exit status is this one's.
+    JupyterLab opens copies of the notebooks in runs/lab; existing copies are kept. Other options go
+    to JupyterLab (--no-browser, --port 9000), and this command exits with JupyterLab's status.
     """
     if find_spec("jupyterlab") is None:
         raise FestivalError(
@@ -91,7 +91,7 @@ def is_root() -> bool:
 
 
 def copied_notebooks(source: Path, folder: Path) -> Path:
-    """The folder with a copy of each notebook. A copy that is there already is somebody's work.
+    """The folder with a copy of each notebook. Keeps existing copies: they are somebody's work.
 
     Raises FestivalError if there are no notebooks.
     """
@@ -106,18 +106,18 @@ def copied_notebooks(source: Path, folder: Path) -> Path:
 
 
 def run_to_its_end(command: Sequence[str]) -> int:
-    """Run a program that handles Ctrl-C itself; its exit status, 128 and more for a signal's end.
+    """Run a program that handles Ctrl-C itself; returns its exit status, 128 + n for a signal n.
 
     SIGTERM is passed on to it.
     """
     with subprocess.Popen(command) as process:
         before = {
-            # Ctrl-C reaches the program too, which asks what is meant.
+            # Ctrl-C also reaches the program, which asks what to do.
             signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
             signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
         }
         try:
-            # Not one long wait: a signal that another thread receives would not end it.
+            # Not one long wait, because a signal received by another thread would not end it.
             while (status := process.poll()) is None:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(WAKE_SECONDS)
@@ -129,9 +129,9 @@ def run_to_its_end(command: Sequence[str]) -> int:
 
 @contextmanager
 def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]]:
-    """The embedded AWS with the stack and the samples, and the function at work.
+    """The embedded AWS with the stack, the samples and a running function.
 
-    Ends cleanly on Ctrl-C and SIGTERM: nothing is left behind.
+    Ends cleanly on Ctrl-C and SIGTERM, leaving nothing behind.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with EmbeddedAws(port) as aws:
@@ -154,7 +154,7 @@ def complain(error: Exception) -> None:
 
 @contextmanager
 def environment_file(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
-    """What another shell needs to reach this AWS and no other, as a file of export lines."""
+    """Writes a file of export lines with which another shell reaches this AWS and no other."""
     variables = CLEAR + exports(
         {
             name: aws.environment[name]

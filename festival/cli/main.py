@@ -1,7 +1,7 @@
-"""The `festival` command: where each command is, and how every mistake becomes one line.
+"""The `festival` command: where each command lives, and how every mistake becomes one line.
 
-A command's module is loaded when the command is called, so `festival check` needs boto3 and click
-only, and starts at once.
+A command's module is loaded only when the command is called, so `festival check` needs only boto3
+and click, and starts at once.
 """
 
 import os
@@ -22,7 +22,7 @@ NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
 class CommandPlace(NamedTuple):
     """A command's module, and the first sentence of its help.
 
-    `name` is the command's name in its module, if it cannot be its own.
+    `name` is the command's name in its module, if that has to be different.
     """
 
     module: str
@@ -59,7 +59,7 @@ COMMANDS = {
     "teardown": CommandPlace("stack", "Remove the stack."),
 }
 
-# The extra that brings a module that is missing.
+# Which extra installs a missing module.
 EXTRAS = {
     "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
     "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient"},
@@ -73,7 +73,7 @@ REMEDIES = {
 
 
 class Commands(click.Group):
-    """A group whose commands are loaded when they are called."""
+    """A group that loads each command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -114,7 +114,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def run(args: list[str] | None) -> int:
-    """Run one command; its exit status. A user's mistake is one line on stderr."""
+    """Run one command and return its exit status. A user's mistake is one line on stderr."""
     try:
         with festival.make_context("festival", sys.argv[1:] if args is None else args) as context:
             festival.invoke(context)
@@ -149,7 +149,7 @@ def complain(message: str) -> int:
 
 
 def missing(error: ModuleNotFoundError) -> str:
-    """Which extra to install for a module that is not there."""
+    """Which extra to install for a missing module."""
     name = (error.name or "").split(".")[0]
     for extra, modules in EXTRAS.items():
         if name in modules:

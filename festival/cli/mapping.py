@@ -1,4 +1,4 @@
-"""How a command is told what a file's columns and values mean: a JSON file, and options."""
+"""How to tell a command what a file's columns and values mean: a JSON file, and options."""
 
 import functools
 import json
@@ -133,9 +133,9 @@ OPTIONS = (
 
 
 def mapped(command: Command) -> Command:
-    """Give a command the options of a mapping; it gets `mapping`, besides its own `file`.
+    """Give a command the mapping options; besides its own `file` it gets `mapping`.
 
-    A command of several `files` gets a function of a file's name that gives its mapping.
+    A command that takes several `files` gets a function from a file's name to its mapping.
     """
 
     @functools.wraps(command)
@@ -151,9 +151,9 @@ def mapped(command: Command) -> Command:
 
 
 def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> LineupMapping:
-    """The mapping of its file, or of the one beside the lineup; what an option says goes before.
+    """The mapping from the given file, or from the one beside the lineup; options override it.
 
-    Raises LineupError for a mapping that is wrong, FestivalError where its file cannot be read.
+    Raises LineupError if the mapping is wrong, FestivalError if its file cannot be read.
     """
     named = {name: _plain(name, value) for name, value in given.items() if value not in (None, ())}
     path = mapping_file or _beside(file)

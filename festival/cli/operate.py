@@ -29,8 +29,8 @@ HEADS = (
 def history(file: str | None, days: int) -> None:
     """Show the result of every ingest, from the ledger.
 
-    FILE is a key of the upload bucket or s3://BUCKET/KEY: then every version of it is shown, else
-    the ingests of all files in the last days.
+    With FILE, a key in the upload bucket or s3://BUCKET/KEY, shows every version of that file;
+    without it, all files' ingests of the last days.
     """
     kit = Kit.from_environment()
     ledger = kit.ledger
@@ -42,14 +42,14 @@ def history(file: str | None, days: int) -> None:
 
 
 def name_of(file: str, bucket: str) -> str:
-    """The ledger's name of a file: `bucket/key`."""
+    """The ledger's name for a file: `bucket/key`."""
     if file.startswith("s3://"):
         return file.removeprefix("s3://")
     return file if file.startswith(f"{bucket}/") else f"{bucket}/{file}"
 
 
 def history_lines(records: Iterable[VersionRecord]) -> Iterator[str]:
-    """A line for each ingest, then why tries failed."""
+    """A line for each ingest, then the reasons why tries failed."""
     records = list(records)
     yield from table(HEADS, [_cells(record) for record in records])
     for record in records:
@@ -81,7 +81,7 @@ def status(stack: str | None) -> None:
 
 
 def status_lines(shown: StackStatus) -> Iterator[str]:
-    """The state of a stack and, if something is wrong, what to do."""
+    """A stack's state and, if something is wrong, what to do."""
     changed = f" since {shown.stack.changed:%Y-%m-%d %H:%M} UTC" if shown.stack.changed else ""
     remedy = f": {shown.stack.remedy}" if shown.stack.remedy else ""
     yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}{remedy}"
@@ -106,7 +106,7 @@ def status_lines(shown: StackStatus) -> Iterator[str]:
 def dlq(put_back: bool) -> None:
     """Show the dead-letter queue, and put messages back.
 
-    Shows each message with its files, how often it was received and why each try failed.
+    For each message, shows its files, how often it was received, and why each try failed.
     """
     kit = Kit.from_environment()
     outputs, sqs, ledger = kit.outputs, kit.clients.sqs, kit.ledger

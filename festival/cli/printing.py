@@ -1,4 +1,4 @@
-"""What commands print: aligned tables, answers of the table, reports, steps, e-mails."""
+"""What commands print: aligned tables, the table's answers, reports, steps, e-mails."""
 
 import itertools
 import sys
@@ -49,7 +49,7 @@ def _pad(cell: str, size: int, to_right: bool) -> str:
 
 
 def width(text: str) -> int:
-    """How many columns of a terminal the text takes: wide signs two, combining ones none."""
+    """The terminal columns a text takes: two for a wide character, none for a combining one."""
     return len(text) if text.isascii() else sum(map(_sign_width, text))
 
 
@@ -65,7 +65,7 @@ HEADS = ("Date", "Start", "End", "Stage", "Performer", "Popularity")
 
 
 def performance_lines(performances: Sequence[Performance]) -> Iterator[str]:
-    """A table of performances. `01:15+1` is a quarter past one on the day after Date."""
+    """A table of performances. `01:15+1` means 01:15 on the day after Date."""
     rows = [
         (
             performance.date,
@@ -88,7 +88,7 @@ def time_of(minutes: int) -> str:
 def answer_footer(
     pattern: "AccessPattern", performances: Sequence[Performance], pages: "Sequence[PageCost]"
 ) -> str:
-    """What it took: the number of Queries, read units, milliseconds."""
+    """What the answer took: the number of Queries, read units, milliseconds."""
     units = sum(page.read_units for page in pages)
     milliseconds = sum(page.milliseconds for page in pages)
     found = counted(len(performances), "performance")
@@ -110,7 +110,7 @@ def show_report(
 ) -> None:
     """Print the report on standard output and end the command with its status.
 
-    `done` is the word for what was accepted (`would be written` if nothing was).
+    `done` is the word for the accepted rows (`would be written` if none were written).
     """
     if as_json:
         report.write_json(sys.stdout)
@@ -120,7 +120,7 @@ def show_report(
 
 
 def end_with(report: IngestReport, *, strict: bool) -> None:
-    """Raises FestivalError if it could not be done, and exits 1 for rejections with --strict."""
+    """Raises FestivalError if the file failed; with --strict, exits 1 if rows were rejected."""
     if report.status == Outcome.FAILURE:
         raise FestivalError(f"{printable(report.file)}: {reason_of_failure(report)}")
     if strict and report.counts.rejected:
@@ -167,7 +167,7 @@ def report_summary(report: IngestReport, done: str) -> str:
 def _listed(title: str, names: tuple[str, ...], rows: RowList) -> Iterator[str]:
     if not len(rows):
         return
-    # What is said of the whole file, line 0, is only known at its end, and goes first.
+    # Remarks about the whole file, line 0, are only known at its end, but go first.
     whole_file_first = itertools.chain(
         (row for row in rows if not row["line"]), (row for row in rows if row["line"])
     )
@@ -188,12 +188,12 @@ def _cut(text: str, name: str) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-# ── what is being done ───────────────────────────────────────────────────────────────────────────
+# ── steps ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show what is being done, and how long it took."""
+    """Show a step while it runs, and how long it took."""
     click.echo(f"▸ {what} … ", nl=False)
     began = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""`festival query` and `festival list`: what the table answers, and what is in it."""
+"""`festival query` and `festival list`: ask the table, and list what is in it."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +51,7 @@ def performer(name: str, table: str | None, as_json: bool) -> None:
 def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bool) -> None:
     """The performances that start on DATE (YYYY-MM-DD), in a time range.
 
-    A range over midnight (--from 22:00 --to 02:00) goes on into the next day.
+    A range past midnight (--from 22:00 --to 02:00) continues into the next day.
     """
     show(patterns.on_date(date, time_from, time_to), table, as_json)
 
@@ -83,7 +83,7 @@ def show(
     what: str = "",
     asked: str = "",
 ) -> None:
-    """Print the answer. If it is empty and asks for a name, say which names are near."""
+    """Print the answer. If a question about a name has no answer, suggest the nearest names."""
     kit = Kit.from_environment()
     name = kit.table_name(table)
     found, pages = answer(Connection.from_client(kit.clients.dynamodb), name, pattern)
@@ -114,8 +114,8 @@ def listing(command: Callable[..., Any]) -> Callable[..., Any]:
 def list_() -> None:
     """Show what is in the table: dates, stages, performers.
 
-    From what ingests recorded. A file that was ingested from a machine, without the ledger, is only
-    found with --scan.
+    Reads what ingests recorded. Files ingested from a machine, without the ledger, are found only
+    with --scan.
     """
 
 

@@ -24,8 +24,8 @@ HEADS = ("Change", "Performer", "Was", "Is")
 def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
     """Show what a new version of a lineup changed, and clear up.
 
-    FILE is s3://BUCKET/KEY; without it, every file with versions that were not reconciled. Nothing
-    is removed without --yes.
+    FILE is s3://BUCKET/KEY; without it, every file that has versions not yet reconciled. Nothing is
+    removed without --yes.
     """
     reconciler = Kit.from_environment().reconciler()
     results = reconcile_files(reconciler, file, remove=yes, say=say)
@@ -43,7 +43,7 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
 
 
 def lines(result: Reconciled) -> Iterator[str]:
-    """A table of the changes for a person, and what was or would be removed."""
+    """For a person: a table of the changes, and what was or would be removed."""
     review, comparison = result.review, result.review.comparison
     name = f"s3://{printable(review.file)}"
     if not review.versions.older:

@@ -1,7 +1,7 @@
 """Performances as lines of JSON or CSV, with the table's attributes.
 
-They say exactly what `festival.table.item.attributes` says, one line a performance, made from the
-same table: a dict and `json.dumps` for each row would take five times as long.
+They hold exactly what `festival.table.item.attributes` gives, one line per performance, made from
+the same table of attributes: a dict and `json.dumps` per row would take five times as long.
 """
 
 import csv
@@ -16,7 +16,7 @@ from festival.table.schema import ATTRIBUTES, POPULARITY_BUCKET, Attribute
 
 COLUMNS = tuple(each.name for each in ATTRIBUTES if each.needs != "source")
 
-# Every minute that a performance of 24 hours can end at, which begins in a festival day's night.
+# Every minute at which a 24-hour performance that begins in a festival day's night can end.
 _MINUTES = range(4 * MINUTES_PER_DAY)
 _CLOCKS = tuple(map(clock, _MINUTES))
 _WALL_CLOCKS = tuple(map(wall_clock, _MINUTES))
@@ -31,14 +31,14 @@ _LINE = renderer("{{", _member, "}}\n", "source", between=", ")
 _LINE_UNRANKED = renderer("{{", _member, "}}\n", "source", "popularity", between=", ")
 
 
-# A lineup has few stages and many rows. Bounded, for a file where it has not.
+# A lineup has few stages and many rows. Bounded, in case a file has many stages.
 @lru_cache(maxsize=1024)
 def _escaped(text: str) -> str:
     return encode_basestring(text)[1:-1]
 
 
 def json_lines(performances: Iterable[Performance]) -> str:
-    """One JSON object a line."""
+    """One JSON object per line."""
     lines = []
     for performer, stage, date, start, end, popularity, _ in performances:
         render = _LINE_UNRANKED if popularity is None else _LINE
@@ -59,7 +59,7 @@ def json_lines(performances: Iterable[Performance]) -> str:
 
 
 def csv_lines(performances: Iterable[Performance]) -> str:
-    """One CSV row a line, in the order of COLUMNS, without a header."""
+    """One CSV row per line, in the order of COLUMNS, without a header."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(_cells, performances))
     return text.getvalue()

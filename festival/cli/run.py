@@ -1,4 +1,4 @@
-"""`festival run`: a notebook, run by papermill, with its parameters checked first."""
+"""`festival run`: runs a notebook by papermill, after checking its parameters."""
 
 from pathlib import Path
 
@@ -34,8 +34,8 @@ def run(
 ) -> None:
     """Run a notebook, with its parameters checked first.
 
-    NOTEBOOK is a path, or a name in notebooks/ (query). An HTML report is written beside the
-    executed copy. festival run --help NOTEBOOK lists the notebook's parameters.
+    NOTEBOOK is a path or the name of one in notebooks/ (query). An HTML report is written beside
+    the executed copy. festival run --help NOTEBOOK lists the notebook's parameters.
     """
     if notebook is None:
         if not wants_help:
@@ -51,7 +51,7 @@ def run(
 
 
 def parameters_of(path: Path) -> str:
-    """The parameters of a notebook as a table."""
+    """A notebook's parameters as a table."""
     rows = [
         (parameter.name, parameter.declared, repr(parameter.default), parameter.help)
         for parameter in read_parameters(path)

@@ -1,4 +1,4 @@
-"""Where a command's input comes from and its output goes: files, standard streams, S3."""
+"""Where a command's input comes from and where its output goes: files, standard streams, S3."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ S3 = "s3://"
 def chunks_of(file: str) -> Iterator[bytes]:
     """The bytes of a file, of standard input for `-`, or of an object `s3://BUCKET/KEY`.
 
-    Raises LineupError if it cannot be read, so that the report of the file says so.
+    Raises LineupError if it cannot be read, so that the file's report says so.
     """
     try:
         if file == STANDARD:
@@ -67,7 +67,7 @@ def _object(file: str) -> Iterator[bytes]:
 
 
 def _with_sidecar(file: str, mapping: LineupMapping) -> LineupMapping:
-    """Of an object: the mapping that the function reads it with, and on top of it what is given."""
+    """For an object: the mapping that the function reads it with, overridden by what is given."""
     if not file.startswith(S3):
         return mapping
     from festival.ingest.sidecar import applied_mapping
@@ -81,7 +81,7 @@ def _with_sidecar(file: str, mapping: LineupMapping) -> LineupMapping:
 
 
 def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Iterator[Block]:
-    """The rows of a lineup file, an Excel workbook or a calendar, told apart by their content.
+    """The rows of a lineup file, an Excel workbook or a calendar; the content decides which it is.
 
     Raises LineupError while reading, as `read_lineup` does.
     """
@@ -89,7 +89,7 @@ def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> It
 
 
 def inspection_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Inspection:
-    """How the same is understood. Raises LineupError if it cannot be opened."""
+    """How such a file is understood. Raises LineupError if it cannot be opened."""
     return inspect_any(chunks_of(file), mapping=_with_sidecar(file, mapping), sheet=sheet)
 
 
@@ -103,10 +103,10 @@ def refuse_same_file(file: str, out: str | None) -> None:
 
 @contextmanager
 def written_whole(out: str | None) -> Iterator[IO[bytes]]:
-    """A place to write and read, whose content becomes the file `out` if all goes well.
+    """A file to write and read, whose content becomes `out` if all goes well.
 
-    Without `out` it goes to standard output; into a device or a pipe it is copied, and to
-    `s3://BUCKET/KEY` uploaded.
+    Without `out` the content goes to standard output; it is copied into a device or a pipe, and
+    uploaded to `s3://BUCKET/KEY`.
     """
     if out is not None and out.startswith(S3):
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:

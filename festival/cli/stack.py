@@ -1,4 +1,4 @@
-"""`festival build`, `deploy` and `teardown`: the stack, from its zip to its end."""
+"""`festival build`, `deploy`, `verify` and `teardown`: the stack from its zip to its removal."""
 
 import sys
 from collections.abc import Iterator
@@ -80,9 +80,9 @@ def deploy(
 ) -> None:
     """Create or update the stack.
 
-    Builds the zip, uploads it under a name made of its content, and shows what would change before
-    anything does. Ends with the tables protected from deletion. Safe to run again at any time, even
-    after an interrupt.
+    Builds the zip, uploads it under a name made from its content, and shows what would change
+    before changing anything. Finally protects the tables from deletion. Safe to run again at any
+    time, even after an interrupt.
     """
     settings = Kit.from_environment()
     named = {
@@ -129,7 +129,7 @@ def pending_line(pending: PendingPlan) -> str:
 
 
 def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
-    """The names of what the stack is made of, and what to do next."""
+    """The names of the stack's resources, and what to do next."""
     yield ""
     names = [(name.replace("_", " "), value) for name, value in asdict(outputs).items()]
     yield from table(("Output", ""), names)
@@ -147,7 +147,7 @@ def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
 def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
     """Remove the stack.
 
-    Shows what it would remove, and asks. If the tables or the buckets hold data it stops, unless
+    Shows what it would remove, then asks. If the tables or buckets hold data, it stops unless
     --delete-data is given.
     """
     settings = Kit.from_environment()
@@ -183,9 +183,9 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
 def verify(stack: str | None, seconds: int) -> None:
     """Send one small lineup all the way through the stack.
 
-    Checks the function, alarms and subscription, uploads a lineup of its own, follows it into the
-    table, asks the five questions, and removes everything again. One e-mail is sent. Exit status 2
-    if a check fails.
+    Checks the function, alarms and subscription, uploads its own lineup, follows it into the table,
+    asks the five questions, then removes everything again. Sends one e-mail. Exit status 2 if a
+    check fails.
     """
     settings = Kit.from_environment()
     verification = Verification(settings.session, stack or settings.stack, float(seconds))
@@ -217,7 +217,7 @@ def _held(resource: Resource, planned: TeardownPlan) -> tuple[str, str, str, str
 
 
 def agreed(yes: bool, question: str) -> bool:
-    """Whether the person agrees: by --yes, or when asked at a terminal."""
+    """Whether the person agrees, by --yes or by answering at a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():

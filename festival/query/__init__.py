@@ -1,1 +1,1 @@
-"""Asking the table: access patterns, and the fast reader of whole answers. boto3 only."""
+"""Asks the table: access patterns, and a fast reader of whole answers. boto3 only."""

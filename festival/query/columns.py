@@ -1,4 +1,4 @@
-"""The table's answers: items straight into columns, for DataFrames, and as performances.
+"""The table's answers, straight into columns for DataFrames, or as performances.
 
 A page's values go into lists at once, while the next page is already on its way.
 """
@@ -30,10 +30,10 @@ _OTHER_ESCAPES = re.compile(rb'(?<!\\)(?:\\\\)*\\[^\\"]')
 
 
 def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
-    """The items of a Query's or Scan's answer, and the bytes they count for (`item_size`).
+    """The items in a Query's or Scan's answer, and the bytes they count for (`item_size`).
 
-    Each attribute is its text, a number its digits. Raises ValueError or LookupError for anything
-    else.
+    An attribute is given as its text, a number as its digits. Raises ValueError or LookupError for
+    anything else.
     """
     try:
         items, length = _unwrapped(body)
@@ -43,20 +43,20 @@ def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
             {name: next(iter(value.values())) for name, value in item.items()} for item in typed
         ]
         return plain, sum(map(_size, typed))
-    # Less the brackets and commas around items, and six marks around each name and value.
+    # Minus the brackets and commas around items, and six characters around each name and value.
     size = length - 1 - 2 * len(items) - 6 * sum(map(len, items))
     return items, size - _surplus(items)
 
 
 def _size(item: dict[str, dict[str, Any]]) -> int:
-    """As `item_size`; an attribute of another type, which this kit never writes, by its JSON."""
+    """Like `item_size`; attributes of another type, which the kit never writes, count as JSON."""
     own = {name: value for name, value in item.items() if "S" in value or "N" in value}
     others = [(name, value) for name, value in item.items() if name not in own]
     return item_size(own) + sum(len(name) + len(dumps(value)) for name, value in others)
 
 
 def _surplus(items: list[dict[str, str]]) -> int:
-    """How many bytes fewer the items' numbers take in DynamoDB than as digits."""
+    """How many fewer bytes the items' numbers take in DynamoDB than as digits."""
     surplus = _DIGITS_SURPLUS.__getitem__
     return sum(
         sum(map(surplus, [item.get(name, "") for item in items]))
@@ -78,10 +78,10 @@ _DIGITS_SURPLUS = _DigitsSurplus()
 def _unwrapped(body: bytes) -> tuple[list[dict[str, str]], int]:
     """The items, by cutting `{"S":` and its brace out of DynamoDB's own compact spelling.
 
-    With escapes out of the way every quote delimits a string, so `{"S":"` only ever opens a value,
-    and each value ends in `"}`. A text that begins with `}` looks like such an end, and so does
-    that of another type: then there are more ends than beginnings. Raises ValueError for these.
-    The length is that of the items' JSON, each escape counted as what it stands for.
+    Once escapes are out of the way, every quote delimits a string, so `{"S":"` only ever opens a
+    value, and each value ends in `"}`. A text that begins with `}` looks like such an end, and so
+    does the end of another type: there are then more ends than beginnings. Raises ValueError for
+    these. The length is the items' JSON, with each escape counted as what it stands for.
     """
     escaped = b"\\" in body
     if escaped:
@@ -107,19 +107,19 @@ COLUMNS = tuple(each.name for each in ATTRIBUTES)
 _NUMBERS = [each.name for each in ATTRIBUTES if not each.needs and each.type == "N"]
 _OPTIONAL_TEXTS = [each.name for each in ATTRIBUTES if each.needs and each.type == "S"]
 
-# What a DataFrame of performances is made of.
+# The columns of a DataFrame of performances.
 ESSENTIAL = ("Performer", "Stage", "Date", "StartMinutes", "EndMinutes", "Popularity")
 
 _TRIES = 10
 _AT_ONCE = 16
-# A quote inside a value is escaped, so a quoted name before a colon is the answer's own.
+# Quotes inside a value are escaped, so a quoted name before a colon is the answer's own.
 _AFTER_A_NAME = re.compile(rb"\s*:\s*")
 _LONGEST_KEY_JSON = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class PageCost:
-    """What one page took: RRU as DynamoDB charged, bytes of the items read, milliseconds."""
+    """What one page took: the RRU that DynamoDB charged, the bytes of items read, milliseconds."""
 
     request: int
     items: int
@@ -129,14 +129,14 @@ class PageCost:
 
 
 class TableAnswer(NamedTuple):
-    """The performances that a pattern asks for, in its order, and what each page took."""
+    """The performances that a pattern asks for, in the pattern's order, and what each page took."""
 
     performances: list[Performance]
     pages: list[PageCost]
 
 
 def answer(connection: Connection, table: str, pattern: AccessPattern) -> TableAnswer:
-    """The whole answer to a pattern. Raises as `read_columns`."""
+    """The whole answer to a pattern. Raises the same errors as `read_columns`."""
     pages: list[PageCost] = []
     columns = read_columns(connection, table, pattern, names=ESSENTIAL, saw=pages.append)
     return TableAnswer(sorted(_performances(columns, repeat(0)), key=pattern.order), pages)
@@ -152,10 +152,10 @@ def read_columns(
 ) -> Columns:
     """The answer to a pattern as columns.
 
-    In the pattern's order, but for ties: one Query gives them in its index's order. Every one of
-    `names` is a column, numbers are int, and what an item may lack is None. Throttles are
-    waited out; raises FestivalError for a table that is not there or may not be read,
-    RetryableError if a later try may succeed. `saw` is told what each page took.
+    In the pattern's order, except for ties, which a single Query gives in its index's order. Each
+    of `names` is a column, numbers are int, and attributes that an item lacks are None. Waits out
+    throttles; raises FestivalError if the table does not exist or may not be read, RetryableError
+    if a later try may succeed. `saw` is called with what each page took.
     """
     wanted = tuple(dict.fromkeys((*names, *(ESSENTIAL if _needs_selecting(pattern) else ()))))
     requests = [query.request(table) for query in pattern.queries]
@@ -177,10 +177,10 @@ def scan_columns(
     segments: int = 4,
     saw: Callable[[PageCost], None] | None = None,
 ) -> Iterator[Columns]:
-    """Every item of a table, a page of columns at a time, in no order: a parallel Scan.
+    """Every item in a table, a page of columns at a time, in no particular order: a parallel Scan.
 
-    Reads the whole table, and costs an RRU for every 8 KB of it. Segments are read at once
-    ("Parallel scan" in the docs of Scan); at most one page of each is in memory.
+    Reads the whole table, and costs one RRU per 8 KB. Segments are read at the same time
+    ("Parallel scan" in Scan's docs); at most one page of each is in memory.
     """
     requests = [
         {
@@ -238,7 +238,7 @@ def _needs_selecting(pattern: AccessPattern) -> bool:
 
 
 def _select(columns: Columns, pattern: AccessPattern) -> Columns:
-    """The rows that the pattern keeps, in its order. A row's line is its place, for a moment."""
+    """The rows that the pattern keeps, in its order. For a moment, a row's line is its place."""
     if not _needs_selecting(pattern):
         return columns
     places = range(len(columns["Performer"]))
@@ -255,9 +255,9 @@ def _performances(columns: Columns, lines: Iterable[int]) -> Iterator[Performanc
 def _pages(
     connection: Connection, operation: str, requests: Sequence[dict[str, Any]]
 ) -> Generator[tuple[_Fetched, int], None, None]:
-    """The pages of several requests as they come, each with its request's number.
+    """Several requests' pages as they come, each with its request's number.
 
-    The pages of one request are in their order, and the next is asked for before one is given.
+    One request's pages stay in order, and the next is requested before one is yielded.
     """
     with ThreadPoolExecutor(max_workers=min(len(requests), _AT_ONCE)) as threads:
 
@@ -279,7 +279,7 @@ def _pages(
 
 
 def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _Fetched:
-    """One page, asked for again while DynamoDB asks for patience."""
+    """One page, requested again while DynamoDB asks for patience."""
     body = dumps(request).encode()
     attempt = 0
     while True:
@@ -304,9 +304,9 @@ def _next_key(body: bytes) -> Any:
 
 
 def _value(name: bytes, body: bytes) -> Any:
-    """The answer's own value of this name, None if it has none.
+    """The answer's own value with this name, None if it has none.
 
-    DynamoDB puts these names beside the items. Looked for from the end, because a search through
+    DynamoDB puts these names beside the items. The search starts at the end, because searching
     every page's megabyte for each of three names takes a tenth of a reader's time.
     """
     at = len(body)

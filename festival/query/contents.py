@@ -1,9 +1,9 @@
 """What is in the table: its dates, stages and performers, from what ingests recorded. No Scan.
 
-Every ingest keeps a list of the performances that it wrote, in the reports bucket (reconciling
-stands on these lists). Together the lists of the versions that count say what the table has, each
-performance once, however many files have it. Files that were ingested without the ledger, from a
-machine, are in no list.
+Every ingest stores, in the reports bucket, a list of the performances it wrote (reconciling depends
+on these lists). Together, the lists of the versions that count say what the table has, each
+performance once, however many files contain it. Files ingested from a machine, without the ledger,
+are not in any list.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ Identity = tuple[str, str, str, int]
 
 @dataclass(slots=True)
 class Group:
-    """The performances of one date, stage or performer: how many, who and where, when."""
+    """One date's, stage's or performer's performances: how many, who, where and when."""
 
     performances: int = 0
     performers: set[str] = field(default_factory=set)
@@ -46,7 +46,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in the table, by date, by stage and by performer, each in order."""
+    """What is in the table by date, by stage and by performer, each in order."""
 
     dates: Mapping[str, Group]
     stages: Mapping[str, Group]
@@ -81,16 +81,16 @@ def contents_of(identities: Iterable[Identity]) -> Contents:
 
 
 def scanned_contents(connection: Connection, table: str) -> Contents:
-    """The same by reading the whole table, for what no ingest recorded: a Scan."""
+    """The same, but reading the whole table, to find what no ingest recorded: a Scan."""
     names = ("Performer", "Stage", "Date", "StartMinutes")
     pages = scan_columns(connection, table, names=names)
     return contents_of(row for page in pages for row in zip(*page.values(), strict=True))
 
 
 def unknown_name(what: str, name: str, read: Callable[[], Contents]) -> str:
-    """That the table has no such performer or stage, and which it has that are near; '' if it has.
+    """Says that the table has no such performer or stage and what is near; '' if it has one.
 
-    `what` is `performer` or `stage`. If what is in the table is not known, no name is offered.
+    `what` is `performer` or `stage`. If the table's contents are not known, no name is suggested.
     """
     try:
         contents = read()
@@ -106,10 +106,10 @@ def unknown_name(what: str, name: str, read: Callable[[], Contents]) -> str:
 
 
 class RecordedContents:
-    """Reads the lists; what was read once is kept, so that asking again costs only what is new.
+    """Reads the lists and keeps them, so that asking again costs only what is new.
 
-    The versions that count: the one that was ingested last, and those before it whose items nobody
-    has removed yet (`festival reconcile`).
+    The versions that count are the last one ingested, and earlier ones whose items nobody has
+    removed yet (`festival reconcile`).
     """
 
     def __init__(self, lists: KeyLists, ledger: Ledger) -> None:
@@ -132,13 +132,13 @@ class RecordedContents:
         return contents_of(row for rows in self._read.values() for row in rows)
 
     def _counted(self, versions: Mapping[str, Sequence[Part]]) -> list[Part]:
-        """The parts of a file's versions that count."""
+        """The parts of the file's versions that count."""
         counted = list(versions)
         if len(versions) > 1:
             file = self._lists.file_of(next(iter(versions.values()))[0])
             head = self._ledger.reconciliations.head(file)
             if head.reconciled:
-                # S3 counts in whole seconds; the ledger knows which of two was begun first.
+                # S3 counts in whole seconds; the ledger knows which of two began first.
                 counted = versions_since(head, versions, self._ledger.history(file))
         return [part for version in counted for part in versions[version]]
 

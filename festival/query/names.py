@@ -1,11 +1,11 @@
-"""Names as people write them, and the names nearest to them."""
+"""Names as people write them, and the nearest names in the table."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Three letters tell too little of a name for what contains them to be near.
+# Three letters say too little about a name for every name that contains them to count as near.
 SHORTEST_PART = 4
 
 
@@ -20,7 +20,7 @@ def plain(name: str) -> str:
 
 
 def words_of(name: str) -> list[str]:
-    """Its words, in small letters without accents."""
+    """Its words, in lower case without accents."""
     return re.findall(r"\w+", without_accents(name))
 
 
@@ -30,9 +30,9 @@ def without_accents(name: str) -> str:
 
 
 def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
-    """The names that somebody who wrote `name` may have meant, the likeliest first.
+    """The names that somebody who wrote `name` may have meant, likeliest first.
 
-    Those that differ in case, accents and punctuation only, then those that contain it or are
+    First those that differ only in case, accents and punctuation, then those that contain it or are
     contained in it, then those that differ by a few letters.
 
     >>> nearest("megan the stalion", ["Megan Thee Stallion", "Meghan Trainor", "Elbow"])
@@ -49,7 +49,7 @@ def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
 
 
 def matching(text: str, names: Iterable[str]) -> list[str]:
-    """The names that contain the text, regardless of case, accents and punctuation, in order.
+    """The names that contain the text, in order, ignoring case, accents and punctuation.
 
     >>> matching("MEG", ["Megan Thee Stallion", "Elbow"])
     ['Megan Thee Stallion']
@@ -69,7 +69,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def none_contains(text: str, names: Iterable[str]) -> str:
-    """That no performer's name contains the text, and the nearest names.
+    """Says that no performer's name contains the text, and gives the nearest names.
 
     >>> none_contains("meghan", ["Megan Thee Stallion", "Megan"])
     "no performer contains 'meghan'; did you mean 'Megan'?"

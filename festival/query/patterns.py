@@ -3,8 +3,8 @@
 A pattern is pure data; `columns` asks it.
 
 A lineup with a festival day stores a set at half past one in the night under the day before, as
-`25:30`. A pattern means calendar time, so if that spelling is possible (before noon) it has one
-more Query for it.
+`25:30`. A pattern means calendar time, so if that spelling is possible (before noon) it has an
+extra Query for it.
 """
 
 import re
@@ -29,7 +29,7 @@ from festival.table.schema import (
 # How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
 
-# More days than this are a mistyped year, or a question for a Scan.
+# More days than this mean a mistyped year, or a question for a Scan.
 MOST_DAYS = 366
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -46,7 +46,7 @@ def asked_moment(date: str, time: str) -> tuple[int, int]:
 
 
 def asked_day(date: str) -> int:
-    """The number of a day that is asked about; the days around it have to exist, too."""
+    """The number of a day that is asked about; the days around it have to exist too."""
     day = day_number(date)
     if 3 <= day < calendar_date.max.toordinal():
         return day
@@ -62,7 +62,7 @@ def asked_minutes(time: str, what: str) -> int:
 
 
 def day_number(date: str) -> int:
-    """A date as the number of its day, which grows by one a day."""
+    """A date's day number, which grows by one a day."""
     if _DATE.fullmatch(date):
         with suppress(ValueError):
             return calendar_date.fromisoformat(date).toordinal()
@@ -70,13 +70,13 @@ def day_number(date: str) -> int:
 
 
 def day_text(day: int) -> str:
-    """The date of a day's number."""
+    """The date with this day number."""
     return calendar_date.fromordinal(day).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class KeyQuery:
-    """One Query: an index (None is the table), its key condition, its names and values."""
+    """One Query: its index (None means the table), key condition, names and values."""
 
     index: str | None
     condition: str
@@ -85,7 +85,7 @@ class KeyQuery:
     forward: bool = True
 
     def request(self, table: str) -> dict[str, Any]:
-        """The parameters of DynamoDB's Query, for boto3 or as a JSON body."""
+        """The parameters for DynamoDB's Query, for boto3 or as a JSON body."""
         parameters: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": self.condition,
@@ -101,10 +101,10 @@ class KeyQuery:
 
 @dataclass(frozen=True, slots=True)
 class AccessPattern:
-    """A question in words, the Queries that answer it, and what of their items is the answer.
+    """A question in words, the Queries that answer it, and which of their items are the answer.
 
-    `keep` is what a key condition cannot say; `order` sorts the answers of several Queries.
-    `in_order` says that one Query's answer after the other's is in order already.
+    `keep` is what a key condition cannot express; `order` sorts several Queries' answers.
+    `in_order` says that the answers, one Query after the other, are already in order.
     """
 
     question: str
@@ -114,15 +114,15 @@ class AccessPattern:
     in_order: bool = False
 
     def describe(self) -> str:
-        """The question and the key condition of each Query, one a line."""
+        """The question and each Query's key condition, one per line."""
         return "\n".join([self.question, *(f"  {_spelled(query)}" for query in self.queries)])
 
     def conditions(self) -> tuple[str, ...]:
-        """The key condition of each Query, with its values."""
+        """Each Query's key condition, with its values."""
         return tuple(map(_spelled, self.queries))
 
     def select(self, performances: Sequence[Performance]) -> list[Performance]:
-        """Of what the Queries found, what was asked for, in order."""
+        """What was asked for among what the Queries found, in order."""
         return sorted(
             filter(self.keep, performances) if self.keep else performances, key=self.order
         )
@@ -140,8 +140,8 @@ def by_performer(name: str) -> AccessPattern:
 def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> AccessPattern:
     """The performances that start on a date, from one time to another, both included.
 
-    A range over midnight (`22:00` to `02:00`) goes on into the next day. Raises FestivalError for
-    what is not a date or time.
+    A range past midnight (`22:00` to `02:00`) continues into the next day. Raises FestivalError for
+    anything that is not a date or time.
     """
     day, begin, end = (
         asked_day(date),
@@ -164,9 +164,9 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
 
 
 def on_days(first: str, last: str) -> AccessPattern:
-    """Every performance of the lineup's days from `first` to `last`, both included: a Query a day.
+    """Every performance on the lineup's days from `first` to `last`, both included: a Query a day.
 
-    A day is as the lineup counts it (`Date`): where it goes on past midnight, so does the day.
+    A day is what the lineup calls one (`Date`): if it goes on past midnight, so does the day.
     """
     begin, end = day_number(first), day_number(last)
     if end < begin:
@@ -209,14 +209,14 @@ def stage_at_exactly(stage: str, date: str, time: str) -> AccessPattern:
 def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     """Who is on a stage at a moment: all performances with start ≤ moment < end.
 
-    No performance is longer than 24 hours, so the Query asks for the starts of the last 24 and the
-    rest is arithmetic in absolute minutes. All that match are given: stages do get double-booked.
+    No performance is longer than 24 hours, so the Query asks for starts in the last 24 hours, and
+    the rest is arithmetic in absolute minutes. Gives all that match: stages do get double-booked.
     """
     stage = _name(stage, "stage")
     day, minute = asked_moment(date, time)
     starts = [((day - 1, minute), (day, minute))]
     if minute < FESTIVAL_DAY_ENDS - MINUTES_PER_DAY:
-        # Started yesterday morning, spelled as the night of the day before yesterday.
+        # Started yesterday morning, but stored as the night of the day before yesterday.
         late = minute + MINUTES_PER_DAY
         starts.append(((day - 2, late), (day - 2, FESTIVAL_DAY_ENDS - 1)))
     queries = tuple(
@@ -257,7 +257,7 @@ def _between(index: Index, partition: str, first: str, last: str) -> KeyQuery:
 
 
 def _festival_spelling(day: int, begin: int, end: int) -> list[tuple[int, int, int]]:
-    """The part of a day's minutes that a festival day may have under the day before."""
+    """The part of a range of minutes that a festival day may store under the day before."""
     last = min(end + MINUTES_PER_DAY, FESTIVAL_DAY_ENDS - 1)
     first = begin + MINUTES_PER_DAY
     return [(day - 1, first, last)] if first <= last else []
@@ -286,7 +286,7 @@ def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:
 
 
 def _name(asked: str, what: str) -> str:
-    """A name as the table has it: cleaned by the same rule as the lineup's."""
+    """A name as the table has it, cleaned by the same rule as the lineup's."""
     if not isinstance(asked, str):
         raise FestivalError(f"{what} {asked!r}: expected the name as text")
     if name := clean(asked):

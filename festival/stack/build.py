@@ -37,8 +37,8 @@ def build_zip(out: Path) -> Path:
     The same sources give the same bytes on any machine: times, permissions and order are fixed, and
     nothing is compressed, because zlib implementations compress the same input differently. Built
     with the function's Python, the zip also holds bytecode; otherwise each cold start, on its
-    read-only folder, would compile every module again. Any other Python ignores the bytecode and
-    uses the sources.
+    read-only folder, would compile every module again. Any other Python builds a zip of sources
+    alone, and one that runs the zip ignores the bytecode.
 
     Raises FestivalError if the package on this machine is incomplete, or `out` cannot be written.
     """

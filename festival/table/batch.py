@@ -1,7 +1,7 @@
 """One BatchWriteItem: its body, and what an answer to it means. Pure.
 
-A batch cannot come near the request's limit of 16 MB: the keys' limits and a path of 4,096 bytes as
-`Source` bound a row to about 60 KB of JSON, even where every byte is escaped to six.
+A batch cannot come near the 16 MB limit of a request: the keys' limits and a `Source` path of at
+most 4,096 bytes keep a row under about 60 KB of JSON, even if every byte is escaped to six.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from festival.lineup.model import Performance
 from festival.table.faults import Response, failure, is_throttle
 from festival.table.item import from_item
 
-# About a body as a whole; which row it is about has to be found out.
+# These concern a whole body; which row is to blame has to be found out.
 _ABOUT_A_ROW = frozenset({"ValidationException", "SerializationException"})
 _ALL_STORED = b'"UnprocessedItems":{}'
 
 
 class Stored(NamedTuple):
-    """Done, but for the rows that DynamoDB asks to send again."""
+    """Done, except for the rows that DynamoDB asks to have sent again."""
 
     unprocessed: list[Performance]
 
@@ -29,7 +29,7 @@ class Stored(NamedTuple):
 
 
 class Unprocessed(NamedTuple):
-    """Nothing is known to be stored; a later try may succeed."""
+    """No row is known to be stored; a later try may succeed."""
 
     reason: str
     throttled: bool
@@ -51,18 +51,18 @@ Verdict = Stored | Unprocessed | Refused | Failed
 
 
 def last_of_each_key(rows: Sequence[Performance]) -> list[Performance]:
-    """Of rows with one key the last, because a batch may not hold a key twice."""
+    """The last of the rows with one key, because a batch may not hold a key twice."""
     return list({row.identity: row for row in rows}.values())
 
 
 def body(table: str, rows: Sequence[Performance], encode: Callable[[Performance], str]) -> bytes:
-    """The JSON of a BatchWriteItem that puts these rows, of which no two have one key."""
+    """The JSON of a BatchWriteItem that puts these rows, no two of which share a key."""
     requests = ",".join(map(encode, rows))
     return f'{{"RequestItems":{{{dumps(table)}:[{requests}]}}}}'.encode("ascii")
 
 
 def verdict(answer: Response | FestivalError, table: str, rows: Sequence[Performance]) -> Verdict:
-    """What an answer, or the lack of one, means for the rows that were sent."""
+    """What an answer, or the lack of one, means for the rows sent."""
     if isinstance(answer, RetryableError):
         return Unprocessed(str(answer), throttled=False)
     if isinstance(answer, FestivalError):

@@ -1,8 +1,8 @@
-"""The connection to DynamoDB under the bulk writer and the fast reader, and its two ways.
+"""The connection to DynamoDB that the bulk writer and the fast reader use, and its two ways.
 
-The quick way (`wire`) stands on names that botocore keeps private, and Lambda renews botocore
-without a deployment. If the quick way cannot be made, or does not work, everything goes on over the
-client's own methods: slower, but made of public names only.
+The quick way (`wire`) depends on names that botocore keeps private, and Lambda updates botocore
+without a deployment. If the quick way cannot be set up, or does not work, everything continues over
+the client's own methods: slower, but using only public names.
 """
 
 import logging
@@ -29,7 +29,7 @@ from festival.table.faults import Response
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Answers that say that a request was not signed as DynamoDB wants it.
+# Answers that say a request was not signed as DynamoDB expects.
 _ABOUT_THE_SIGNATURE = frozenset(
     {
         "IncompleteSignatureException",
@@ -37,12 +37,12 @@ _ABOUT_THE_SIGNATURE = frozenset(
         "MissingAuthenticationTokenException",
     }
 )
-# One lost packet says nothing of botocore; this many in a row, and never an answer, may.
+# One lost packet says nothing about botocore; this many in a row without any answer may.
 _LOST_BEFORE_DOUBT = 3
 
 
 class Way(Protocol):
-    """Sends an operation with its body as JSON text, and answers with DynamoDB's response."""
+    """Sends an operation whose body is JSON text, and returns DynamoDB's response."""
 
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response: ...
 
@@ -50,11 +50,12 @@ class Way(Protocol):
 
 
 class Connection:
-    """Calls DynamoDB's operations with bodies of JSON text, the quick way while that works.
+    """Calls DynamoDB's operations with JSON text as the body, the quick way while that works.
 
-    Safe to use from several threads. Trying again after a failure is for the caller to decide.
+    Safe to use from several threads. The caller decides whether to try again after a failure.
     `warn` is called once, with one line, if the quick way does not work. `clock` gives seconds and
-    goes on while the machine is suspended: no try over the client's methods begins too late.
+    keeps running while the machine is suspended, so no try over the client's methods begins too
+    late.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Connection:
         warn: Callable[[str], object] | None = None,
         clock: Callable[[], float] = time,
     ) -> "Connection":
-        """With the endpoint, credentials, TLS, proxies and time-outs of a boto3 client."""
+        """Uses a boto3 client's endpoint, credentials, TLS, proxies and time-outs."""
         return cls(client, warn or logging.getLogger("festival").warning, clock)
 
     @property
@@ -90,12 +91,12 @@ class Connection:
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
         """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
 
-        For operations that may be carried out twice: an unusual answer is asked for once more.
+        Only for operations that may be carried out twice: after an unusual answer it asks again.
 
-        `timeout` in seconds bounds the client's own time-outs further; over the client's methods it
-        is the time in which a try may begin. Raises RetryableError if no whole answer came
-        (time-out, dropped connection, wrong checksum), FestivalError if none ever will (no
-        credentials, a certificate that is not trusted).
+        `timeout`, in seconds, further limits the client's own time-outs; over the client's methods
+        it is the time within which a try may begin. Raises RetryableError if no complete answer
+        came (time-out, dropped connection, wrong checksum), FestivalError if none ever will (no
+        credentials, an untrusted certificate).
         """
         way = self._way
         if isinstance(way, ClientWay):
@@ -115,12 +116,12 @@ class Connection:
         return answer
 
     def close(self) -> None:
-        """Close the connections that are open and not in use."""
+        """Close the open connections that are not in use."""
         self._way.close()
 
     def _quick_way(self) -> Way:
         try:
-            # Not before it is asked for: a name that has gone fails the import.
+            # Imported only when needed, because a name that has gone fails the import.
             from festival.table.wire import Wire
 
             return Wire.from_client(self._client)
@@ -129,7 +130,7 @@ class Connection:
             return ClientWay(self._client, self._clock)
 
     def _is_doubtful(self, error: FestivalError) -> bool:
-        """Whether a failure may be the quick way's own: only before its first answer."""
+        """Whether the quick way itself may be at fault: only before its first answer."""
         if self._answered:
             return False
         self._lost += isinstance(error, RetryableError)
@@ -138,7 +139,7 @@ class Connection:
     def _ask_plainly(
         self, operation: str, body: bytes, timeout: float | None, trouble: FestivalError
     ) -> Response:
-        """Over the client's methods, and from now on if that is better."""
+        """Calls over the client's methods, and keeps to them if that is better."""
         plain = ClientWay(self._client, self._clock)
         try:
             answer = plain.call(operation, body, timeout=timeout)
@@ -157,7 +158,7 @@ class Connection:
 
 class ClientWay:
     """Over the client's own methods, with its own retries. None of them begins after the time-out,
-    but a request that has begun may take as long as the client allows."""
+    but a request already begun may take as long as the client allows."""
 
     def __init__(self, client: "DynamoDBClient", clock: Callable[[], float] = time) -> None:
         self._client = client
@@ -167,7 +168,7 @@ class ClientWay:
         client.meta.events.register("before-send.dynamodb", self._refuse_if_late)
 
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
-        """As `Connection.call`."""
+        """Like `Connection.call`."""
         self._mine.until = None if timeout is None else self._clock() + timeout
         method = getattr(self._client, re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
         try:
@@ -185,7 +186,7 @@ class ClientWay:
         return Response(200, dumps(answer, separators=(",", ":")).encode())
 
     def close(self) -> None:
-        """Nothing: the client is whose it was."""
+        """Does nothing: the client belongs to the caller."""
 
     def _refuse_if_late(self, event_name: str, **_: Any) -> None:
         until = getattr(self._mine, "until", None)

@@ -1,4 +1,4 @@
-"""DynamoDB's answers: which errors pass by themselves, and how any of them is said in one line.
+"""DynamoDB's errors: which ones pass by themselves, and how to put any of them in one line.
 
 Source: "Error handling with DynamoDB" (docs: Programming.Errors), its list of codes to retry.
 """
@@ -26,13 +26,13 @@ _THROTTLES = frozenset(
 
 
 class Response(NamedTuple):
-    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already compared."""
+    """What DynamoDB answered: the HTTP status and the JSON body, its checksum already verified."""
 
     status: int
     body: bytes
 
     def error(self) -> tuple[str, str]:
-        """Code and message of an error answer; a body that is not DynamoDB's is its own message."""
+        """An error answer's code and message; if the body is not DynamoDB's, it is the message."""
         try:
             said = loads(self.body)
             code = str(said["__type"]).rpartition("#")[2]
@@ -42,7 +42,7 @@ class Response(NamedTuple):
 
 
 def failure(table: str, status: int, code: str, message: str) -> FestivalError:
-    """An error answer as one line; a RetryableError where a later try may succeed."""
+    """An error answer as one line; a RetryableError if a later try may succeed."""
     passing = code in _PASSING or status >= 500 or status == 429
     kind = RetryableError if passing else FestivalError
     return kind(in_one_line(table, code, message))
@@ -54,7 +54,7 @@ def is_throttle(status: int, code: str) -> bool:
 
 
 def in_one_line(table: str, code: str, message: str) -> str:
-    """What went wrong with a table, `table lineup: ResourceNotFoundException: …`."""
+    """What went wrong with a table: `table lineup: ResourceNotFoundException: …`."""
     return f"table {table}: {code}: {' '.join(message.split())}".rstrip(": ")
 
 
@@ -65,5 +65,5 @@ LONGEST_PAUSE = 5.0
 
 
 def pause(attempt: int, chance: float) -> float:
-    """Seconds to wait after the nth failed try (from 1); `chance` is random, 0 to 1."""
+    """How many seconds to wait after failed try n (from 1); `chance` is random, 0 to 1."""
     return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 16))

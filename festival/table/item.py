@@ -1,8 +1,8 @@
-"""A performance as the table keeps it, and back.
+"""A performance as the table stores it, and back.
 
-Three shapes of one thing, all made from the schema's table of attributes: `attributes` (plain
+Three forms of the same thing, all made from the schema's table of attributes: `attributes` (plain
 values, for people), `to_item` (DynamoDB's typed attributes, for boto3) and `put_request_encoder`
-(the JSON text of a PutRequest, for the bulk writer).
+(a PutRequest's JSON text, for the bulk writer).
 """
 
 import re
@@ -23,13 +23,13 @@ from festival.table.schema import (
 Item = dict[str, dict[str, str]]
 
 _SHOWN_CHARACTERS = 100
-# Under this many characters of performer and stage together no limit can be passed: UTF-8 takes at
-# most 4 bytes a character, and a sort key has 17 bytes before its stage.
+# If performer and stage together have fewer characters than this, no limit can be exceeded: UTF-8
+# takes at most 4 bytes a character, and a sort key has 17 bytes before the stage.
 _SURELY_SMALL = 250
 
 
 def attributes(performance: Performance, *, source: str | None = None) -> dict[str, str | int]:
-    """The table's attributes of a performance, in the table's order.
+    """A performance's attributes in the table, in the table's order.
 
     >>> attributes(Performance("Elbow", "Park", "2024-06-28", 1500, 1560, None, 2))["StartTime"]
     '01:00'
@@ -64,7 +64,7 @@ def to_item(performance: Performance, *, source: str | None = None) -> Item:
 
 
 def from_item(item: Mapping[str, Mapping[str, str]]) -> Performance:
-    """The performance of a stored item. Its line is 0: the table does not know lines.
+    """The performance in a stored item. Its line is 0, because the table does not store lines.
 
     Raises FestivalError for an item that lacks an attribute of the table.
     """
@@ -87,10 +87,10 @@ def from_item(item: Mapping[str, Mapping[str, str]]) -> Performance:
 
 
 def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
-    """The bytes an item counts for, by "DynamoDB item sizes and formats".
+    """How many bytes DynamoDB counts for an item, by "DynamoDB item sizes and formats".
 
-    UTF-8 bytes of names and strings; a number is about one byte for each two significant digits
-    and one more (and one for a minus sign).
+    Names and strings count their UTF-8 bytes; a number takes about one byte for every two
+    significant digits, plus one (and one for a minus sign).
     """
     return sum(_bytes(name) + _value_size(value) for name, value in item.items())
 
@@ -98,7 +98,7 @@ def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
 def _value_size(value: Mapping[str, str]) -> int:
     if "S" in value:
         return _bytes(value["S"])
-    # Two digits share a byte, pair by pair; only whole pairs of zeros at the end take none.
+    # Digits share bytes in pairs; only whole pairs of zeros at the end take none.
     digits = re.sub("(00)+$", "", value["N"].lstrip("-0"))
     return (len(digits) + 1) // 2 + 1 + value["N"].startswith("-")
 
@@ -111,7 +111,7 @@ def too_large(performance: Performance, *, source: str | None = None) -> Rejecti
     """Why DynamoDB could never store this performance, or None.
 
     Limits: "Quotas in Amazon DynamoDB": partition key 2,048 bytes, sort key 1,024 bytes, item
-    400 KB. The index keys made of the stage are within theirs when the table's sort key is.
+    400 KB. Index keys that contain the stage are within their limits if the table's sort key is.
     """
     performer, stage = performance.performer, performance.stage
     if len(performer) + len(stage) + len(source or "") < _SURELY_SMALL:
@@ -138,7 +138,7 @@ def _over(
 
 
 def rejection(performance: Performance, field: str, value: str, reason: str) -> Rejection:
-    """A performance that DynamoDB cannot hold, as the refused row it came from."""
+    """Turns a performance that DynamoDB cannot hold into the refused row it came from."""
     shown = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
     original = {
         "Performer": performance.performer,
@@ -164,8 +164,8 @@ def renderer(
     """A function of a performance's parts, in the order of `Render`, that returns a row's text.
 
     `form` gives the text around an attribute's value (`"{Stage}"`, with its value in the schema's
-    form). Attributes that need one of `lacking` are left out. Compiled, as an f-string: what
-    `str.format` gives takes nine times as long, and there are a million rows.
+    form). Attributes that need one of `lacking` are left out. Compiled as an f-string, because
+    `str.format` takes nine times as long, and there are a million rows.
     """
     kept = (each for each in ATTRIBUTES if each.needs not in lacking)
     text = opening + between.join(map(form, kept)) + closing
@@ -177,8 +177,8 @@ def renderer(
 def put_request_encoder(*, source: str | None = None) -> Callable[[Performance], str]:
     """A function from a performance to the ASCII JSON text of its PutRequest.
 
-    Same content as `{"PutRequest": {"Item": to_item(…)}}`, because a function on a seventh of a CPU
-    spends more time in json.dumps of nested dicts than in everything else.
+    The content is the same as `{"PutRequest": {"Item": to_item(…)}}`, but on a seventh of a CPU,
+    json.dumps of nested dicts takes more time than everything else.
     """
 
     lacking = ["source"] if source is None else []
@@ -211,7 +211,7 @@ def put_request_encoder(*, source: str | None = None) -> Callable[[Performance],
     return encode
 
 
-# A lineup has few stages, days and times and many rows. Bounded, for files where it has not.
+# A lineup has few stages, days and times, and many rows. Bounded, in case a file is different.
 @lru_cache(maxsize=1024)
 def _escaped(text: str) -> str:
     return encode_basestring_ascii(text)[1:-1]

@@ -1,4 +1,4 @@
-"""Keeping a process that can only use one core anyway on one core while it works."""
+"""Keeps a process on one core while it works, if it can only use one core anyway."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ _FIELD_OF_THE_CORE = 36  # of /proc/self/stat, counted after the program's name 
 def one_core() -> Iterator[None]:
     """Keep this thread, and the threads it starts, on the core it is on; restored afterwards.
 
-    Python's threads take turns on one lock. Where they are on two cores, each turn is handed from
-    core to core: writing 100,000 rows took 52,000 voluntary context switches and half as much
-    processor time again, and was no sooner done. Does nothing on a platform without
-    `sched_setaffinity`, and never raises.
+    Python's threads take turns on one lock. If they are on two cores, each turn passes from core to
+    core: writing 100,000 rows took 52,000 voluntary context switches and half as much processor
+    time again, and finished no sooner. Does nothing on a platform without `sched_setaffinity`, and
+    never raises.
     """
     if sys.platform != "linux":
         yield

@@ -33,9 +33,10 @@ INDEXES = (DATE_INDEX, STAGE_INDEX, POPULARITY_INDEX)
 class Attribute(NamedTuple):
     """One attribute of an item.
 
-    `value` is made of a performance's parts: performer, stage, date, start and end (minutes),
+    `value` is made from a performance's parts: performer, stage, date, start and end (minutes),
     begins (the start by the file's clock), starts_at and ends_at (by a clock on the wall),
-    popularity, and source (the file). An item that lacks the part `needs` lacks the attribute.
+    popularity, and source (the file). An item without the part that `needs` names does not have
+    the attribute.
     """
 
     name: str
@@ -44,8 +45,8 @@ class Attribute(NamedTuple):
     needs: str = ""
 
 
-# In this order: what writes an item or a row, and what reads columns, is made from this table.
-# The keys carry the file's own clock, which with a festival day goes past 24.
+# The order counts: whatever writes an item or a row, or reads columns, is made from this table.
+# The keys use the file's own clock, which goes past 24 with a festival day.
 ATTRIBUTES = (
     Attribute("Performer", "S", "{performer}"),
     Attribute("Performance", "S", "{date}#{begins}#{stage}"),

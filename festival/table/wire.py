@@ -1,12 +1,12 @@
-"""The quick way to DynamoDB: a body that is already written, signed and sent as it is.
+"""The quick way to DynamoDB: a ready-made body, signed and sent as it is.
 
-boto3's client spends most of its processor time on validating, serialising and parsing what the
-table already knows. This keeps what must stay botocore's (credentials and their refreshing, the
-signature, the endpoint, TLS and proxies).
+boto3's client spends most of its processor time validating, serialising and parsing what the table
+already knows. This module leaves to botocore what has to be botocore's (credentials and refreshing
+them, the signature, the endpoint, TLS and proxies).
 
-The only module that uses names which botocore and urllib3 keep private: `Wire.from_client`, `_pool`
-and `Wire._take`. A later version may change them, so `connection` imports this module late and
-goes on without it if anything here fails.
+This is the only module that uses private names of botocore and urllib3: in `Wire.from_client`,
+`_pool` and `Wire._take`. A later version may change them, so `connection` imports this module late
+and carries on without it if anything here fails.
 """
 
 import socket
@@ -34,11 +34,11 @@ _LONGEST_HEAD = 1 << 16
 
 
 class UnusualAnswerError(Exception):
-    """An answer that is for a whole HTTP library to read; the connection cannot be used again."""
+    """An answer that needs a full HTTP library; the connection cannot be used again."""
 
 
 class Reply(NamedTuple):
-    """An HTTP answer: its status, body, DynamoDB's checksum, and whether the connection ends."""
+    """An HTTP answer: its status, its body, DynamoDB's checksum, whether the connection ends."""
 
     status: int
     body: bytes
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
 
 
 def message(target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """A POST as it goes over the wire."""
+    """A POST, as sent over the wire."""
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     head = (
         f"POST {target} HTTP/1.1\r\nAccept-Encoding: identity\r\n{''.join(lines)}"
@@ -57,7 +57,7 @@ def message(target: str, headers: Mapping[str, str], body: bytes) -> bytes:
 
 
 def exchange(connected: socket.socket, sent: bytes, timeout: float) -> Reply:
-    """Send a request and read the answer, all in at most `timeout` seconds.
+    """Send a request and read the answer, in at most `timeout` seconds altogether.
 
     Raises OSError if the connection breaks or the answer does not come in time,
     UnusualAnswerError for an answer it does not understand.
@@ -91,7 +91,7 @@ def _is_count(value: bytes | None) -> TypeGuard[bytes]:
 
 
 def _header(head: bytes, name: bytes) -> bytes | None:
-    """The value of a header, in lower case; `name` in lower case, too."""
+    """A header's value, in lower case; `name` has to be in lower case too."""
     head = head.lower()
     at = head.find(b"\r\n" + name + b":")
     if at < 0:
@@ -125,8 +125,8 @@ def _left(until: float) -> float:
 
 
 class _Request:
-    """As much of botocore's AWSRequest as SigV4Auth looks at. Making a whole one costs as much
-    again as signing it."""
+    """The parts of botocore's AWSRequest that SigV4Auth looks at. Making a whole one costs as
+    much again as signing it."""
 
     method = "POST"
     params = None
@@ -158,7 +158,7 @@ class Wire:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._pool, self._target = _pool(session, self._url)
-        # A proxy that is not a tunnel wants headers of its own, and urllib3 knows them.
+        # A proxy that is not a tunnel needs its own headers, and urllib3 knows them.
         self._has_short_way = self._target.startswith("/")
         self._headers = {
             "Content-Type": "application/x-amz-json-1.0",
@@ -168,15 +168,15 @@ class Wire:
 
     @classmethod
     def from_client(cls, client: Any) -> "Wire":
-        """The same endpoint, credentials, TLS, proxies and time-outs as a boto3 client's.
+        """Uses the same endpoint, credentials, TLS, proxies and time-outs as a boto3 client.
 
         botocore resolves these from arguments, environment and files while it makes a client, and
-        keeps the results private; taking them from there is the only way to get the very same.
-        Raises whatever a botocore that has changed raises.
+        keeps the results private; taking them from there is the only way to get exactly the same.
+        If botocore has changed, raises whatever error that causes.
         """
         config = client.meta.config
         theirs = client._endpoint.http_session
-        # Without it each request waits 40 ms for an acknowledgement that the server delays.
+        # Otherwise each request waits 40 ms for an acknowledgement that the server delays.
         no_delay: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         ours = URLLib3Session(
             verify=theirs._verify,
@@ -199,11 +199,11 @@ class Wire:
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
         """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
 
-        For operations that may be carried out twice: an unusual answer is asked for once more.
+        Only for operations that may be carried out twice: after an unusual answer it asks again.
 
-        `timeout` in seconds bounds the client's own time-outs further. Raises RetryableError where
-        no whole answer came (time-out, dropped connection, wrong checksum), FestivalError where
-        none ever will (no credentials, a certificate that is not trusted).
+        `timeout`, in seconds, further limits the client's own time-outs. Raises RetryableError if
+        no complete answer came (time-out, dropped connection, wrong checksum), FestivalError if
+        none ever will (no credentials, an untrusted certificate).
         """
         headers = self._signed(operation, body)
         try:
@@ -218,13 +218,13 @@ class Wire:
         return Response(reply.status, reply.body)
 
     def close(self) -> None:
-        """Close the connections that are open and not in use."""
+        """Close the open connections that are not in use."""
         self._pool.close()
 
     def _short_way(
         self, headers: dict[str, str], body: bytes, timeout: float | None
     ) -> Reply | None:
-        """Over a connection that is open; None if there is none, or the answer is unusual."""
+        """Sends over an open connection; None if there is none, or the answer is unusual."""
         if not self._has_short_way or (kept := self._take()) is None:
             return None
         reply = None
@@ -240,7 +240,7 @@ class Wire:
         return reply
 
     def _take(self) -> Any:
-        """A connection of the pool, if it is open."""
+        """A connection from the pool, if it is open."""
         queue = self._pool.pool
         try:
             kept = queue.get_nowait()
@@ -259,7 +259,7 @@ class Wire:
                 kept.close()
 
     def _long_way(self, headers: dict[str, str], body: bytes, timeout: float | None) -> Reply:
-        """By urllib3, which connects, with TLS and through proxies, and reads any answer."""
+        """Sends by urllib3, which connects, with TLS and through proxies, and reads any answer."""
         limit = float("inf") if timeout is None else timeout
         response = self._pool.urlopen(
             "POST",
@@ -285,7 +285,7 @@ class Wire:
         try:
             if self._credentials is None:
                 raise NoCredentialsError()
-            # Frozen anew for each request: this is where botocore refreshes them in time.
+            # Frozen again for each request, because this is where botocore refreshes them in time.
             frozen = self._credentials.get_frozen_credentials()
             request: Any = _Request(self._url, headers, body)
             SigV4Auth(frozen, "dynamodb", self._region).add_auth(request)
@@ -297,7 +297,7 @@ class Wire:
 def _pool(session: Any, url: str) -> tuple[Any, str]:
     """The urllib3 pool and the request target that `URLLib3Session.send` would use for a URL.
 
-    Its `send` itself has no time-out for one request in older versions, and costs a third more.
+    `send` itself has no time-out per request in older versions, and costs a third more.
     """
     proxy = session._proxy_config.proxy_url_for(url)
     pool = session._get_connection_manager(url, proxy).connection_from_url(url)

@@ -1,4 +1,4 @@
-"""The bulk writer: performances into the table, many requests at once, and nothing lost."""
+"""The bulk writer: puts performances into the table, many requests at once, and loses nothing."""
 
 import random
 import time
@@ -17,15 +17,16 @@ from festival.table.faults import Response, pause
 from festival.table.item import put_request_encoder, rejection
 from festival.table.schema import MAX_BATCH_ITEMS
 
-ANSWERS_TO_JUDGE_BY = 4  # for each request that may be on its way
+ANSWERS_TO_JUDGE_BY = 4  # for each request that may be in flight
 ANSWERS_OF_REST = 1000
 
 
 class Pace(NamedTuple):
-    """How many requests may be on their way at once: from 1 to `most`.
+    """How many requests may be in flight at once: from 1 to `most`.
 
-    More are tried while that brings more answers a second, at first twice as many, once the table
-    has throttled one more. What brought nothing is taken back, and tried again later.
+    It grows as long as that brings more answers a second: it doubles at first, and adds one at a
+    time once the table has throttled. A growth that brings nothing is undone, and tried again
+    later.
     """
 
     most: int
@@ -38,7 +39,7 @@ class Pace(NamedTuple):
     rest: int = 0  # answers before the next growth is tried
 
     def after_success(self, now: float) -> "Pace":
-        """Grow, or take a growth back, if enough answers have come to judge by."""
+        """Grow, or undo a growth, once there are enough answers to judge by."""
         answers = self.answers + 1
         if self.since == float("-inf"):
             return self._replace(since=now)
@@ -54,7 +55,7 @@ class Pace(NamedTuple):
         return anew._replace(allowed=self.allowed + growth, growth=growth, rate_before=rate)
 
     def after_throttle(self, sent: float, now: float) -> "Pace":
-        """Half, once for all the requests that were on their way together."""
+        """Halve, once for all the requests that were in flight together."""
         if sent < self.cut_at:
             return self
         return self._replace(
@@ -63,19 +64,19 @@ class Pace(NamedTuple):
 
     @property
     def _least_gain(self) -> float:
-        """A growth has to bring a quarter of what it could: 1.25 where it doubled."""
+        """A growth has to bring a quarter of what it could: 1.25 if it doubled."""
         return 1 + self.growth / (self.allowed - self.growth) / 4
 
 
 class Batch(NamedTuple):
-    """At most 25 rows to be sent together, and the lanes that are held until they are settled."""
+    """At most 25 rows to send together, and the lanes held until these rows are settled."""
 
     rows: list[Performance]
     lanes: list[int]
 
 
 class Lanes:
-    """The waiting rows of a writer."""
+    """A writer's waiting rows."""
 
     def __init__(self, count: int) -> None:
         self.waiting = 0
@@ -95,7 +96,7 @@ class Lanes:
                 self._full.append(number)
 
     def take(self, *, partial: bool) -> Batch | None:
-        """A full batch of one lane; if `partial`, also what several lanes have left."""
+        """A full batch from one lane; if `partial`, also what is left in several lanes."""
         if self._full:
             return self._load([self._full.popleft()])
         if not partial:
@@ -108,14 +109,14 @@ class Lanes:
         return self._load(chosen) if chosen else None
 
     def give_back(self, load: Batch) -> None:
-        """Open the lanes of a load again: its rows are stored, refused or given up."""
+        """Reopen a load's lanes: its rows are stored, refused or given up."""
         for number in load.lanes:
             self._held[number] = False
             if len(self._rows[number]) >= MAX_BATCH_ITEMS:
                 self._full.append(number)
 
     def drain(self) -> list[Performance]:
-        """All rows that still wait, taken out."""
+        """Take out all rows that are still waiting."""
         rows = [row for lane in self._rows for row in lane]
         for lane in self._rows:
             lane.clear()
@@ -133,19 +134,19 @@ class Lanes:
         return Batch(rows, numbers)
 
 
-# DynamoDB answers in milliseconds; what has not come by then was lost on the way.
+# DynamoDB answers in milliseconds; an answer that has not come by then was lost on the way.
 _LONGEST_REQUEST = 10.0
 BATCHES_WAITING_PER_LANE = 4
 
 
 class WriteOutcome(NamedTuple):
-    """What became of the rows put since the last flush: all others are stored.
+    """The rows put since the last flush that were not stored; all others were.
 
-    `rejections` are rows that DynamoDB can never hold, `unwritten` those that were not stored when
-    writing stopped, and `reason` why it stopped. Both are in the order of the file's lines. Of
-    several unwritten rows with one key only the last is named: the others would have been
-    overwritten by it. `requests` counts every call, `retries` those that repeat rows, `throttles`
-    the answers that asked for less.
+    `rejections` are rows that DynamoDB can never hold, `unwritten` those not stored when writing
+    stopped, and `reason` says why it stopped. Both lists are in the order of the file's lines. Of
+    several unwritten rows with one key only the last is named, because it would have overwritten
+    the others. `requests` counts every call, `retries` those that repeat rows, `throttles` the
+    answers that asked for fewer requests.
     """
 
     rejections: tuple[Rejection, ...]
@@ -160,19 +161,19 @@ class BulkWriter:
     """Writes performances by BatchWriteItem, in lanes, at the pace the table allows.
 
     Rows with one key reach the table in the order they were put: they share a lane, and a lane
-    sends its next rows when the ones before are settled. Where a batch would hold a key twice, the
-    last row goes. Throttled or unprocessed rows are sent again with exponential backoff and full
-    jitter, while fewer requests are on their way.
+    sends its next rows only when those before are settled. If a batch would hold a key twice, the
+    last row is sent. Throttled or unprocessed rows are sent again with exponential backoff and full
+    jitter, with fewer requests in flight.
 
     What is not guaranteed: a request without an answer (time-out, dropped connection) is sent again
-    before anything newer of its lane, but DynamoDB may still carry out the first one late. If it
-    does so after a newer row of the same key was stored, the older row stays, until the file is
-    ingested again. BatchWriteItem knows no condition that would prevent it.
+    before anything newer in its lane, but DynamoDB may still carry out the first one late. If it
+    does so after a newer row with the same key was stored, the older row stays until the file is
+    ingested again. BatchWriteItem has no condition that would prevent this.
 
-    `deadline` is a moment of `clock`: no request begins after it, and none waits past it. It may be
-    moved while rows are written. With or without one the writer gives up after `patience` seconds
-    in which no request succeeded. Threads start when there is something to send, and end with
-    `close()`.
+    `deadline` is a time on `clock`: no request begins after it, and none waits past it. It may be
+    moved while rows are being written. With or without one, the writer gives up after `patience`
+    seconds in which no request succeeded. Threads start when there is something to send, and end
+    with `close()`.
     """
 
     def __init__(
@@ -198,7 +199,7 @@ class BulkWriter:
         self._sleep = self._closed.wait if sleep is None else sleep
         self._random = random
         self._threads = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="bulk-writer")
-        # Everything below is shared with the threads and only touched under this lock.
+        # Everything below is shared with the threads, and touched only under this lock.
         self._changed = Condition()
         self._lanes = Lanes(lanes)
         self._most_waiting = lanes * MAX_BATCH_ITEMS * BATCHES_WAITING_PER_LANE
@@ -211,7 +212,7 @@ class BulkWriter:
         self._begin_outcome()
 
     def put(self, performances: Sequence[Performance]) -> None:
-        """Take rows to be written. Waits while too many are waiting already."""
+        """Take rows to write. Blocks while too many are already waiting."""
         with self._changed:
             self._lanes.add(performances)
             self._start_threads()
@@ -220,11 +221,11 @@ class BulkWriter:
 
     @property
     def stopped(self) -> str:
-        """Why nothing more will be written, or an empty text while writing goes on."""
+        """Why nothing more will be written; empty while writing continues."""
         return self._stopped
 
     def flush(self) -> WriteOutcome:
-        """Wait until every row put so far is stored, refused or given up; say which."""
+        """Wait until every row put so far is stored, refused or given up; returns which."""
         with self._changed:
             self._flushing = True
             self._start_threads()
@@ -246,7 +247,7 @@ class BulkWriter:
             return outcome
 
     def close(self) -> None:
-        """Stop: what is on its way ends, nothing new is sent, the threads end. Flush first."""
+        """Stop: let requests in flight finish, send nothing new, end the threads. Flush first."""
         self._stop("the writer was closed")
         self._closed.set()
         self._threads.shutdown(wait=True)
@@ -268,7 +269,7 @@ class BulkWriter:
         self._requests = self._retries = self._throttles = 0
 
     def _start_threads(self) -> None:
-        """One more thread for each load that may be sent now; call it with the lock."""
+        """Start another thread for each load that may be sent now; call it holding the lock."""
         while self._active < self._pace.allowed and (load := self._next_load()):
             self._active += 1
             self._threads.submit(self._work, load)
@@ -288,8 +289,8 @@ class BulkWriter:
                 self._stop(f"{type(error).__name__}: {error}")
 
     def _settle(self, load: Batch, given_up: Sequence[Performance]) -> Batch | None:
-        """End a load. Returns the next; None ends the thread, and is decided and counted at once:
-        else two threads might both make way for the other."""
+        """End a load and return the next; None ends the thread. Decided and counted in one step:
+        otherwise two threads might each make way for the other."""
         with self._changed:
             self._given_up += given_up
             self._lanes.give_back(load)
@@ -317,7 +318,7 @@ class BulkWriter:
         return rows
 
     def _may_send(self, attempt: int, trouble: str, began: float) -> bool:
-        """Pause before another try. False when there is no time for it, or no use in it."""
+        """Pause before another try. False if there is no time for one, or no point."""
         now = self._clock()
         wait = pause(attempt, self._random()) if attempt else 0.0
         if now + wait >= self.deadline:
@@ -329,7 +330,7 @@ class BulkWriter:
         return not self._stopped
 
     def _store_apart(self, rows: Sequence[Performance], message: str) -> Sequence[Performance]:
-        """Halve a refused batch, in order, down to the row that is to blame."""
+        """Halve a refused batch, in order, until the row to blame is found."""
         if len(rows) == 1:
             row = rows[0]
             self._refuse(rejection(row, "Performance", f"{row.performer} {row.sort_key}", message))
@@ -354,7 +355,7 @@ class BulkWriter:
         return verdict
 
     def _note(self, verdict: batch.Verdict, sent: float, again: bool) -> None:
-        """Learn from an answer: the counts, and the pace from now on."""
+        """Learn from an answer: update the counts and the pace."""
         with self._changed:
             self._requests += 1
             self._retries += again
