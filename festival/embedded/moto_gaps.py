@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib.metadata import version
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -18,6 +20,7 @@ from moto.cloudformation.responses import CloudFormationResponse
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 
+from festival.errors import FestivalError
 from festival.stack.stack import find_stack, list_resources
 from festival.stack.template import parse_template
 
@@ -25,8 +28,25 @@ if TYPE_CHECKING:
     import boto3
 
 TAP_SUFFIX = "-mail"
+MADE_FOR = "5.2.5"
+"""The version of moto whose parts are corrected here."""
 
 _sequence = itertools.count(1)
+
+
+def _made_for(owner: Any, name: str, parameters: str) -> Any:
+    """A part of moto that is corrected here, if it still begins with what it took in that version.
+
+    Raises FestivalError, because a correction of something else would only be noticed by what
+    goes wrong with a stack.
+    """
+    found = getattr(owner, name, None)
+    if not callable(found) or not " ".join(signature(found).parameters).startswith(parameters):
+        raise FestivalError(
+            f"the embedded AWS corrects {owner.__name__}.{name} of moto {MADE_FOR}, and moto "
+            f"{version('moto')} has another: pip install 'moto=={MADE_FOR}'"
+        )
+    return found
 
 
 @contextmanager
@@ -50,7 +70,7 @@ def patched() -> Iterator[None]:
         yield
 
 
-_moto_event = notifications._get_s3_event
+_moto_event = _made_for(notifications, "_get_s3_event", "event_name bucket key notification_id")
 
 
 def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
@@ -67,7 +87,7 @@ def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id:
     return event
 
 
-_moto_delete = S3Backend.delete_object
+_moto_delete = _made_for(S3Backend, "delete_object", "self bucket_name key_name version_id bypass")
 
 
 def _delete_with_event(
@@ -90,7 +110,7 @@ def _delete_with_event(
     return answer
 
 
-_moto_resolve = parsing.clean_json
+_moto_resolve = _made_for(parsing, "clean_json", "resource_json resources_map")
 
 
 def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
@@ -101,7 +121,9 @@ def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
     return resolved
 
 
-_moto_resource_diff = ResourceMap.build_resource_diff
+_moto_resource_diff = _made_for(
+    ResourceMap, "build_resource_diff", "self other_template parameters"
+)
 
 
 def _diff_of_changed_parameters(
@@ -117,7 +139,11 @@ def _diff_of_changed_parameters(
     return _moto_resource_diff(resources, template, changed)
 
 
-_moto_update = parsing.parse_and_update_resource
+_moto_update = _made_for(
+    parsing,
+    "parse_and_update_resource",
+    "logical_id resource_json resources_map account_id region_name",
+)
 
 
 def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:
@@ -126,7 +152,7 @@ def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **w
     return _moto_update(logical_id, resource_json, resources_map, **where) or before
 
 
-_moto_diff = ChangeSet.diff
+_moto_diff = _made_for(ChangeSet, "diff", "self")
 
 
 def _diff_with_parameters(change_set: Any) -> Any:
@@ -137,7 +163,7 @@ def _diff_with_parameters(change_set: Any) -> Any:
         return _moto_diff(change_set)
 
 
-_moto_apply = ChangeSet.apply
+_moto_apply = _made_for(ChangeSet, "apply", "self")
 
 
 def _apply_whole_template(change_set: Any) -> None:
@@ -160,7 +186,11 @@ class ResourceFailedError(Exception):
         self.reason = reason
 
 
-_moto_create = parsing.parse_and_create_resource
+_moto_create = _made_for(
+    parsing,
+    "parse_and_create_resource",
+    "logical_id resource_json resources_map account_id region_name",
+)
 
 
 def _create_or_name_the_failure(
@@ -176,7 +206,11 @@ def _create_or_name_the_failure(
         raise ResourceFailedError(logical_id, resource_json.get("Type", ""), reason) from error
 
 
-_moto_create_stack = CloudFormationBackend.create_stack
+_moto_create_stack = _made_for(
+    CloudFormationBackend,
+    "create_stack",
+    "self name template parameters",
+)
 
 
 def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
@@ -189,7 +223,7 @@ def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
         return stack
 
 
-_moto_create_change_set = CloudFormationResponse.create_change_set
+_moto_create_change_set = _made_for(CloudFormationResponse, "create_change_set", "self")
 
 
 def _create_change_set_with_its_end(response: Any) -> Any:
@@ -200,7 +234,9 @@ def _create_change_set_with_its_end(response: Any) -> Any:
     return answer
 
 
-_moto_execute = CloudFormationBackend.execute_change_set
+_moto_execute = _made_for(
+    CloudFormationBackend, "execute_change_set", "self change_set_name stack_name"
+)
 
 
 def _execute_or_roll_back(
