@@ -30,9 +30,9 @@ _PAGE = re.compile(rb'"page (\d+)"')
 
 
 def answer(body: bytes, status: str = "200 OK") -> bytes:
-    """An HTTP answer with the headers that DynamoDB sends."""
+    """An HTTP answer with DynamoDB's headers; no `Date`, because it is made before it is needed."""
     head = (
-        f"HTTP/1.1 {status}\r\nServer: Server\r\nDate: Fri, 28 Jun 2024 21:00:00 GMT\r\n"
+        f"HTTP/1.1 {status}\r\nServer: Server\r\n"
         f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n"
         "Connection: keep-alive\r\n"
         "x-amzn-RequestId: 4KBNVRGD25RG1KEO9UT4V3FQDJVV4KQNSO5AEMVJF66Q9ASUAAJG\r\n"
