@@ -24,7 +24,7 @@ demo: .venv/.demo
 
 # On every core, slow files first; the tests of a file stay together, because they share its AWS.
 test: .venv/.test
-	@$(python) -m pytest -n logical --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(python) -m pytest -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.lint
 	@$(python) -m ruff check .

@@ -32,17 +32,9 @@ settings.load_profile("suite")
 LONG = ("integration", "faults", "contract")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: a file is one group, because its tests share what it sets up.
-
-    A test with a group of its own may run beside the others of its file.
-    """
     order = {folder: place for place, folder in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.parent.name, len(LONG)))
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -34,7 +34,6 @@ def test_the_schedules_had_every_fault_and_led_everywhere(total):
     assert total.dead_letters > 0
 
 
-@pytest.mark.xdist_group("bugs of the schedules")
 @pytest.mark.parametrize("sow", BUGS, ids=lambda sow: sow.__name__)
 def test_a_bug_is_noticed(sow, ports, monkeypatch):
     sow(monkeypatch)
