@@ -88,16 +88,16 @@ class KeyLog:
         return replacing
 
     def _double(self) -> None:
-        hashes, lines = self._hashes, self._lines
+        marks, theirs = self._hashes, self._lines
         self._grow(2 * (self._mask + 1))
-        mask = self._mask
-        for mark, line in zip(hashes, lines, strict=True):
+        hashes, lines, mask = self._hashes, self._lines, self._mask
+        for mark, line in zip(marks, theirs, strict=True):
             if mark:
                 slot = mark & mask
-                while self._hashes[slot]:
+                while hashes[slot]:
                     slot = (slot + 1) & mask
-                self._hashes[slot] = mark
-                self._lines[slot] = line
+                hashes[slot] = mark
+                lines[slot] = line
 
     def line_of(self, key: tuple[Any, ...]) -> int:
         """The line that had this (performer, stage, date, start) last; 0 if none had."""

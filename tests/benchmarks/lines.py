@@ -92,12 +92,11 @@ def writing(plan: Plan) -> Iterator[Result]:
 
 def writing_with_latency(plan: Plan) -> Iterator[Result]:
     """The same with 10 ms before each answer: how soon the data is there."""
-    rows = max(plan.rows // 5, 1)
-    path = lineup_file(plan.folder, "csv", rows)
+    path = lineup_file(plan.folder, "csv", plan.rows)
     ways = ["write_batch_writer", "ingest_festival"]
     with stand_in("--latency", "0.01") as endpoint:
         found = plan.side_by_side(ways, endpoint, path)
-    what, goals = f"write {rows:,} rows, 10 ms latency", {"write_batch_writer": "≥ 15"}
+    what, goals = f"write {plan.rows:,} rows, 10 ms latency", {"write_batch_writer": "≥ 15"}
     yield from compared(what, found, ways[-1], ways[:-1], rows_per_second, "rows/s", goals)
 
 
