@@ -82,8 +82,8 @@ class Ledger:
         expression = "SET " + ", ".join(changes)
         if again:
             expression += (
-                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, Remedy, GivenUp, "
-                "Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
+                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, Remedy, "
+                "GivenUp, Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
             )
         try:
             self._table.update(
