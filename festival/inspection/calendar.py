@@ -86,7 +86,7 @@ def _decoded(data: bytes, mapping: LineupMapping) -> tuple[str, bool]:
             raise LineupError(f"the calendar is not {mapping.encoding}: {error.reason}") from None
     text, refusal = last_resort(data, "utf-8", multibyte=False)
     if refusal:
-        raise LineupError(f"the calendar {refusal.reason}")
+        raise refusal.error("the calendar")
     return text, True
 
 

@@ -451,10 +451,10 @@ def _csv_rows(
     sampled: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     reader = LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
-    header, warnings, problem, _ = find_header(reader, mapping)
+    header, warnings, misfit, _ = find_header(reader, mapping)
     sampled.delimiter = header.delimiter
     sampled.names = list(header.names)
-    sampled.problem = problem
+    sampled.problem = str(misfit or "")
     _note_encoding(sampled, warnings)
     accepts = Normaliser(mapping).accepts
     for block in csv_rows.CsvRows(reader, header, accepts, limits):

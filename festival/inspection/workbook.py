@@ -118,7 +118,7 @@ def read_numbered(
     """Read rows with line numbers, as `read_rows` does."""
     (header, warnings, misfit, _), rows = _opened(numbered, mapping)
     if misfit:
-        raise LineupError(misfit)
+        raise misfit
     sheet = _Sheet(header, mapping)
     block: list[tuple[int, SheetRow]] = []
     read = 0
@@ -174,8 +174,9 @@ def _sampled(
 def _sample(
     sampled: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> None:
-    (header, _, sampled.problem, _), rows = _opened(numbered, mapping)
+    (header, _, misfit, _), rows = _opened(numbered, mapping)
     sampled.names = list(header.names)
+    sampled.problem = str(misfit or "")
     date_place = header.columns.places[_DATE]
     for _, row in rows:
         cells = _cells(row, date_place)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.lineup.model import Position
 
 KIB = 1024
@@ -295,10 +295,15 @@ _UNLIKELY = re.compile(
 
 
 class Refusal(NamedTuple):
-    """Why a line cannot be used, and the mapping option that would settle it, if there is one."""
+    """Why text cannot be used, and the mapping option that would settle it, if there is one."""
 
     reason: str
     option: str = ""
+
+    def error(self, what: str, expected: str = "") -> LineupError:
+        """The error about a text that the whole file depends on."""
+        remedy = Remedy.MAPPING if self.option else Remedy.FILE
+        return LineupError(f"{what} {self.reason}{expected}", remedy)
 
 
 _NOT_CP1252 = Refusal(

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, Columns, match
 from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
@@ -86,7 +86,7 @@ class FoundHeader(NamedTuple):
 
     header: Header
     warnings: list[RowWarning]
-    misfit: str
+    misfit: LineupError | None
     lines: int = 1
 
 
@@ -98,7 +98,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     """
     result = find_header(reader, mapping)
     if result.misfit:
-        raise reader.failure or LineupError(result.misfit)
+        raise reader.failure or result.misfit
     return result.header, result.warnings
 
 
@@ -109,7 +109,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
-        raise LineupError(f"the first line {lines.refused[index].reason}; {EXPECTED}")
+        raise lines.refused[index].error("the first line", f"; {EXPECTED}")
     result, height = found_header(lines.text, lines.first, index, mapping)
     assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
@@ -117,10 +117,10 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         if height - result.lines <= at < height
     ]
     reader.take(lines, height)
-    reason = result.misfit
-    if reason and len(result.header.columns.missing) >= len(REQUIRED) - 1:
-        reason = _another_kind(lines.text[index:]) or reason
-    return result._replace(warnings=[*assumed, *result.warnings], misfit=reason)
+    error = result.misfit
+    if error and len(result.header.columns.missing) >= len(REQUIRED) - 1:
+        error = _another_kind(lines.text[index:]) or error
+    return result._replace(warnings=[*assumed, *result.warnings], misfit=error)
 
 
 def found_header(
@@ -150,20 +150,21 @@ def found_header(
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
-    problem = place.misfit or misfit(_with_commas(text[place.at]), header)
-    return FoundHeader(header, warnings, problem, height), place.at + height
+    reason = place.misfit or misfit(_with_commas(text[place.at]), header)
+    error = LineupError(reason, Remedy.MAPPING) if reason else None
+    return FoundHeader(header, warnings, error, height), place.at + height
 
 
 def _with_commas(text: str) -> str:
     return text.replace(CELLS, ", ")
 
 
-def _another_kind(lines: Sequence[str]) -> str:
-    """What kind of file it is, if its text shows that it is not a lineup."""
+def _another_kind(lines: Sequence[str]) -> LineupError | None:
+    """The error about a file that is plainly something else, such as JavaScript."""
     from festival.lineup.formats.foreign import described
 
     kind = described("\n".join(lines[:_TITLES]))
-    return f"the file is {kind}" if kind else ""
+    return LineupError(f"the file is {kind}") if kind else None
 
 
 class _HeaderPlace(NamedTuple):
@@ -188,7 +189,8 @@ def _header_place(
         if not 0 <= index < len(text):
             raise LineupError(
                 f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
-                f"first {len(text)}"
+                f"first {len(text)}",
+                Remedy.MAPPING,
             )
         if mapping.header:
             return _HeaderPlace(index, _given_header(text[index + 1 :], mapping, separators), 1)
