@@ -22,18 +22,18 @@ from festival.backfill.plan import (
 from festival.backfill.run import (
     FileOutcome,
     new_run_id,
+    notify,
     outcome_rows,
     outcome_sentence,
     require_no_stop,
     run_backfill,
     summary,
-    tell,
     written_effort,
 )
 from festival.errors import FestivalError
+from festival.ingest.attempt import Action, TryResult
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, TryResult
 from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
@@ -357,9 +357,9 @@ def test_a_summary_lists_twenty_files_and_counts_the_rest():
 def test_a_run_that_did_something_sends_one_email_and_one_that_did_not_sends_none():
     sent = []
     mailer = SimpleNamespace(publish=lambda subject, body: sent.append(subject))
-    assert "no e-mail" in tell(mailer, plan_of("a"), [], "run-1")
+    assert "no e-mail" in notify(mailer, plan_of("a"), [], "run-1")
     assert sent == []
-    said = tell(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
+    said = notify(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
     assert sent == ["SUCCESS: backfill of 1 file - 1 row written"]
     assert sent[0] in said
 
