@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.errors import FestivalError, RetryableError
+from festival.errors import FestivalError, Remedy, RetryableError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.records import Progress, Status, VersionRecord
@@ -165,7 +165,7 @@ class Attempt:
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
-            return self._settle_unread(version, self._applied.problem)
+            return self._settle_unread(version, self._applied.problem, Remedy.SIDECAR)
         try:
             return self._read(stored._replace(ingest=version), progress)
         except SupersededError:
@@ -362,6 +362,7 @@ class Attempt:
         report = tally.report(
             stored.file,
             error=ended.error,
+            remedy=ended.remedy,
             version=stored.ingest,
             rejected_rows_at=self._store_rejected_rows(stored, tally),
         )
@@ -459,9 +460,9 @@ class Attempt:
         self._ledger.note_removed(self._lease, version, removed=True)
         return self._settle_unread(version, gone_message(event.file, event.version))
 
-    def _settle_unread(self, version: str, error: str) -> TryResult:
+    def _settle_unread(self, version: str, error: str, remedy: Remedy = Remedy.FILE) -> TryResult:
         """Record and report a failure without having read any row."""
-        report = Tally().report(self._event.file, error=error, version=version)
+        report = Tally().report(self._event.file, error=error, remedy=remedy, version=version)
         self._settle(Status.FAILED, report, {})
         return TryResult(Action.INGESTED, self._event.file, version, report)
 

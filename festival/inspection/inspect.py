@@ -451,7 +451,7 @@ def _csv_rows(
     found = find_header(reader, mapping)
     look.delimiter = found.header.delimiter
     look.names = list(found.header.names)
-    look.problem = found.misfit
+    look.problem = str(found.misfit or "")
     _note_encoding(look, found.warnings)
     accepts = Normaliser(mapping).accepts
     for block in csv_rows.CsvRows(reader, found.header, accepts, limits):

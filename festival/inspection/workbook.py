@@ -120,7 +120,7 @@ def read_numbered(
     """Read rows with line numbers, as `read_rows` does."""
     found, rows = _opened(numbered, mapping)
     if found.misfit:
-        raise LineupError(found.misfit)
+        raise found.misfit
     sheet = _Sheet(found.header, mapping)
     block: list[tuple[int, SheetRow]] = []
     read, warnings = 0, found.warnings
@@ -178,7 +178,7 @@ def _sample(
 ) -> None:
     found, rows = _opened(numbered, mapping)
     look.names = list(found.header.names)
-    look.problem = found.misfit
+    look.problem = str(found.misfit or "")
     date_place = found.header.columns.places[_DATE]
     for _, row in rows:
         cells = _cells(row, date_place)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.lineup.model import Position
 
 KIB = 1024
@@ -464,6 +464,12 @@ def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
 def option_for(reason: str) -> str:
     """The mapping option that would settle a line's rejection, or nothing."""
     return "encoding" if reason == NOT_CP1252 else ""
+
+
+def unreadable(what: str, reason: str, expected: str = "") -> LineupError:
+    """The error about a text that a whole file depends on; an encoding may settle it."""
+    remedy = Remedy.MAPPING if option_for(reason) else Remedy.FILE
+    return LineupError(f"{what} {reason}{expected}", remedy)
 
 
 def too_long(limits: Limits) -> str:

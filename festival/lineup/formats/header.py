@@ -6,9 +6,9 @@ from itertools import zip_longest
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, Columns, match
-from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
+from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine, unreadable
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
@@ -79,11 +79,11 @@ class Header(NamedTuple):
 
 
 class FoundHeader(NamedTuple):
-    """A file's likeliest header, what was assumed about it, and why it will not do."""
+    """A file's likeliest header, what was assumed about it, and why it will not do, if so."""
 
     header: Header
     warnings: list[RowWarning]
-    misfit: str
+    misfit: LineupError | None
     lines: int = 1
 
 
@@ -95,7 +95,7 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     """
     found = find_header(reader, mapping)
     if found.misfit:
-        raise reader.failure or LineupError(found.misfit)
+        raise reader.failure or found.misfit
     return found.header, found.warnings
 
 
@@ -106,8 +106,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
-        reason = lines.refused[index]
-        raise LineupError(f"the first line {reason}; {EXPECTED}")
+        raise unreadable("the first line", lines.refused[index], f"; {EXPECTED}")
     found, height = found_header(lines.text, lines.first, index, mapping)
     assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
@@ -115,10 +114,10 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
         if height - found.lines <= at < height
     ]
     reader.take(lines, height)
-    reason = found.misfit
-    if reason and len(found.header.columns.missing) >= len(REQUIRED) - 1:
-        reason = _another_kind(lines.text[index:]) or reason
-    return found._replace(warnings=[*assumed, *found.warnings], misfit=reason)
+    error = found.misfit
+    if error and len(found.header.columns.missing) >= len(REQUIRED) - 1:
+        error = _another_kind(lines.text[index:]) or error
+    return found._replace(warnings=[*assumed, *found.warnings], misfit=error)
 
 
 def found_header(
@@ -149,19 +148,20 @@ def found_header(
     if unknown:
         warnings.append(ignored(unknown))
     reason = place.misfit or misfit(_shown_line(text[place.at]), header)
-    return FoundHeader(header, warnings, reason, height), place.at + height
+    error = LineupError(reason, Remedy.MAPPING) if reason else None
+    return FoundHeader(header, warnings, error, height), place.at + height
 
 
 def _shown_line(text: str) -> str:
     return text.replace(CELLS, ", ")
 
 
-def _another_kind(lines: Sequence[str]) -> str:
-    """What a file is if its first line is nothing like a header and its text says."""
+def _another_kind(lines: Sequence[str]) -> LineupError | None:
+    """The error about a file that is plainly something else, such as JavaScript."""
     from festival.lineup.formats.foreign import described
 
     kind = described("\n".join(lines[:_TITLES]))
-    return f"the file is {kind}" if kind else ""
+    return LineupError(f"the file is {kind}") if kind else None
 
 
 class _HeaderPlace(NamedTuple):
@@ -183,7 +183,8 @@ def _header_place(
         if not 0 <= index < len(text):
             raise LineupError(
                 f"the mapping's header_row is {mapping.header_row}; expected a line of the file's "
-                f"first {len(text)}"
+                f"first {len(text)}",
+                Remedy.MAPPING,
             )
         if mapping.header:
             return _HeaderPlace(index, _given_header(text[index + 1 :], mapping, separators), 1)

@@ -6,9 +6,18 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, match
-from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origin, last_resort
+from festival.lineup.decode import (
+    AS_CP1252,
+    EXPECTED,
+    MIB,
+    Feed,
+    Limits,
+    Origin,
+    last_resort,
+    unreadable,
+)
 from festival.lineup.fields.text import clean, fold, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
@@ -35,7 +44,7 @@ def document_rows(
         objects.warn(0, "", assumed, WarningKind.ENCODING)
     path = mapping.rows or only_list(document)
     if not path:
-        raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}")
+        raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}", Remedy.MAPPING)
     tables = [(each, table_of(document, each)) for each in mapping.lookups]
     claimed = frozenset(name for _, name in mapping.columns if name)
     found = PathRows(document, path, claimed)
@@ -122,7 +131,7 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     except UnicodeDecodeError:
         text, reason = last_resort(feed.data, origin.encoding, multibyte=False)
         if reason:
-            raise LineupError(f"the JSON document {reason}") from None
+            raise unreadable("the JSON document", reason) from None
         assumed = AS_CP1252
     try:
         return whole_value(text), assumed
@@ -181,7 +190,7 @@ class PathRows:
             rows += 1
             yield row
         if not rows and self._lost:
-            raise LineupError(self._lost)
+            raise LineupError(self._lost, Remedy.MAPPING)
 
     def _below(self, value: Any, at: int, above: dict[str, Any]) -> Iterator[Any]:
         path = self._path
