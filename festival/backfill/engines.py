@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from festival.backfill.plan import FILES_AT_ONCE
+from festival.errors import Remedy
 from festival.ingest.attempt import Action, Ingestor, TryFailedError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
@@ -28,6 +29,7 @@ class FileOutcome:
 
     `first_rejection` is the first rejected row in one line. `reasons` counts the commonest reasons
     among the first rejected rows, and `rejected_rows_at` says where all rejected rows are.
+    `needs_mapping` says that a mapping, or another one, would make the file or more rows readable.
     """
 
     file: str
@@ -38,6 +40,7 @@ class FileOutcome:
     first_rejection: str = ""
     reasons: tuple[tuple[str, int], ...] = ()
     rejected_rows_at: str = ""
+    needs_mapping: bool = False
 
     @property
     def failed(self) -> bool:
@@ -60,6 +63,7 @@ def outcome_of_report(
         _rejection_line(rows[0]) if rows else "",
         tuple((one_line(reason, 120), n) for reason, n in frequent.most_common(REASONS_KEPT)),
         report.rejected_rows_at,
+        report.remedy is not Remedy.FILE or any(row.get("option") for row in rows),
     )
 
 

@@ -256,7 +256,7 @@ def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
             yield f"    reasons: {frequent}"
         if one.rejected_rows_at:
             yield f"    all of them: {one.rejected_rows_at}"
-        if "mapping" in one.error + one.first_rejection:
+        if one.needs_mapping:
             yield "    to save the mapping that settles it:"
             yield f"    festival inspect {quote(f's3://{one.file}')} --ask"
     if len(outcomes) > LISTED_IN_EMAIL:
