@@ -452,7 +452,7 @@ def processes_of(world: BusyWorld) -> Iterator[None]:
         patch.setattr(Invocation, "resources", with_its_own_clock)
         patch.setattr(kit, "new_owner", owner)
         patch.setattr(kit, "is_dead", is_dead)
-        patch.setattr(reconciler, "LOOKS_AT_ONCE", 1)
+        patch.setattr(reconciler, "FILES_AT_ONCE", 1)
         yield
 
 

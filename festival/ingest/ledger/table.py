@@ -1,4 +1,4 @@
-"""The ledger's table: one place for its reads and its conditional writes."""
+"""Reads and conditional writes of the ledger's table. Items are plain Python values."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def pack(values: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"Attempt": 3}` as `{"Attempt": {"N": "3"}}`; text, numbers, maps and lists."""
+    """`{"Attempt": 3}` as `{"Attempt": {"N": "3"}}`; for text, numbers, maps and lists."""
     return {name: _typed(value) for name, value in values.items()}
 
 
