@@ -250,7 +250,8 @@ def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -
     """Write a local file straight into the table, without the ledger."""
     tally = Tally(source=file)
     ended = ingest_blocks(blocks, tally, writer)
-    return tally.report(file, error=ended.error or ended.unwritten_because)
+    error = ended.error or ended.unwritten_because
+    return tally.report(file, error=error, remedy=ended.remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class LineupTable:
         size = self.size()
         costs: list[PageCost] = []
         columns: Columns = {name: [] for name in ESSENTIAL}
-        pages = scan_columns(self._connection, self.name, names=ESSENTIAL, saw=costs.append)
+        pages = scan_columns(self._connection, self.name, names=ESSENTIAL, on_page=costs.append)
         if progress:
             say(f"reading the whole table {self.name}: {size}")
             pages = _with_progress(pages, size.items)
@@ -196,7 +196,7 @@ class LineupTable:
         """The answer to an access pattern of your own (`festival.query.patterns`)."""
         costs: list[PageCost] = []
         columns = read_columns(
-            self._connection, self.name, pattern, names=ESSENTIAL, saw=costs.append
+            self._connection, self.name, pattern, names=ESSENTIAL, on_page=costs.append
         )
         answer = columns_frame(columns)
         answer.attrs[RECORD] = AnswerRecord(pattern.question, pattern.conditions(), tuple(costs))
