@@ -81,7 +81,9 @@ class Leases:
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """The same lease, extended to this many seconds from now. Raises LeaseLostError."""
         until = self._now() + seconds
-        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until})
+        # An earlier renewal that is carried out late must not shorten the lease, or revive it.
+        in_order = "LeaseUntil > :over AND LeaseUntil <= :until"
+        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until, ":over": 0}, in_order)
         return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
@@ -123,13 +125,15 @@ class Leases:
             }
         }
 
-    def _as_holder(self, lease: Lease, changes: str, values: dict[str, Any]) -> None:
+    def _as_holder(
+        self, lease: Lease, changes: str, values: dict[str, Any], condition: str = ""
+    ) -> None:
         try:
             self._table.update(
                 lease.file,
                 HEAD,
                 changes,
-                "#o = :owner AND Attempt = :attempt",
+                " AND ".join(filter(None, ["#o = :owner", "Attempt = :attempt", condition])),
                 values | {":owner": lease.owner, ":attempt": lease.attempt},
                 {"#o": "Owner"},
             )

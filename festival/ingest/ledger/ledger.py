@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from festival.ingest.ledger.leases import Lease, Leases, lease_lost, utc
 from festival.ingest.ledger.reconciliations import Reconciliations
 from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
-from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
+from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, LedgerTable, pack, serial
 from festival.ingest.report import IngestReport
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Ledger:
         changes = [
             "#s = :running",
             "Attempt = :attempt",
+            "Serial = :serial",
             "VersionId = :version",
             "Sequencer = :sequencer",
             "ExpiresAt = :expires",
@@ -90,11 +91,10 @@ class Ledger:
                 lease.file,
                 VERSION_PREFIX + version,
                 expression,
-                # This call is repeated if its answer is lost. A copy that is carried out late must
-                # not reopen a version that this attempt has settled.
+                # A copy that is carried out late must not reopen what this attempt has settled.
                 "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
-                "(Attempt = :attempt AND #s = :running)",
-                values,
+                f"(Attempt = :attempt AND #s = :running AND {IN_ORDER})",
+                values | serial(),
                 names,
             )
         except ConditionFailed:
@@ -163,9 +163,9 @@ class Ledger:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                "SET Attempt = :attempt",
-                "Attempt <= :attempt",
-                {":attempt": lease.attempt},
+                "SET Attempt = :attempt, Serial = :serial",
+                f"Attempt < :attempt OR (Attempt = :attempt AND {IN_ORDER})",
+                {":attempt": lease.attempt} | serial(),
                 {},
             )
         except ConditionFailed:
@@ -322,9 +322,10 @@ class Ledger:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                changes,
-                f"Attempt = :attempt AND ({' OR '.join(f'#s = {name}' for name in expected)})",
-                values | expected | {":attempt": lease.attempt},
+                f"{changes}, Serial = :serial",
+                f"Attempt = :attempt AND {IN_ORDER} AND "
+                f"({' OR '.join(f'#s = {name}' for name in expected)})",
+                values | expected | {":attempt": lease.attempt} | serial(),
                 {"#s": "Status"} | (names or {}),
             )
         except ConditionFailed:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from festival.ingest.ledger.leases import HEAD, Lease, lease_lost, utc
 from festival.ingest.ledger.records import VERSION_PREFIX
-from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable
+from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, Item, LedgerTable, serial
 
 
 class Head(NamedTuple):
@@ -101,9 +101,9 @@ class Reconciliations:
             return self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                changes,
-                "Attempt = :attempt",
-                values | {":attempt": lease.attempt},
+                f"{changes}, Serial = :serial",
+                f"Attempt = :attempt AND {IN_ORDER}",
+                values | {":attempt": lease.attempt} | serial(),
                 {},
             )
         except ConditionFailed:
