@@ -151,6 +151,15 @@ def test_since_and_until_include_their_days():
     assert keys(bucket, since="2025-07-12T12:00") == ["saturday.csv"]
 
 
+def test_since_and_until_include_their_moments_and_a_day_ends_before_the_next():
+    midnight = datetime(2025, 7, 12, tzinfo=UTC)
+    bucket = Bucket(entry("friday.csv", FRIDAY), entry("midnight.csv", midnight))
+    assert keys(bucket, until="2025-07-11T12:00") == ["friday.csv"]
+    assert keys(bucket, until="2025-07-11") == ["friday.csv"]
+    assert keys(bucket, since="2025-07-12") == ["midnight.csv"]
+    assert keys(bucket, until="2025-07-12T02:00+02:00") == ["friday.csv", "midnight.csv"]
+
+
 def test_prefix_and_glob_choose_by_name():
     bucket = Bucket(entry("2025/a.csv"), entry("2025/b.json"), entry("2024/a.csv"))
     assert keys(bucket, prefix="2025/", glob="*.csv") == ["2025/a.csv"]
