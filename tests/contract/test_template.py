@@ -538,6 +538,8 @@ def test_each_number_has_the_default_and_the_limits_that_the_kit_reckons_with():
         "ReconcileGuardPercent": (30, 0, 100),
     }
     assert PARSED["Parameters"]["MaximumConcurrency"]["Default"] == WORKERS
+    # Lambda takes 4 KB of environment, in which the mapping is one variable of many.
+    assert PARSED["Parameters"]["DefaultMapping"]["MaxLength"] == 2000
 
 
 def test_each_choice_is_one_that_the_function_knows():
