@@ -28,26 +28,32 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def ledger(clock):
+@pytest.fixture(scope="module")
+def dynamodb():
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        index = {
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"}
-                for name in ("File", "Entry", "Day", "StartedAt")
-            ],
-            KeySchema=keys("File", "Entry"),
-            GlobalSecondaryIndexes=[
-                {"IndexName": "RecentIndex", "KeySchema": keys("Day", "StartedAt"), **index},
-            ],
-        )
-        yield Ledger(client, "ledger", clock)
+        yield boto3.client("dynamodb", region_name="us-east-1")
+
+
+@pytest.fixture
+def ledger(dynamodb, clock):
+    dynamodb.create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("File", "Entry", "Day", "StartedAt")
+        ],
+        KeySchema=keys("File", "Entry"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "RecentIndex",
+                "KeySchema": keys("Day", "StartedAt"),
+                "Projection": {"ProjectionType": "ALL"},
+            },
+        ],
+    )
+    yield Ledger(dynamodb, "ledger", clock)
+    dynamodb.delete_table(TableName="ledger")
 
 
 def keys(partition, sort):
