@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.errors import FestivalError, RetryableError
+from festival.errors import FestivalError, Remedy, RetryableError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.records import Progress, Status, VersionRecord
@@ -104,7 +104,7 @@ class Attempt:
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:
-            return self._settle_unread(version, self._applied.problem)
+            return self._settle_unread(version, self._applied.problem, Remedy.SIDECAR)
         try:
             return self._read(stored._replace(ingest=version), progress)
         except SupersededError:
@@ -299,6 +299,7 @@ class Attempt:
         report = tally.report(
             stored.file,
             error=ended.error,
+            remedy=ended.remedy,
             version=stored.ingest,
             rejected_rows_at=self._keep_rows(stored, tally),
         )
@@ -393,8 +394,8 @@ class Attempt:
         self._ledger.note_removed(self._lease, version, removed=True)
         return self._settle_unread(version, gone(event.file, event.version))
 
-    def _settle_unread(self, version: str, error: str) -> TryResult:
-        report = Tally().report(self._event.file, error=error, version=version)
+    def _settle_unread(self, version: str, error: str, remedy: Remedy = Remedy.FILE) -> TryResult:
+        report = Tally().report(self._event.file, error=error, remedy=remedy, version=version)
         self._settle(Status.FAILED, report, {})
         return TryResult(Action.INGESTED, self._event.file, version, report)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from festival.errors import NotYetError
+from festival.errors import NotYetError, Remedy
 from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
 from festival.ingest.s3_object import unanswered
@@ -84,7 +84,7 @@ def _shown(title: str, rows: Iterable[Mapping[str, Any]], total: int, most: int)
 
 def _next_steps(report: IngestReport, mapping: LineupMapping) -> list[str]:
     lines: list[str] = []
-    if report.error.startswith(f"s3://{report.file}{SIDECAR}"):
+    if report.remedy is Remedy.SIDECAR:
         return ["", "The file itself is not at fault: correct the mapping and upload it again."]
     is_the_file = report.status != Outcome.SUCCESS and not report.counts.unwritten
     if is_the_file and report.version and not report.given_up:

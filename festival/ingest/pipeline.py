@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-from festival.errors import LineupError
+from festival.errors import LineupError, Remedy
 from festival.ingest.report import IngestReport
 from festival.ingest.reports_bucket import KeyLists
 from festival.ingest.tally import Tally
@@ -31,11 +31,13 @@ class Pass(NamedTuple):
     """How one pass over a file ended.
 
     `paused_at` is where the next pass goes on; None if the file was read to its end or to where it
-    breaks. `error` says why it breaks; `unwritten_because`, why rows could not be stored.
+    breaks. `error` says why it breaks and `remedy` what would help; `unwritten_because` says why
+    rows could not be stored.
     """
 
     paused_at: Position | None = None
     error: str = ""
+    remedy: Remedy = Remedy.FILE
     unwritten_because: str = ""
 
 
@@ -55,7 +57,7 @@ def ingest_blocks(
     `pause` is asked after each block; if it says yes, reading stops after that block. Before
     returning, everything handed over is stored, refused, or counted as unwritten.
     """
-    error = ""
+    error, remedy = "", Remedy.FILE
     paused_at = None
     try:
         for block in blocks:
@@ -68,9 +70,9 @@ def ingest_blocks(
                 paused_at = block.end
                 break
     except LineupError as broken:
-        error = str(broken)
+        error, remedy = str(broken), broken.remedy
     unwritten_because = settle(tally, writer) or (writer.stopped if writer is not None else "")
-    return Pass(paused_at, error, unwritten_because)
+    return Pass(paused_at, error, remedy, unwritten_because)
 
 
 def settle(tally: Tally, writer: Writer | None) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from festival.errors import Remedy
 from festival.ingest.report import IngestReport
 from festival.ingest.sidecar import SIDECAR
 from festival.lineup.mapping import LineupMapping
@@ -27,10 +28,10 @@ def lines(report: IngestReport, mapping: LineupMapping) -> list[str]:
     """The mapping that the rejected rows need, ready to upload, and the command that makes one.
 
     `mapping` is the one the file was read with, and its options are kept. Nothing if no row names
-    an option and the failure's reason names no mapping.
+    an option and a mapping would not help the file.
     """
     rows = [row for row in islice(report.rejections, _ROWS_LOOKED_AT) if row.get("option")]
-    if not rows and not any(word in report.error for word in ("mapping", "inspect")):
+    if not rows and report.remedy is not Remedy.MAPPING:
         return []
     said = [""]
     if found := proposals(rows, mapping.to_dict()):

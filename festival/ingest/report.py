@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import IO, Any, Protocol
 
+from festival.errors import Remedy
+
 
 class Outcome(StrEnum):
     """What became of a file's rows, in one word."""
@@ -73,7 +75,8 @@ def status_of(counts: Counts, error: str) -> Outcome:
 class IngestReport:
     """One ingest's result. The row lists cover this process's part of the file; the counts, all.
 
-    `error` says why the status is `failure`; `rejected_rows_at`, where the rejected rows are kept.
+    `error` says why the status is `failure`, and `remedy` what has to change; `rejected_rows_at`,
+    where the rejected rows are kept.
     `given_up` says that the last permitted try failed for a cause other than the file.
     """
 
@@ -86,6 +89,7 @@ class IngestReport:
     version: str = ""
     rejected_rows_at: str = ""
     given_up: bool = False
+    remedy: Remedy = Remedy.FILE
 
     @property
     def status(self) -> Outcome:

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from festival.errors import Remedy
 from festival.ingest.report import Counts, IngestReport
 from festival.lineup.model import Block, Performance, Rejection, identity_of
 from festival.table.item import too_large
@@ -234,7 +235,13 @@ class Tally:
         )
 
     def report(
-        self, file: str, *, error: str = "", version: str = "", rejected_rows_at: str = ""
+        self,
+        file: str,
+        *,
+        error: str = "",
+        remedy: Remedy = Remedy.FILE,
+        version: str = "",
+        rejected_rows_at: str = "",
     ) -> IngestReport:
         return IngestReport(
             file,
@@ -245,6 +252,7 @@ class Tally:
             error,
             version,
             rejected_rows_at,
+            remedy=remedy,
         )
 
 

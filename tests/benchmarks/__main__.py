@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import tempfile
 import time
 from dataclasses import asdict
@@ -26,9 +27,13 @@ from tests.benchmarks.lines import LINES, Plan, python_with_awswrangler
 from tests.benchmarks.run import ROOT, Result
 
 
-def machine() -> dict[str, Any]:
-    compared = ["boto3", "awswrangler", "pandas"]
-    installed = [f"{name} {version(name)}" for name in compared if _is_installed(name)]
+def machine(wrangler: str) -> dict[str, Any]:
+    """What the figures depend on; `wrangler` is the Python that has awswrangler, or ''."""
+    installed = [f"{name} {version(name)}" for name in ("boto3", "pandas") if _is_installed(name)]
+    if wrangler:
+        code = "from importlib.metadata import version; print(version('awswrangler'))"
+        answer = subprocess.check_output([wrangler, "-c", code], text=True)
+        installed.append(f"awswrangler {answer.strip()}")
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -87,9 +92,9 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true", help="renew the README's table, too")
     arguments = parser.parse_args()
 
-    document = {**machine(), "rows": arguments.rows, "times": arguments.times}
-    print(", ".join(f"{value}" for value in document.values()))
     wrangler = python_with_awswrangler(arguments.wrangler)
+    document = {**machine(wrangler), "rows": arguments.rows, "times": arguments.times}
+    print(", ".join(f"{value}" for value in document.values()))
     if not wrangler:
         print(
             "awswrangler is not installed: its lines are left out (pip install 'festival[bench]')"

@@ -67,6 +67,26 @@ def test_the_command_in_the_mail_asks_and_saves_the_mapping_beside_the_file(
     assert run(["check", f"s3://{outputs.upload_bucket}/endless.csv", "--strict"]) == 0
 
 
+def test_a_mapping_that_is_broken_is_what_its_e_mail_asks_to_correct(
+    aws: EmbeddedAws, outputs: StackOutputs
+):
+    s3 = aws.session().client("s3")
+    sidecar = {"Bucket": outputs.upload_bucket, "Key": "summer.csv.mapping.json"}
+    s3.put_object(**sidecar, Body=b"{day first}")
+    mail = upload(aws, outputs, "summer.csv", LINEUP)
+    assert mail.subject == "FAILURE: summer.csv - 0 written"
+    assert f"s3://{outputs.upload_bucket}/summer.csv.mapping.json: " in mail.body
+    assert mail.body.endswith(
+        "\nThe file itself is not at fault: correct the mapping and upload it again.\n"
+    )
+
+
+def test_a_file_without_a_header_is_told_of_a_mapping(aws: EmbeddedAws, outputs: StackOutputs):
+    mail = upload(aws, outputs, "bare.csv", "Björk,Skógur,2025-07-25,20:00,21:00\n")
+    assert mail.subject == "FAILURE: bare.csv - 0 written"
+    assert f"\n  festival inspect s3://{outputs.upload_bucket}/bare.csv --ask\n" in mail.body
+
+
 @pytest.mark.parametrize("command", ["check", "inspect", "normalize"])
 def test_an_object_that_is_not_there_is_one_line(
     outputs: StackOutputs, capsys: pytest.CaptureFixture[str], command: str

@@ -82,8 +82,8 @@ class Ledger:
         expression = "SET " + ", ".join(changes)
         if again:
             expression += (
-                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, GivenUp, "
-                "Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
+                " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, Remedy, "
+                "GivenUp, Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
             )
         try:
             self._table.update(
@@ -138,8 +138,8 @@ class Ledger:
             lease,
             version,
             "SET #s = :status, Outcome = :outcome, Counts = :counts, FinishedAt = :at, "
-            "#e = :error, RejectedRowsAt = :kept, Shown = :shown, Milliseconds = :ms, "
-            "GivenUp = :given_up, ExpiresAt = :expires",
+            "#e = :error, Remedy = :remedy, RejectedRowsAt = :kept, Shown = :shown, "
+            "Milliseconds = :ms, GivenUp = :given_up, ExpiresAt = :expires",
             {
                 ":status": status,
                 ":given_up": int(report.given_up),
@@ -147,6 +147,7 @@ class Ledger:
                 ":counts": asdict(report.counts),
                 ":at": utc(self.now()),
                 ":error": report.error,
+                ":remedy": report.remedy,
                 ":kept": report.rejected_rows_at,
                 ":shown": shown,
                 ":ms": milliseconds,

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from festival.errors import Remedy
 from festival.ingest.report import Counts, IngestReport, Outcome
 
 VERSION_PREFIX = "VERSION#"
@@ -65,6 +66,7 @@ class VersionRecord(NamedTuple):
     outcome: str = ""
     counts: Counts = Counts()
     error: str = ""
+    remedy: Remedy = Remedy.FILE
     started_at: str = ""
     finished_at: str = ""
     notified_at: str = ""
@@ -133,6 +135,7 @@ class VersionRecord(NamedTuple):
             self.version,
             self.rejected_rows_at,
             self.given_up,
+            self.remedy,
         )
 
 
@@ -146,6 +149,7 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         outcome=item.get("Outcome", ""),
         counts=Counts(**item.get("Counts", {})),
         error=item.get("Error", ""),
+        remedy=Remedy(item.get("Remedy", Remedy.FILE)),
         given_up=bool(item.get("GivenUp")),
         started_at=item.get("StartedAt", ""),
         finished_at=item.get("FinishedAt", ""),

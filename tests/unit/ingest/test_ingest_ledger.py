@@ -6,6 +6,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from festival.errors import Remedy
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.reconciliations import RecordedRemoval, Removal
@@ -142,6 +143,14 @@ def test_written_comes_before_notified(ledger):
         "e-mail 7",
     )
     assert record.counts == Counts(read=3)
+
+
+def test_an_e_mail_that_is_sent_late_still_says_what_has_to_change(ledger):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    broken = replace(report(), error="the first line is not a header", remedy=Remedy.MAPPING)
+    ledger.finish(lease, "v1", "failed", broken, "{}", 12)
+    assert ledger.find(FILE, "v1").report.remedy is Remedy.MAPPING
 
 
 def test_a_newer_version_supersedes_one_that_was_never_finished(ledger):

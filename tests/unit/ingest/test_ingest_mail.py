@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.errors import LineupError, NotYetError
+from festival.errors import LineupError, NotYetError, Remedy
 from festival.ingest.mail import Mailer, body, subject
+from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.report import Counts, IngestReport
+from festival.ingest.tally import Tally
 from festival.lineup.mapping import LineupMapping
+from festival.lineup.read import read_lineup
 
 
 def report(file="upload/sample.csv", counts=None, **more):
@@ -213,7 +216,8 @@ def test_rows_that_no_mapping_settles_come_without_one():
 
 def test_a_mappings_own_mistake_is_not_the_lineups():
     error = "s3://upload/sample.csv.mapping.json: the mapping is not JSON; correct it"
-    text = body(report(counts=Counts(), error=error, version="v1+abc"))
+    broken = report(counts=Counts(), error=error, remedy=Remedy.SIDECAR, version="v1+abc")
+    text = body(broken)
     assert text.endswith(
         "\nThe file itself is not at fault: correct the mapping and upload it again.\n"
     )
@@ -222,5 +226,25 @@ def test_a_mappings_own_mistake_is_not_the_lineups():
 
 def test_a_file_that_cannot_be_read_by_its_mapping_may_have_the_wrong_one():
     error = "the mapping's columns say that 'act' is the Performer; expected a column of that name"
-    text = body(report(counts=Counts(), error=error, version="v1+abc"))
+    unread = report(counts=Counts(), error=error, remedy=Remedy.MAPPING, version="v1+abc")
+    text = body(unread)
     assert "Or correct the file or its mapping and upload it again under the same name." in text
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        (b"\x89PNG\r\n\x1a\n", Remedy.FILE),
+        (b"var lineup = [{}]\n", Remedy.FILE),
+        (b"", Remedy.FILE),
+        (b"Band,Where,Opens\nAbba,Main,2025-06-13\n", Remedy.MAPPING),
+        (b"Abba,Main,2025-06-13,20:00,21:00\n", Remedy.MAPPING),
+        (b'{"festival": {"name": "Roskilde"}}', Remedy.MAPPING),
+        ("Wykonawca,Scena,Ko\u0144czy\nŻółć,Główna,22:00\n".encode("cp1250"), Remedy.MAPPING),
+    ],
+)
+def test_a_mapping_is_proposed_for_what_a_mapping_can_make_readable(content, remedy):
+    ended = ingest_blocks(read_lineup([content]), Tally())
+    assert (ended.remedy, bool(ended.error)) == (remedy, True)
+    text = body(report(counts=Counts(), error=ended.error, remedy=ended.remedy, version="v1"))
+    assert ("festival inspect s3://upload/sample.csv --ask" in text) == (remedy is Remedy.MAPPING)
