@@ -21,7 +21,7 @@ ORDER = (
     *("popularity_is", "popularity_none"),
 )
 _STRUCTURE = ("rows", "encoding", "header_row", "header", "sections", "fill_down", "lookups")
-_MERGED = ("columns", "constants", "dates")
+_MERGED = ("columns", "constants", "dates", "lookups")
 _TRIED_ROWS = 400
 
 
@@ -117,7 +117,7 @@ class Evidence:
 
 
 def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with more added; columns, constants and dates are merged."""
+    """Options overridden by `more`; columns, constants, dates and lookups are merged by name."""
     both = {
         name: {**options[name], **more[name]}
         for name in _MERGED
