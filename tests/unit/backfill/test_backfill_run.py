@@ -32,9 +32,9 @@ from festival.backfill.run import (
     written_effort,
 )
 from festival.errors import FestivalError, Remedy, RetryableError
+from festival.ingest.attempt import Action, TryFailedError, TryResult
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, TryFailedError, TryResult
 from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
