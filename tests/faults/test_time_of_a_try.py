@@ -13,7 +13,6 @@ from festival.ingest.attempt import Action, Ingestor, TryFailedError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts
-from festival.ingest.resources import Budget
 from festival.ingest.tally import Tally
 from festival.table.writer import WriteOutcome
 
