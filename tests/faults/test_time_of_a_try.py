@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from festival.errors import RetryableError
 from festival.ingest import attempt
-from festival.ingest.attempt import Action, Ingestor, TryFailedError
+from festival.ingest.attempt import Action, Budget, Ingestor, TryFailedError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts
