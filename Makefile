@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 install := $(if $(uv),uv pip install --python $(python),$(python) -m pip install --no-compile) --quiet
 
 help:
-	@echo "make demo    the whole way on an embedded AWS: samples in, e-mails and answers out"
+	@echo "make demo    every step on an embedded AWS: samples in, e-mails and answers out"
 	@echo "make test    every test                    (make test ARGS='-k midnight')"
 	@echo "make lint    ruff, mypy, cfn-lint"
 	@echo "make lab     the embedded AWS with JupyterLab on it   (make lab ARGS='--no-browser')"

@@ -6,8 +6,8 @@
     table.performer("Megan Thee Stallion")         # every answer is a DataFrame
     lineup = festival.read("lineup.csv")           # .performances .rejections .report
 
-Each name is loaded when it is first used, so that importing the package, and the Lambda function
-that is a part of it, loads nothing more.
+Each name is imported when it is first used, so importing the package loads nothing else. The Lambda
+function, which is part of the package, depends on that.
 """
 
 from importlib import import_module
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from festival.errors import FestivalError
     from festival.kit import connect
 
-_PLACES = {
+_MODULES = {
     "connect": "festival.kit",
     "LineupTable": "festival.analysis.table",
     "NothingFoundWarning": "festival.analysis.table",
@@ -54,11 +54,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'festival' has no attribute '{name}'")
-    found = getattr(import_module(_PLACES[name]), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

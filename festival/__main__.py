@@ -1,4 +1,4 @@
-"""The `festival` command's first step: an interrupt is quiet even while modules are imported."""
+"""Starts the `festival` command, so that Ctrl-C is quiet even while modules are imported."""
 
 import signal
 import sys

@@ -1,13 +1,13 @@
-"""The one error root of festival and its few children.
+"""Every error that festival raises: one root and its few kinds.
 
-Every message is one line that names the thing, the value, what was expected and what to do.
+A message is one line that says what it is about, its value, what was expected and what to do.
 """
 
 from enum import StrEnum
 
 
 class FestivalError(Exception):
-    """Something that cannot be done, said in one line for the person who asked for it."""
+    """A request that cannot be carried out. The message is for the person who made it."""
 
 
 class Remedy(StrEnum):
@@ -15,13 +15,13 @@ class Remedy(StrEnum):
 
     FILE = "file"
     MAPPING = "mapping"
-    """The file needs a mapping, or another one."""
+    """The file needs a mapping, or a different one."""
     SIDECAR = "sidecar"
-    """The mapping beside the file is not a mapping."""
+    """The mapping file beside the lineup is not a valid mapping."""
 
 
 class LineupError(FestivalError):
-    """A file that is not a lineup, or that breaks midway. Trying again cannot help."""
+    """A file that is not a lineup, or is damaged midway. Trying again cannot help."""
 
     def __init__(self, message: str, remedy: Remedy = Remedy.FILE) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class RetryableError(FestivalError):
 
 
 class NotYetError(RetryableError):
-    """What has to wait for its turn, until a moment (epoch seconds). No try has failed."""
+    """Work that must wait until a time (epoch seconds). This does not count as a failed try."""
 
     def __init__(self, message: str, until: float) -> None:
         super().__init__(message)

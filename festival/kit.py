@@ -1,6 +1,6 @@
 """All the wiring: options and environment → clients, table, ledger, ingestor, reconciler, mailer.
 
-The command, the notebooks and the backfill get what they work with from a `Kit`, and use the
+The command, the notebooks and the backfill get their clients and helpers from a `Kit`, and use the
 functions below it to ingest and reconcile from this machine.
 """
 
@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,10 +51,10 @@ LONGEST_WAIT_SECONDS = 10.0
 
 @dataclass
 class Kit:
-    """What everything outside the function works with; it asks AWS only when something is needed.
+    """Clients, table, ledger and so on, for all code that runs outside the Lambda function.
 
-    `table` and `stack` are names, from the environment or given. A boto3 `session` replaces the
-    environment's.
+    Each is made, and AWS contacted, only when it is first used. `table` and `stack` are names;
+    `given_session` is a boto3 session to use instead of the environment's.
 
     >>> Kit(table="lineup").table_name(None)
     'lineup'
@@ -74,7 +74,7 @@ class Kit:
 
     @cached_property
     def session(self) -> "boto3.Session":
-        import boto3  # its own import takes as long as a small file
+        import boto3  # importing it takes as long as ingesting a small file
 
         return self.given_session or boto3.Session()
 
@@ -119,7 +119,7 @@ class Kit:
         return Mailer(self.clients.sns, self.outputs.topic_arn, clock=self.clients.clock.now)
 
     def open_writer(self, table: str | None = None) -> Callable[[str, float], BulkWriter]:
-        """A function of a file's name and a deadline that opens a writer into the table."""
+        """A function that opens a writer into the table, given a file's name and a deadline."""
         return writer_opener(self.clients.dynamodb, self.table_name(table))
 
     def ingestor(self, table: str | None = None, *, mailer: Mailer | None = None) -> Ingestor:
@@ -151,31 +151,28 @@ class Kit:
         )
 
     def recorded_contents(self, table: str) -> "Callable[[], Contents]":
-        """Reads what is in a table, as ingests recorded it.
+        """A function that reads what is in a table, as ingests recorded it.
 
-        Reading raises FestivalError if the table is not the stack's, as then nothing is recorded.
+        It raises FestivalError if the table is not the stack's, because then nothing is recorded.
         """
         from festival.query.contents import RecordedContents
 
-        recorded: list[RecordedContents] = []
-
-        def read() -> "Contents":
+        @cache
+        def recorded() -> RecordedContents:
             if table != self.outputs.table:
                 raise FestivalError(
-                    f"the table {table} is not that of the stack {self.stack}: what is in it is "
-                    "not recorded; only a Scan of the whole table shows it (scan=True)"
+                    f"the table {table} does not belong to the stack {self.stack}: its contents "
+                    "are not recorded; only a Scan of the whole table shows them (scan=True)"
                 )
-            if not recorded:
-                recorded.append(RecordedContents(self.reports.key_lists, self.ledger))
-            return recorded[0].read()
+            return RecordedContents(self.reports.key_lists, self.ledger)
 
-        return read
+        return lambda: recorded().read()
 
 
 def connect(
     table: str | None = None, *, session: "boto3.Session | None" = None, stack: str | None = None
 ) -> "LineupTable":
-    """The table, to ask questions of: by its name, else FESTIVAL_TABLE, else the stack's.
+    """The table to query: the one with this name, else FESTIVAL_TABLE, else the stack's.
 
     `stack` defaults to FESTIVAL_STACK, else `o240-festival`; `session` is a boto3 session with
     other credentials or another region. AWS is contacted only when you ask a question.
@@ -212,19 +209,19 @@ def ingest_object(
     say: Callable[[str], None] = silent,
     sleep: Callable[[float], None] = time.sleep,
 ) -> TryResult:
-    """Ingest one file version to its end, through the ledger.
+    """Ingest the whole of one file version, through the ledger.
 
     Waits if another process holds the lease, but takes over at once if that process is known to be
     dead. Raises RetryableError after five failed tries, or at once if there is no such bucket.
     """
     owner = new_owner()
-    tries, wrote_late = 0, False
+    failures, wrote_late = 0, False
     while True:
         try:
             return ingestor.ingest(event, owner, Budget.of_command(), again=again or wrote_late)
         except LeaseHeldError as held:
             ledger = ingestor.resources.ledger
-            if _is_broken(ledger, held):
+            if _break_if_dead(ledger, held):
                 say(f"{event.file}: the process that ingested it ({held.owner}) died; taking over")
                 continue
             say(str(held))
@@ -236,11 +233,11 @@ def ingest_object(
             raise
         except RetryableError as error:
             wrote_late = wrote_late or isinstance(error, WrittenLateError)
-            tries += 1
-            if tries >= TRIES:
+            failures += 1
+            if failures >= TRIES:
                 raise
             say(f"{error}; trying again")
-            sleep(random.uniform(0.5, 1) * 2**tries)
+            sleep(random.uniform(0.5, 1) * 2**failures)
 
 
 def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -> IngestReport:
@@ -253,7 +250,7 @@ def ingest_blocks_directly(blocks: Iterable[Block], file: str, writer: Writer) -
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """One file: what changed, and what was removed or, if `done` is False, would be."""
+    """One file: what changed, and what was removed or, if not `done`, would be removed."""
 
     review: Review
     removal: Removal
@@ -270,20 +267,21 @@ def reconcile_files(
     """What changed in one file (`s3://bucket/key`), or in every file that is not reconciled yet.
 
     With `remove`, removes the items that only older versions had. For one file it raises
-    NotReconcilableError, or RetryableError if somebody is working on it; for all files it reports
-    that to `say` and goes on.
+    NotReconcilableError, or RetryableError if another process is working on it; for all files it
+    passes that message to `say` and continues with the next file.
     """
     if file is not None:
         yield reconcile_file(reconciler, event_of(file).file, remove=remove)
         return
     for name in reconciler.files():
         try:
-            one = reconcile_file(reconciler, name, remove=remove)
+            result = reconcile_file(reconciler, name, remove=remove)
         except (NotReconcilableError, RetryableError) as error:
             say(str(error))
             continue
-        if one.review.versions.older and not one.review.versions.is_reconciled:
-            yield one
+        versions = result.review.versions
+        if versions.older and not versions.is_reconciled:
+            yield result
 
 
 def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconciled:
@@ -294,15 +292,15 @@ def reconcile_file(reconciler: Reconciler, file: str, *, remove: bool) -> Reconc
     try:
         return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
     except LeaseHeldError as held:
-        if not _is_broken(reconciler.ledger, held):
+        if not _break_if_dead(reconciler.ledger, held):
             raise RetryableError(
                 f"{file} is being ingested by {held.owner} until {utc(held.until)}: try again then"
             ) from None
     return Reconciled(*reconciler.reconcile(file, new_owner()), done=True)
 
 
-def _is_broken(ledger: Ledger, held: LeaseHeldError) -> bool:
-    """Break the lease of an owner known to be dead. False: the lease stays until it lapses."""
+def _break_if_dead(ledger: Ledger, held: LeaseHeldError) -> bool:
+    """Break the lease if its owner is known to be dead; False if it stays until it lapses."""
     if not is_dead(held.owner):
         return False
     try:
@@ -313,16 +311,16 @@ def _is_broken(ledger: Ledger, held: LeaseHeldError) -> bool:
 
 
 def new_owner() -> str:
-    """A name for a piece of this process's work, so that others can tell if it is dead."""
+    """A new lease owner's name, from which others can tell whether this process is dead."""
     machine = _this_machine() or socket.gethostname()
     return f"{machine} pid {os.getpid()} {uuid.uuid4().hex[:8]}"
 
 
 def _this_machine() -> str:
-    """The scope in which process ids are unique: this host since its last boot, and its namespace.
+    """The scope in which process ids are unique: this boot of this host, and its pid namespace.
 
-    A host name is not enough, because hosts share names, and every root process-id namespace has
-    the same number. Without a boot id (Linux has one) it is empty, and no death can be known.
+    A host name is not enough, because hosts share names, and every root pid namespace has the same
+    number. Empty without a boot id (only Linux has one): then no process is ever known to be dead.
     """
     try:
         booted = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

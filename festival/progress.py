@@ -1,7 +1,7 @@
-"""One line that says how far a long piece of work is, where the reader sees it.
+"""A line that shows the progress of a long task.
 
-In a notebook the line is a display that is updated in place, so that an executed copy keeps the
-last one; on a terminal it is rewritten; anywhere else only the last one is printed.
+In a notebook the line is a display that is updated in place, so an executed copy keeps its last
+state. On a terminal the line is rewritten. Anywhere else only the last state is printed.
 """
 
 import sys
@@ -11,15 +11,16 @@ from typing import Any, TextIO
 
 from festival.text import counted
 
-# Marks the display, for whoever runs the notebook and shows the line elsewhere.
+# Metadata of the display, by which `festival run` finds the line and shows it on its terminal.
 MARK = {"festival": "progress"}
 SECONDS_BETWEEN_LINES = 0.5
 
 
 class ProgressLine:
-    """How many of `total` things are done, and how long the rest will take at the same pace.
+    """How many of `total` units are done, and how long the rest will take at the same pace.
 
-    `also` names what else is counted, say rows. Use it in a `with` block, and call `update`.
+    `noun` names a unit. `also` names a second count to show, such as rows. Use it in a `with`
+    block, and call `update`.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class ProgressLine:
         return self
 
     def update(self, done: int = 1, count: int = 0) -> None:
-        """So many more are done; `count` is of what `also` names."""
+        """Add `done` units, and `count` to the second count."""
         self.done += done
         self.count += count
         now = time.monotonic()
@@ -49,7 +50,7 @@ class ProgressLine:
         self._screen.finish(self.line(time.monotonic() - self._began, ended=True))
 
     def line(self, seconds: float, *, ended: bool = False) -> str:
-        """The line after so many seconds.
+        """The text of the line after so many seconds.
 
         >>> progress = ProgressLine(40, also="row")
         >>> progress.update(10, 5_000)
@@ -73,7 +74,7 @@ class ProgressLine:
 
 
 def say(message: str) -> None:
-    """A line of its own: below a notebook's cell, else on standard error."""
+    """Print a message of one line: below a notebook's cell, else on standard error."""
     print(message, file=sys.stdout if _in_a_notebook() else sys.stderr, flush=True)
 
 
@@ -102,7 +103,7 @@ class _Notebook:
 
 
 class _Terminal:
-    """A line that is rewritten, if somebody sits in front of it."""
+    """A line that is rewritten in place if the stream is a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -119,7 +120,7 @@ class _Terminal:
 
 
 def _in_a_notebook() -> bool:
-    """Whether this process is a notebook's kernel: it has loaded what makes it one."""
+    """Whether this process is a notebook's kernel. IPython is loaded if it is."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()
     return getattr(shell, "kernel", None) is not None

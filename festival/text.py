@@ -1,8 +1,8 @@
-"""How a value is put into a sentence: on one line, printable, no longer than its place."""
+"""Prepares values for messages: on one line, printable, short, and with the right plural."""
 
 
 def printable(text: str) -> str:
-    """The text on one line: control characters and half surrogate pairs as escapes.
+    """The text on one line, with control characters and lone surrogates as escapes.
 
     >>> printable("two\\nlines")
     'two\\\\nlines'
@@ -13,24 +13,24 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, length: int, dots: str = "…") -> str:
-    """The text in at most `length` characters: its middle gives way, its ends stay.
+    """The text in at most `length` characters: the middle is cut out, both ends stay.
 
     >>> shortened("uploads/2025/lantern-fields.csv", 17)
     'uploads/…elds.csv'
     """
     if len(text) <= length:
         return text
-    kept = length - len(dots)
-    return text[: kept // 2] + dots + text[len(text) - (kept - kept // 2) :]
+    room = length - len(dots)
+    return text[: room // 2] + dots + text[len(text) - (room - room // 2) :]
 
 
 def one_line(value: object, length: int) -> str:
-    """The value printable and shortened."""
+    """The value as text, printable and shortened."""
     return shortened(printable(str(value)), length)
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun.
+    """A number and its noun, singular or plural.
 
     >>> counted(1, "row"), counted(2000, "row")
     ('1 row', '2,000 rows')

@@ -1,4 +1,4 @@
-"""Several calls at once."""
+"""Runs several calls at the same time."""
 
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -11,11 +11,12 @@ Result = TypeVar("Result")
 def at_once(
     call: Callable[[Item], Result], items: Iterable[Item], threads: int, *, in_order: bool = True
 ) -> Generator[Result, None, None]:
-    """The result of `call` for each item, with at most `threads` calls under way at once.
+    """The result of `call` for each item, with at most `threads` calls running at once.
 
-    Results come in the order of the items, or as they are known. A call that raises ends it with
-    its exception. However it ends, calls that have not begun never do, and those under way have
-    returned. Nothing begins before the first result is asked for.
+    Results come in the order of the items or, without `in_order`, as the calls return. No call
+    begins before the first result is requested. If a call raises, so does the generator. By the
+    time the generator has ended, for whatever reason, every call that began has returned, and no
+    other will begin.
 
     >>> list(at_once(len, ["Mogwai", "Low"], threads=2))
     [6, 3]

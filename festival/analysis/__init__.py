@@ -1,1 +1,1 @@
-"""What a person looks at: DataFrames, charts, lineup checks, the cost model."""
+"""What analysts use: answers as DataFrames, charts, lineup checks, the cost model."""

@@ -1,4 +1,4 @@
-"""What a new version of a lineup changed, as a DataFrame and as a picture."""
+"""What a new version of a lineup changed, as a DataFrame and as a chart."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +16,7 @@ from festival.ingest.reconcile.compare import Change, ChangeKind, Listing, place
 from festival.ingest.reconcile.compare import compare as changes_between
 from festival.ingest.reconcile.reconciler import Review
 from festival.lineup.model import Performance, wall_clock
+from festival.text import counted
 
 MOST_DRAWN = 40
 MOST_TICKS = 10
@@ -23,7 +24,7 @@ LONGEST_NAME = 36
 
 
 def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
-    """One row for each file: how many changes of each kind, and what becomes of the stale items."""
+    """One row for each file: its changes by kind, and what happens to its stale items."""
     rows = [
         (
             review.file,
@@ -38,11 +39,11 @@ def files_frame(results: Iterable[tuple[Review, Removal]]) -> pd.DataFrame:
 
 
 def compare(old: Performances, new: Performances) -> pd.DataFrame:
-    """What a new lineup changed: one row for each performance that was added, moved, cancelled or
-    changed (its end or popularity).
+    """What a new lineup changed: one row for each performance added, moved, cancelled or changed.
 
-    Each is a `festival.read`, its performances, an answer of the table, or a file's name. Columns
-    as of `changes_frame`.
+    `changed` means that the end or the popularity differs. `old` and `new` are each a lineup of
+    `festival.read`, its performances, an answer of the table, or a file's name. The columns are
+    `change`, `performer`, `was`, `is` and `minutes later` (Int64, for moved performances).
 
     >>> compare("sample/sample.csv", "sample/sample.csv").empty
     True
@@ -55,22 +56,22 @@ def compare(old: Performances, new: Performances) -> pd.DataFrame:
 
 
 def in_short(results: Sequence[tuple[Review, Removal]], *, dry_run: bool) -> str:
-    """What was found in all files, and what becomes of it, in one sentence."""
-    kinds = Counter(change.kind for review, _ in results for change in review.comparison.changes)
-    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in ChangeKind if kinds[kind]) or "no change"
+    """The changes in all files, and how many stale items they leave, in one sentence."""
+    changes = _counted(change for review, _ in results for change in review.comparison.changes)
     stale = sum(removal.removed for _, removal in results)
     end = "nothing is removed in a dry run" if dry_run else "they are removed below"
-    return f"{len(results):,} files: {said}; {stale:,} items are left from older versions; {end}."
+    files, items = counted(len(results), "file"), counted(stale, "item")
+    return f"{files}: {changes or 'no change'}; {items} left by older versions; {end}."
 
 
 def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:
-    """One row for each change: what it is, who, where and when it was, and is now."""
+    """One row for each change: its kind, the performer, the old and the new place and time."""
     rows = [
         (
             change.kind,
             change.performance.performer,
-            _told(change.old),
-            _told(change.new),
+            _in_words(change.old),
+            _in_words(change.new),
             _minutes_later(change),
         )
         for change in changes
@@ -81,9 +82,9 @@ def changes_frame(changes: Iterable[Change]) -> pd.DataFrame:
 
 
 def changes_picture(changes: Sequence[Change], title: str) -> Figure:
-    """Each change on a row of its own, day by day: as it was dashed, as it is filled, and in words.
+    """A chart with a row for each change, day by day: the old time dashed, the new one filled.
 
-    The first forty are drawn; the title counts all of them.
+    Beside each row the change is written in words. The first forty are drawn; the title counts all.
     """
     ranked = sorted(changes, key=_by_day_and_kind)
     drawn = ranked[:MOST_DRAWN]
@@ -95,15 +96,16 @@ def changes_picture(changes: Sequence[Change], title: str) -> Figure:
             rows = [change for change in drawn if change.performance.date == day]
             top = number + len(labels)
             axes.text(0, top, f" {day}", va="center", weight="bold", transform=_beside(axes))
-            for place, change in enumerate(rows, top + 1):
-                _bars(axes, place, change)
-                axes.text(1, place, f"  {_in_words(change)}", va="center", transform=_beside(axes))
-                labels[place] = _shortened(change.performance.performer)
+            for y, change in enumerate(rows, top + 1):
+                _bars(axes, y, change)
+                axes.text(1, y, f"  {_label(change)}", va="center", transform=_beside(axes))
+                labels[y] = _shortened(change.performance.performer)
         axes.set_yticks(list(labels), list(labels.values()))
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(max(lines, 1) - 0.4, -0.6)
         _clock_axis(axes, [row for one in drawn for row in (one.old, one.new) if row])
-        axes.set_title(f"{title}: {_counted(ranked)}")
+        more = f" (the first {MOST_DRAWN} are drawn)" if len(ranked) > MOST_DRAWN else ""
+        axes.set_title(f"{title}: {_counted(ranked) or 'nothing changed'}{more}")
     return figure
 
 
@@ -113,20 +115,18 @@ def _by_day_and_kind(change: Change) -> tuple[str, int, int, str]:
 
 
 def _beside(axes: Axes) -> Transform:
-    """Across, 0 to 1 from the left edge to the right one; down, the rows."""
+    """Coordinates for text: x from 0 at the left edge to 1 at the right one, y in rows."""
     return axes.get_yaxis_transform()
 
 
-def _counted(changes: Sequence[Change]) -> str:
-    """`2 moved, 1 added`, and how many of many are drawn."""
+def _counted(changes: Iterable[Change]) -> str:
+    """`2 moved, 1 added`, or '' if there is no change."""
     kinds = Counter(change.kind for change in changes)
-    said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in ChangeKind if kinds[kind])
-    more = f" (the first {MOST_DRAWN} are drawn)" if len(changes) > MOST_DRAWN else ""
-    return (said or "nothing changed") + more
+    return ", ".join(f"{kinds[kind]:,} {kind}" for kind in ChangeKind if kinds[kind])
 
 
-def _in_words(change: Change) -> str:
-    """What is another, old and new: `20:00 → 21:00, Main Stage → Tent`."""
+def _label(change: Change) -> str:
+    """What differs, old and new: `moved: 20:00 → 21:00, Main Stage → Tent`."""
     old, new = change.old, change.new
     if old is None or new is None:
         row = change.performance
@@ -155,19 +155,19 @@ def _shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def _bars(axes: Axes, place: int, change: Change) -> None:
+def _bars(axes: Axes, y: int, change: Change) -> None:
     if change.old is not None:
-        _bar(axes, place, change.old, "none", "--")
+        _bar(axes, y, change.old, "none", "--")
     if change.new is not None:
-        _bar(axes, place, change.new, FILL, "-")
+        _bar(axes, y, change.new, FILL, "-")
     if change.kind == ChangeKind.CANCELLED and change.old is not None:
-        middle = [change.old.start, change.old.end]
-        axes.plot(middle, [place, place], color=INK, linewidth=1.2)
+        strike_out = [change.old.start, change.old.end]
+        axes.plot(strike_out, [y, y], color=INK, linewidth=1.2)
 
 
-def _bar(axes: Axes, place: int, row: Performance, fill: str, line: str) -> None:
+def _bar(axes: Axes, y: int, row: Performance, fill: str, line: str) -> None:
     axes.barh(
-        place,
+        y,
         max(row.end - row.start, 4),
         left=row.start,
         height=0.6,
@@ -186,10 +186,10 @@ def _clock_axis(axes: Axes, rows: Sequence[Performance]) -> None:
     axes.set_xlim(first * 60, last * 60)
     axes.set_xticks([60 * hour for hour in hours], [wall_clock(60 * hour) for hour in hours])
     axes.grid(axis="x")
-    axes.set_xlabel("Local time; dashed: as it was; filled: as it is; struck through: cancelled")
+    axes.set_xlabel("Local time; dashed: old; filled: new; struck through: cancelled")
 
 
-def _told(row: Performance | None) -> str:
+def _in_words(row: Performance | None) -> str:
     if row is None:
         return ""
     popularity = "" if row.popularity is None else f" ({row.popularity})"
@@ -197,7 +197,7 @@ def _told(row: Performance | None) -> str:
 
 
 def _minutes_later(change: Change) -> int | None:
-    """How much later a moved performance begins than it did; None for any other change."""
+    """How many minutes later a moved performance now starts; None for any other change."""
     if change.kind != ChangeKind.MOVED or change.old is None or change.new is None:
         return None
     days = pd.Timestamp(change.new.date) - pd.Timestamp(change.old.date)

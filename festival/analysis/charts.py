@@ -1,4 +1,4 @@
-"""Pictures of many performances at once: what is on in each hour, how popular each stage is."""
+"""Charts of many performances: what is on in each hour, how popular each stage is."""
 
 import numpy as np
 import pandas as pd
@@ -12,24 +12,24 @@ from festival.text import shortened
 
 DAY, STAGE = "day", "stage"
 PERFORMANCES, POPULARITY = "performances", "popularity"
-# A festival's day begins between the last night owl and the first yoga class.
+# A festival's day starts at one of these hours, after the last set and before the first.
 MORNING = range(3, 11)
 HOUR = pd.Timedelta(hours=1)
-# Of many stages each gets less of the page, and still a line of letters.
+# With many rows each gets less height, but enough for a line of text.
 ROW_INCHES, LEAST_ROW_INCHES = 0.36, 0.2
 TALL = 20
-# What stands beside the axes; a longer name would leave no room for them.
+# Longer names are shortened beside the axes, to leave room for the chart itself.
 LONGEST_NAME = 44
 _FILLED = LinearSegmentedColormap.from_list("filled", ["#eef4fa", "#9dc3e0", "#2a6ca8", "#0b3460"])
 
 
 def heat_map(answer: Performances, *, rows: str = DAY, show: str = PERFORMANCES) -> Picture:
-    """What is on in each hour, as a grid of figures: days or stages by hours of the clock.
+    """A grid of numbers for each hour: days or stages as rows, hours of the clock as columns.
 
-    `rows` is `day` or `stage`; `show` is `performances` (how many are on), or `popularity` (the
-    most popular of those that are on). Every hour of the clock has one column: what is on after
-    midnight stands in the row of the evening before, however the lineup dates it. Raises
-    FestivalError for other rows or figures.
+    `rows` is `day` or `stage`; `show` is `performances` (how many are on) or `popularity` (the
+    highest of those that are on). Each hour of the clock has one column: performances after
+    midnight are in the row of the evening before, whichever day the lineup gives them. Raises
+    FestivalError for other values of `rows` and `show`.
     """
     if rows not in (DAY, STAGE):
         raise FestivalError(f"heat map rows {rows!r}: expected {DAY} or {STAGE}")
@@ -41,7 +41,7 @@ def heat_map(answer: Performances, *, rows: str = DAY, show: str = PERFORMANCES)
     with picture(2.2 + 0.42 * max(grid.shape[1], 12), _height(len(grid))) as (figure, axes):
         axes.set_title(f"{what}, by {rows} and hour")
         if grid.empty:
-            _say_nothing(axes, "no performance that lasts")
+            _leave_empty(axes, "no performance to show")
         else:
             _cells(axes, grid)
             axes.set_xlabel("Hour of the day (local time, from :00 to :59)")
@@ -52,7 +52,8 @@ def heat_map(answer: Performances, *, rows: str = DAY, show: str = PERFORMANCES)
 def popularity(answer: Performances) -> Picture:
     """How popular each stage is: a dot for each performance, the median, and the most popular.
 
-    Stages by their median, highest first. What has no popularity is counted in the title.
+    Stages are sorted by their median, highest first. The title counts performances without a
+    popularity.
     """
     answer = as_performances(answer, ("Performer", "Stage", "Popularity"))
     known = answer.dropna(subset=["Popularity"])
@@ -60,7 +61,7 @@ def popularity(answer: Performances) -> Picture:
     medians = known.groupby("Stage")["Popularity"].median().sort_values(ascending=False)
     with picture(10, _height(len(medians))) as (figure, axes):
         if medians.empty:
-            _say_nothing(axes, "no performance has a popularity")
+            _leave_empty(axes, "no performance has a popularity")
         else:
             _dots(axes, known, medians)
         missing = len(answer) - len(known)
@@ -70,11 +71,11 @@ def popularity(answer: Performances) -> Picture:
 
 
 def hours_grid(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCES) -> pd.DataFrame:
-    """Days or stages by hours: how many performances are on, or the highest popularity of them.
+    """Days or stages by hours: how many performances are on, or their highest popularity.
 
-    Columns are whole hours that count on past midnight (25 is 01:00); a day begins with the
-    quietest hour of the morning. A performance counts in every hour it is on for some of; a
-    zero-length one in none.
+    Columns are hours, counted on past midnight (25 is 01:00). A day begins with the quietest hour
+    of the morning. A performance counts in each hour in which it is on, even for a part of it; one
+    of zero length counts in none.
     """
     on = _hours_on(answer)
     if on.empty:
@@ -87,33 +88,33 @@ def hours_grid(answer: pd.DataFrame, *, rows: str = DAY, show: str = PERFORMANCE
     grid = counts.unstack()
     grid = grid.reindex(columns=range(int(grid.columns.min()), int(grid.columns.max()) + 1))
     if rows == DAY:
-        # A day on which nothing is on is a row of nothing, and the days stay evenly apart.
+        # A day without a performance becomes an empty row, so that days are evenly spaced.
         return grid if len(grid) < 2 else _with_every_day(grid)
     return grid.reindex(answer["Stage"].drop_duplicates()).dropna(how="all")
 
 
 def _hours_on(answer: pd.DataFrame) -> pd.DataFrame:
-    """A row for each performance and each hour in which it is on: `Hour`, `Stage`, `Popularity`."""
-    lasting = answer[answer["End"] > answer["Start"]]
-    begin = lasting["Start"].dt.floor("h")
-    hours = (lasting["End"].dt.ceil("h") - begin).dt.total_seconds().floordiv(3600).astype(int)
-    repeated = lasting.loc[lasting.index.repeat(hours), ["Stage", "Popularity"]]
-    places = np.concatenate([np.arange(count) for count in hours] or [np.empty(0, int)])
+    """A row for each hour in which a performance is on: `Hour`, `Stage`, `Popularity`."""
+    rows = answer[answer["End"] > answer["Start"]]
+    begin = rows["Start"].dt.floor("h")
+    hours = (rows["End"].dt.ceil("h") - begin).dt.total_seconds().floordiv(3600).astype(int)
+    repeated = rows.loc[rows.index.repeat(hours), ["Stage", "Popularity"]]
+    offsets = np.concatenate([np.arange(count) for count in hours] or [np.empty(0, int)])
     starts = begin.loc[repeated.index] if begin.index.is_unique else begin.repeat(hours)
-    return repeated.assign(Hour=starts.to_numpy() + places * HOUR.to_timedelta64()).reset_index(
+    return repeated.assign(Hour=starts.to_numpy() + offsets * HOUR.to_timedelta64()).reset_index(
         drop=True
     )
 
 
 def _first_hour(hours: pd.Series) -> int:
-    """The hour with which the day begins: the quietest of the morning, or nearest to 06:00."""
+    """The hour at which a day begins: the quietest of the morning; of several, nearest to 06:00."""
     busy = hours.value_counts()
     return min(MORNING, key=lambda hour: (busy.get(hour, 0), abs(hour - 6)))
 
 
 def _with_every_day(grid: pd.DataFrame) -> pd.DataFrame:
     days = pd.date_range(grid.index.min(), grid.index.max())
-    # A wrong year is not a reason to draw every day between.
+    # If a date has a wrong year, the days between are not drawn.
     return grid.reindex(days) if len(days) <= 2 * len(grid) + 7 else grid
 
 
@@ -121,8 +122,8 @@ def _height(rows: int) -> float:
     return 1.4 + max(rows, 2) * (ROW_INCHES if rows <= TALL else LEAST_ROW_INCHES)
 
 
-def _say_nothing(axes: Axes, why: str) -> None:
-    axes.text(0, 0.5, why, transform=axes.transAxes)
+def _leave_empty(axes: Axes, reason: str) -> None:
+    axes.text(0, 0.5, reason, transform=axes.transAxes)
     axes.set_axis_off()
 
 
@@ -148,16 +149,16 @@ def _row_name(name: object) -> str:
 
 
 def _dots(axes: Axes, known: pd.DataFrame, medians: pd.Series) -> None:
-    for place, (stage, median) in enumerate(medians.items()):
+    for y, (stage, median) in enumerate(medians.items()):
         of_stage = known[known["Stage"] == stage].sort_values("Popularity")
-        # A fixed up and down keeps equal values apart without chance.
-        height = place + 0.12 * (np.arange(len(of_stage)) % 3 - 1)
+        # Fixed offsets, not random ones, keep equal values apart.
+        height = y + 0.12 * (np.arange(len(of_stage)) % 3 - 1)
         axes.plot(of_stage["Popularity"], height, "o", color=COLOURS[0], alpha=0.5, ms=4.5, mew=0)
-        axes.plot([median] * 2, [place - 0.32, place + 0.32], color=INK, linewidth=2)
+        axes.plot([median] * 2, [y - 0.32, y + 0.32], color=INK, linewidth=2)
         top = of_stage.iloc[-1]
-        axes.text(106, place, f"{median:.0f}", va="center", ha="right")
+        axes.text(106, y, f"{median:.0f}", va="center", ha="right")
         name = shortened(str(top["Performer"]), LONGEST_NAME)
-        axes.text(108, place, f"{name} ({top['Popularity']:.0f})", va="center")
+        axes.text(108, y, f"{name} ({top['Popularity']:.0f})", va="center")
     axes.text(106, -0.75, "median", ha="right", weight="bold")
     axes.text(108, -0.75, "most popular", weight="bold")
     axes.set_yticks(range(len(medians)), [_row_name(stage) for stage in medians.index])

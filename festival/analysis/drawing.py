@@ -1,7 +1,7 @@
-"""What all pictures have in common: a calm style, colours that survive grey, names in any script.
+"""What all charts share: one style, colours that stay distinct in grey, names in any script.
 
-Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-blind readers; every
-line has a dash pattern and a label of its own besides, so that nothing depends on colour.
+The colours are Okabe and Ito's, "Color Universal Design" (2008): colour-blind readers can tell them
+apart. Each line also has its own dash pattern and label, so nothing depends on colour.
 """
 
 import sys
@@ -28,9 +28,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#5
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
 FAMILY = "DejaVu Sans"
 SUFFIXES = (".svg", ".png", ".pdf")
-# A letter that no font has is taken for a narrow box in the layout; a browser may draw it this much
-# wider, in sizes of the font.
-LACK = 0.5
+# For a letter that no font here has, the layout reserves a narrow box. A browser may draw the
+# letter wider, by this share of the font's size.
+EXTRA_WIDTH = 0.5
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
@@ -55,33 +55,33 @@ STYLE: dict[Any, Any] = {
     "hatch.color": INK,
     "hatch.linewidth": 0.5,
     "legend.frameon": False,
-    # Letters stay letters in an SVG, and a browser draws every script.
+    # Text stays text in an SVG, so a browser can draw every script.
     "svg.fonttype": "none",
 }
 
 
 class Picture(Figure):
-    """A figure that a notebook shows as SVG with real letters: any script, sharp at any size."""
+    """A figure that a notebook shows as SVG with real text: any script, sharp at any size."""
 
     def _ipython_display_(self) -> None:
-        # Only IPython calls this, so that it is loaded.
+        # Only IPython calls this, so it is loaded.
         ipython: Any = sys.modules["IPython"]
         ipython.display.display({"image/svg+xml": self.svg(), "text/plain": repr(self)}, raw=True)
 
     def svg(self) -> str:
         """The picture as SVG, with room for letters that no font on this machine has."""
-        pad = 0.1 + max((_lack(text) for text in _texts(self)), default=0.0)
+        pad = 0.1 + max((_extra_width(text) for text in _texts(self)), default=0.0)
         file = StringIO()
         with mpl.rc_context(STYLE), warnings.catch_warnings():
-            # A letter without a font is a fault of a PNG only.
+            # A letter without a font spoils only a PNG: a browser has its own fonts.
             warnings.filterwarnings("ignore", "Glyph .* missing from")
             self.savefig(file, format="svg", bbox_inches="tight", pad_inches=pad)
         return file.getvalue()
 
     def save(self, path: str | Path) -> Path:
-        """Write it as what the name ends in: `.svg`, `.png` or `.pdf`.
+        """Write it in the format of the name's ending: `.svg`, `.png` or `.pdf`.
 
-        Raises FestivalError for another ending, and for a place that cannot be written.
+        Raises FestivalError for another ending, and for a file that cannot be written.
         """
         target = Path(path)
         kind = target.suffix.lower()
@@ -102,7 +102,7 @@ class Picture(Figure):
 
 @contextmanager
 def picture(width: float, height: float) -> Iterator[tuple[Picture, Axes]]:
-    """A figure with one pair of axes, in inches, whose letters get a font that has them."""
+    """A figure of this size in inches with one pair of axes, and with fonts for all its letters."""
     with mpl.rc_context(STYLE):
         figure = Picture(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
@@ -111,39 +111,39 @@ def picture(width: float, height: float) -> Iterator[tuple[Picture, Axes]]:
 
 
 def families(text: str) -> list[str]:
-    """The font families in which a text is written: others only for letters that the first lacks.
+    """The font families for a text: the usual one, then one for each letter that it lacks.
 
     >>> families("Björk")
     ['DejaVu Sans', 'sans-serif']
     """
-    lacking = frozenset(text) - _letters(fonts.findfont(FAMILY))
-    found = (_family_of(letter) for letter in sorted(lacking))
-    return [FAMILY, *dict.fromkeys(name for name in found if name), "sans-serif"]
+    missing = frozenset(text) - _letters(fonts.findfont(FAMILY))
+    others = (_family_of(letter) for letter in sorted(missing))
+    return [FAMILY, *dict.fromkeys(name for name in others if name), "sans-serif"]
 
 
 def undrawable(texts: Iterable[str]) -> list[str]:
     """The letters that no font on this machine has."""
-    lacking = frozenset().union(*texts) - _letters(fonts.findfont(FAMILY))
-    return sorted(letter for letter in lacking if letter.isprintable() and not _family_of(letter))
+    missing = frozenset().union(*texts) - _letters(fonts.findfont(FAMILY))
+    return sorted(letter for letter in missing if letter.isprintable() and not _family_of(letter))
 
 
-def spread_out(places: Sequence[float], gap: float) -> list[float]:
-    """The places moved apart until neighbours are at least `gap` from each other, order kept."""
-    order = sorted(range(len(places)), key=lambda number: places[number])
-    moved = [places[number] for number in order]
+def spread_out(positions: Sequence[float], gap: float) -> list[float]:
+    """The positions moved apart until neighbours are at least `gap` apart, in the same order."""
+    order = sorted(range(len(positions)), key=lambda number: positions[number])
+    moved = [positions[number] for number in order]
     for _ in range(100):
         close = False
         for number in range(len(moved) - 1):
-            lack = gap - (moved[number + 1] - moved[number])
-            if lack > 1e-9:
-                moved[number] -= lack / 2
-                moved[number + 1] += lack / 2
+            missing = gap - (moved[number + 1] - moved[number])
+            if missing > 1e-9:
+                moved[number] -= missing / 2
+                moved[number + 1] += missing / 2
                 close = True
         if not close:
             break
-    result = [0.0] * len(places)
-    for place, number in zip(moved, order, strict=True):
-        result[number] = place
+    result = [0.0] * len(positions)
+    for position, number in zip(moved, order, strict=True):
+        result[number] = position
     return result
 
 
@@ -151,16 +151,16 @@ def _texts(figure: Figure) -> list[Text]:
     return [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
 
 
-def _lack(text: Text) -> float:
+def _extra_width(text: Text) -> float:
     """How many inches wider a text may become in a browser."""
-    lacking = set(undrawable([text.get_text()]))
-    letters = sum(letter in lacking for letter in text.get_text())
-    return LACK * float(text.get_fontsize()) / 72 * letters
+    missing = set(undrawable([text.get_text()]))
+    letters = sum(letter in missing for letter in text.get_text())
+    return EXTRA_WIDTH * float(text.get_fontsize()) / 72 * letters
 
 
 @cache
 def _family_of(letter: str) -> str | None:
-    """An installed family that has the letter; the most plain-looking first."""
+    """The first installed family that has the letter, sans serifs first."""
     for name, path in _installed():
         if letter in _letters(path):
             return name
@@ -169,15 +169,15 @@ def _family_of(letter: str) -> str | None:
 
 @cache
 def _installed() -> tuple[tuple[str, str], ...]:
-    # matplotlib remembers the fonts of its first start.
+    # matplotlib caches its list of fonts; this adds those installed since.
     for path in set(fonts.findSystemFonts()) - {font.fname for font in fonts.fontManager.ttflist}:
-        # Broken files, and bitmaps.
+        # Broken font files and bitmap fonts are skipped.
         with suppress(OSError, RuntimeError, UnicodeError):
             fonts.fontManager.addfont(path)
     plain = [
         font
         for font in fonts.fontManager.ttflist
-        # Coloured pictures have no outlines that matplotlib could draw; a last resort has boxes.
+        # matplotlib cannot draw colour fonts, and fonts of last resort contain only boxes.
         if font.style == "normal" and font.weight in (400, "normal")
         if not any(word in font.name for word in ("Color", "Last Resort"))
     ]

@@ -11,8 +11,8 @@ from festival.errors import FestivalError
 from festival.lineup.model import Performance
 from festival.query.columns import ESSENTIAL, Columns
 
-# The columns of every answer. `Date` is the lineup's day; `Start` and `End` are of the calendar, so
-# that a night goes on past midnight and each performance has its right length in `Minutes`.
+# The columns of every answer. `Date` is the lineup's day; `Start` and `End` are calendar times, so
+# an end after midnight is on the next day and `Minutes` is the real length.
 ANSWER_DTYPES = {
     "Performer": "str",
     "Stage": "str",
@@ -41,7 +41,7 @@ def performances_frame(performances: Iterable[Performance]) -> pd.DataFrame:
 
 
 def columns_frame(columns: Columns) -> pd.DataFrame:
-    """The same from columns of the table: those of `ESSENTIAL`."""
+    """The same, from the table's columns that `ESSENTIAL` names."""
     dates = columns["Date"]
     try:
         numbers = {date: calendar_date.fromisoformat(date).toordinal() - EPOCH for date in {*dates}}
@@ -64,7 +64,7 @@ def columns_frame(columns: Columns) -> pd.DataFrame:
 
 
 def performances_of(frame: pd.DataFrame) -> list[Performance]:
-    """The performances that a frame of answers shows, in its order; the line is the row's place.
+    """The performances in an answer's frame, in its order; `line` is the row's number in the frame.
 
     Raises FestivalError for a frame that lacks a column of `ANSWER_DTYPES`.
 
@@ -116,10 +116,10 @@ def summaries_frame(summaries: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def rows_frame(
     by_file: Iterable[tuple[str, Iterable[Mapping[str, Any]]]], columns: Iterable[str]
 ) -> pd.DataFrame:
-    """The rejections, warnings or duplicate rows of several files, with the file in front."""
-    wanted = list(columns)
-    rows = [(file, *(row.get(name) for name in wanted)) for file, found in by_file for row in found]
-    return pd.DataFrame(rows, columns=["file", *wanted])
+    """The rejections, warnings or duplicate rows of several files, with the file's name first."""
+    names = list(columns)
+    records = [(file, *(row.get(name) for name in names)) for file, rows in by_file for row in rows]
+    return pd.DataFrame(records, columns=["file", *names])
 
 
 def _whole(values: "np.ndarray[Any, Any]") -> pd.api.extensions.ExtensionArray:

@@ -1,8 +1,8 @@
-"""The layout of a lineup's days as grids: stages as rows, time along, each name placed whole.
+"""The timeline's layout: for each day a grid with stages as rows, time across, and full names.
 
-Pure arithmetic in CSS pixels. A name is written into its performance, in as many lines as it takes;
-if it does not fit, the performance gets room to its right (`Card.room`), and what would be covered
-by that moves to another lane of its stage. So no name is ever left out or shortened.
+Pure arithmetic in CSS pixels. A name is written into its performance's rectangle, on as many lines
+as it needs. If it does not fit, the card becomes wider to the right (`Card.room`), and performances
+that it would cover move to another lane of their stage. So no name is left out or shortened.
 """
 
 import unicodedata
@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from statistics import median
 
-from festival.analysis.checks import LONGEST_MINUTES, UNRANKED, Finding
+from festival.analysis.findings import LONGEST_MINUTES, UNRANKED, Finding
 from festival.errors import FestivalError
 from festival.lineup.model import Performance, wall_clock
 
@@ -22,22 +22,22 @@ TIME_SIZE, TIME_LINE = 10, 12
 PADDING = 4
 LANE_GAP = 2
 STAGE_GAP = 6
-# Stage names are wrapped by the browser; the narrowest column they get, on a telephone.
+# The narrowest column for stage names, on a telephone; the browser wraps the names.
 STAGE_COLUMN = 84
 
-# Pixels a minute: the first in which most names fit into their performances.
+# Pixels a minute. The grid uses the first scale at which the share MOST of the names fit.
 SCALES = (1.2, 1.6, 2.0, 2.5, 3.0, 3.5)
 MOST = 0.85
 MOST_LINES = 3
 WIDEST_NAME = 260
 ZERO_WIDTH = 4
-# More empty hours than this are left out; what is drawn in their place is this wide.
+# More empty hours than this are left out; a cut of this width replaces them.
 EMPTY_HOURS_DRAWN = 3
 CUT_WIDTH = 26
-# Lengths past LONGEST_MINUTES stretch the day only if at least this share of it is so long.
+# Performances longer than LONGEST_MINUTES widen the day only if at least this share is so long.
 USUAL = 0.1
 
-# Of DejaVu Sans, the widest of the fonts a page is likely to be shown in, as shares of its size.
+# Letter widths as shares of the font size: of DejaVu Sans, the widest of the likely fonts.
 _WIDTHS = (
     ("ijlI.,:;'’|! ", 0.34),
     ("ftrJ-()/", 0.43),
@@ -54,24 +54,24 @@ ORDERS = (LINEUP, POPULARITY)
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Minutes since midnight to pixels, without the long empty stretches.
+    """Converts minutes since midnight to pixels, leaving out long empty stretches.
 
-    `stretches` are the hours that are drawn, from and to.
+    `stretches` are the hours that are drawn, as pairs of first and last.
     """
 
     stretches: tuple[tuple[int, int], ...]
     scale: float
 
     def at(self, minute: float) -> float:
-        """Where a minute is, in pixels from the left; outside of the clock, its nearer end."""
-        place = 0.0
+        """A minute's position in pixels from the left; one that is not drawn goes to an edge."""
+        left = 0.0
         for number, (first, last) in enumerate(self.stretches):
             if number and minute < first * 60:
-                return place - CUT_WIDTH
+                return left - CUT_WIDTH
             if minute <= last * 60:
-                return place + max(0.0, minute - first * 60) * self.scale
-            place += (last - first) * 60 * self.scale + CUT_WIDTH
-        return place - CUT_WIDTH
+                return left + max(0.0, minute - first * 60) * self.scale
+            left += (last - first) * 60 * self.scale + CUT_WIDTH
+        return left - CUT_WIDTH
 
     @property
     def width(self) -> float:
@@ -88,18 +88,18 @@ class Clock:
 
     @property
     def beginnings(self) -> list[int]:
-        """The hours that begin in the drawing, each with an hour's room for its words."""
+        """The hours that are drawn in full, and so have room for a label."""
         return [hour for first, last in self.stretches for hour in range(first, last)]
 
     @property
     def cuts(self) -> list[float]:
-        """Where the empty hours were taken out: the left edges."""
+        """The left edges of the cuts that replace empty hours."""
         return [self.at(last * 60) for _, last in self.stretches[:-1]]
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A name and its times, divided into lines, and the width they take in pixels."""
+    """A name and its times, divided into lines, and their width in pixels."""
 
     name: tuple[str, ...]
     times: tuple[str, ...]
@@ -112,9 +112,9 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One performance in place: `left` and `width` are its time, `room` is what its name takes.
+    """A performance on the grid: `left` and `width` show its time, `room` is for its label.
 
-    `goes_on` says that it ends after the last minute drawn.
+    `goes_on` means that it ends after the last minute drawn.
     """
 
     row: Performance
@@ -130,7 +130,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class StageBand:
-    """One stage's lanes, as one band of the grid."""
+    """A stage's row of the grid, with one lane or more."""
 
     name: str
     top: float
@@ -140,7 +140,7 @@ class StageBand:
 
 @dataclass(frozen=True, slots=True)
 class DayGrid:
-    """One day of a lineup, laid out. A night stays on the day it began."""
+    """The layout of one day of a lineup. A night belongs to the day on which it began."""
 
     date: str
     clock: Clock
@@ -152,16 +152,11 @@ class DayGrid:
     def cards(self) -> Iterator[Card]:
         return (card for stage in self.stages for card in stage.cards)
 
-    @property
-    def findings(self) -> list[Finding]:
-        """What was found on this day, each finding once."""
-        return list(dict.fromkeys(each for card in self.cards for each in card.findings))
-
 
 def day_grids(
     performances: Iterable[Performance], findings: Iterable[Finding], order: str = LINEUP
 ) -> Iterator[DayGrid]:
-    """A grid for each day, in order; stages as the lineup has them, or the most popular first.
+    """A grid for each day, in order; stages in the lineup's order, or the most popular first.
 
     Raises FestivalError for another order.
     """
@@ -192,30 +187,31 @@ def stage_order(rows: Iterable[Performance], order: str) -> list[str]:
 
 
 def text_width(text: str, size: float) -> float:
-    """How wide a line may be in the widest of the usual sans serifs, in pixels."""
+    """A line's width in pixels, in the widest of the usual sans-serif fonts."""
     return size * sum(map(_em, text))
 
 
 def wrapped(text: str, room: float, size: float) -> tuple[str, ...]:
-    """The text in lines of at most `room` pixels, broken between words; a word that is wider, and
-    what is written without spaces, between letters.
+    """The text in lines of at most `room` pixels, broken between words.
+
+    A word that is wider, and text in a script without spaces, is broken between letters.
 
     >>> wrapped("Megan Thee Stallion", 90, 12)
     ('Megan Thee', 'Stallion')
     """
-    lines, line, taken = [], "", 0.0
+    lines, line, used = [], "", 0.0
     for piece in _pieces(text, room, size):
-        wide = text_width(piece, size)
-        if line and taken + text_width(piece.rstrip(), size) > room:
+        width = text_width(piece, size)
+        if line and used + text_width(piece.rstrip(), size) > room:
             lines.append(line.rstrip())
-            line, taken = "", 0.0
+            line, used = "", 0.0
         line += piece
-        taken += wide
+        used += width
     return (*lines, line.rstrip())
 
 
 def _pieces(text: str, room: float, size: float) -> Iterator[str]:
-    """What a line may be broken after: words with their space, letters of scripts without any."""
+    """The pieces that a line may be broken after: words, spaces, letters of unspaced scripts."""
     for word in text.split(" "):
         breakable = any(map(_is_wide, word)) or text_width(word, size) > room
         yield from _letters(word) if breakable else (word,)
@@ -223,19 +219,19 @@ def _pieces(text: str, room: float, size: float) -> Iterator[str]:
 
 
 def _widest_word(name: str) -> float:
-    """The width below which a word would be broken; a script without spaces may be broken."""
+    """The width of the widest word that should not be broken; unspaced scripts may be broken."""
     words = (word for word in name.split(" ") if not any(map(_is_wide, word)))
     return min(max((text_width(word, NAME_SIZE) for word in words), default=0.0), WIDEST_NAME)
 
 
 def _letters(word: str) -> Iterator[str]:
-    """The letters of a word, each with its marks and with what a joiner joins to it."""
+    """The letters of a word, each with its combining marks and everything joined to it."""
     letter = ""
-    for sign in word:
-        if letter and _em(sign) and not letter.endswith("\u200d"):
+    for character in word:
+        if letter and _em(character) and not letter.endswith("\u200d"):
             yield letter
             letter = ""
-        letter += sign
+        letter += character
     yield letter
 
 
@@ -255,7 +251,7 @@ def _is_wide(letter: str) -> bool:
 
 
 def _reasons(findings: Iterable[Finding]) -> dict[Performance, tuple[Finding, ...]]:
-    """What was found about each performance. Without a popularity it has a colour of its own."""
+    """The findings about each performance, except a missing popularity: a colour shows that."""
     reasons: dict[Performance, tuple[Finding, ...]] = {}
     for finding in findings:
         if finding.kind != UNRANKED:
@@ -265,10 +261,10 @@ def _reasons(findings: Iterable[Finding]) -> dict[Performance, tuple[Finding, ..
 
 
 def _scale(rows: Collection[Performance]) -> float:
-    """The smallest scale in which most performances hold their names."""
+    """The smallest scale at which most names fit into their performances."""
     for scale in SCALES:
-        holding = sum(_fits(row, (row.end - row.start) * scale) is not None for row in rows)
-        if holding >= MOST * len(rows):
+        fitting = sum(_fits(row, (row.end - row.start) * scale) is not None for row in rows)
+        if fitting >= MOST * len(rows):
             return scale
     return SCALES[-1]
 
@@ -294,14 +290,14 @@ def _day(
 
 
 def _clock(rows: Sequence[Performance], scale: float) -> Clock:
-    """The hours in which something is on. A few very long performances do not stretch the day."""
+    """The hours with performances. A few very long performances do not widen the day."""
     usual = max(LONGEST_MINUTES, 3 * median(row.end - row.start for row in rows))
     long = {row for row in rows if row.end - row.start > usual}
     if len(long) >= USUAL * len(rows):
         long = set()
-    shown = [(row.start, row.start + LONGEST_MINUTES if row in long else row.end) for row in rows]
+    spans = [(row.start, row.start + LONGEST_MINUTES if row in long else row.end) for row in rows]
     stretches: list[tuple[int, int]] = []
-    for start, end in sorted(shown):
+    for start, end in sorted(spans):
         first, last = start // 60, max(-(-end // 60), start // 60 + 1)
         if stretches and first - stretches[-1][1] <= EMPTY_HOURS_DRAWN:
             first, last = stretches[-1][0], max(stretches.pop()[1], last)
@@ -310,8 +306,8 @@ def _clock(rows: Sequence[Performance], scale: float) -> Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
-    """A performance and its label, from left to right, without a lane yet."""
+class _Span:
+    """A performance and its label, with their horizontal extent but no lane yet."""
 
     row: Performance
     label: Label
@@ -323,28 +319,28 @@ class _Placed:
         return max(self.width, self.label.width)
 
 
-def _lanes(rows: Iterable[Performance], clock: Clock) -> list[list[_Placed]]:
-    """As many lanes as it takes for no performance, and no name, to cover another."""
-    lanes: list[list[_Placed]] = []
+def _lanes(rows: Iterable[Performance], clock: Clock) -> list[list[_Span]]:
+    """Performances in as many lanes as are needed so that no card covers another."""
+    lanes: list[list[_Span]] = []
     for row in rows:
-        placed = _place(row, clock)
+        span = _span(row, clock)
         for lane in lanes:
-            if lane[-1].left + lane[-1].room <= placed.left + 0.01:
-                lane.append(placed)
+            if lane[-1].left + lane[-1].room <= span.left + 0.01:
+                lane.append(span)
                 break
         else:
-            lanes.append([placed])
+            lanes.append([span])
     return lanes
 
 
-def _place(row: Performance, clock: Clock) -> _Placed:
+def _span(row: Performance, clock: Clock) -> _Span:
     left = clock.at(row.start)
     width = max(clock.at(row.end) - left, ZERO_WIDTH)
-    return _Placed(row, _fits(row, width) or _label(row, _least_room(row)), left, width)
+    return _Span(row, _fits(row, width) or _label(row, _least_room(row)), left, width)
 
 
 def _fits(row: Performance, width: float) -> Label | None:
-    """The label in at most three lines of name, if it goes into that width."""
+    """The label, if it fits into this width with at most three lines for the name."""
     if width < 3 * NAME_SIZE or _widest_word(row.performer) > width - 2 * PADDING:
         return None
     label = _label(row, width)
@@ -360,7 +356,7 @@ def _label(row: Performance, width: float) -> Label:
 
 
 def _times(row: Performance, room: float) -> tuple[str, ...]:
-    """Start and end and, if there is one, the popularity, in one line or two."""
+    """Start, end and popularity, if there is one, on one line or two."""
     times = f"{wall_clock(row.start)}–{wall_clock(row.end)}"
     if row.popularity is None:
         return (times,)
@@ -369,7 +365,7 @@ def _times(row: Performance, room: float) -> tuple[str, ...]:
 
 
 def _least_room(row: Performance) -> float:
-    """The narrowest room in which the name takes three lines or, if it is very long, the widest."""
+    """The narrowest room for the name on three lines; for a very long name, the widest."""
     least = max(text_width("00:00–00:00", TIME_SIZE), _widest_word(row.performer))
     for room in range(int(least) + 1, WIDEST_NAME, 8):
         if len(wrapped(row.performer, room, NAME_SIZE)) <= MOST_LINES:
@@ -380,30 +376,28 @@ def _least_room(row: Performance) -> float:
 def _band(
     stage: str,
     top: float,
-    lanes: Sequence[Sequence[_Placed]],
+    lanes: Sequence[Sequence[_Span]],
     reasons: dict[Performance, tuple[Finding, ...]],
     clock: Clock,
 ) -> StageBand:
     cards: list[Card] = []
     down = top + STAGE_GAP / 2
     for lane in lanes:
-        height = max(placed.label.height for placed in lane)
-        cards += (_card(placed, down, height, reasons, clock) for placed in lane)
+        height = max(span.label.height for span in lane)
+        cards += (_card(span, down, height, reasons, clock) for span in lane)
         down += height + LANE_GAP
-    name = len(wrapped(stage, STAGE_COLUMN - 2 * PADDING, NAME_SIZE)) * NAME_LINE
-    height = max(down - LANE_GAP + STAGE_GAP / 2 - top, name + 2 * PADDING)
+    name_height = len(wrapped(stage, STAGE_COLUMN - 2 * PADDING, NAME_SIZE)) * NAME_LINE
+    height = max(down - LANE_GAP + STAGE_GAP / 2 - top, name_height + 2 * PADDING)
     return StageBand(stage, top, height, tuple(cards))
 
 
 def _card(
-    placed: _Placed,
+    span: _Span,
     top: float,
     height: float,
     reasons: dict[Performance, tuple[Finding, ...]],
     clock: Clock,
 ) -> Card:
-    row, goes_on = placed.row, placed.row.end > clock.end
-    found = reasons.get(row, ())
-    return Card(
-        row, placed.label, placed.left, placed.width, placed.room, top, height, goes_on, found
-    )
+    row, goes_on = span.row, span.row.end > clock.end
+    findings = reasons.get(row, ())
+    return Card(row, span.label, span.left, span.width, span.room, top, height, goes_on, findings)

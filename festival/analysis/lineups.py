@@ -1,4 +1,4 @@
-"""Lineup files as an analyst reads them, and what a visitor asks of a lineup."""
+"""`festival.read` and `festival.clashes`: lineup files as DataFrames, overlapping performances."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,32 +15,30 @@ from festival.analysis.frames import (
     summaries_frame,
     whole_minutes,
 )
-from festival.analysis.validation import CheckedLineup, check_lineup, together
+from festival.analysis.validation import CheckedLineup, all_performances, check_lineup
 from festival.errors import FestivalError
 from festival.ingest.clients import Clients
+from festival.inspection.evidence import merged
 from festival.inspection.sources import S3, LineupSource, existing, lineups_in
 from festival.lineup.mapping import LineupMapping
 from festival.query.names import suggestion
 from festival.text import counted
 
-# Options of a mapping that are pairs: what is given is added to what the mapping says.
-PAIRS = ("columns", "constants", "dates")
-
 
 @dataclass(frozen=True)
 class Lineup:
-    """What an ingest would make of a file, or of several; nothing is written.
+    """What an ingest would make of one file or several; nothing is written.
 
-    `performances` has the columns of the table's answers; the other frames have the file's name,
-    and the line or index of the row, in front.
+    `performances` has the columns of the table's answers. The other frames begin with the file's
+    name, and those about rows with the row's line or index.
     """
 
     files: tuple[CheckedLineup, ...]
 
     @property
     def performances(self) -> pd.DataFrame:
-        """What would go into the table; of rows with one key the last."""
-        return performances_frame(together(self.files))
+        """The performances that would be in the table: of rows with the same key, the last."""
+        return performances_frame(all_performances(self.files))
 
     @property
     def rejections(self) -> pd.DataFrame:
@@ -49,7 +47,7 @@ class Lineup:
 
     @property
     def warnings(self) -> pd.DataFrame:
-        """What would be kept, but changed or assumed: line, field, value, reason."""
+        """What would be changed or assumed in rows that are kept: line, field, value, reason."""
         return self._rows("warnings", ("line", "field", "value", "reason"))
 
     @property
@@ -65,51 +63,50 @@ class Lineup:
     def __repr__(self) -> str:
         """The counts in one line, and the first reason why a file failed."""
         counts = self.report[["read", "written", "rejected", "duplicates"]].sum()
-        said = ", ".join(f"{counts[name]:,} {name}" for name in counts.index[:-1])
-        said += f", {counted(counts['duplicates'], 'duplicate')}"
-        failed = [f"; {one.file}: {one.report.error}" for one in self.files if one.report.error]
-        return f"Lineup: {said}" + "".join(failed[:1])
+        text = ", ".join(f"{counts[name]:,} {name}" for name in counts.index[:-1])
+        text += f", {counted(counts['duplicates'], 'duplicate')}"
+        errors = [f"; {one.file}: {one.report.error}" for one in self.files if one.report.error]
+        return f"Lineup: {text}" + "".join(errors[:1])
 
     def _rows(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         return rows_frame(((one.file, getattr(one.report, name)) for one in self.files), columns)
 
 
-# What pictures and comparisons take: an answer of the table, a lineup, or a file's name.
+# What charts and comparisons accept: a lineup, an answer of the table, or a file's name.
 Performances = Lineup | pd.DataFrame | str
 
 
 def read(file: str, *, sheet: str | None = None, **mapping: Any) -> Lineup:
     """Read a lineup as an ingest would: CSV, JSON, JSON Lines, Excel; a folder; `s3://bucket/key`.
 
-    What its columns and values mean is in the mapping beside it (`FILE.mapping.json`); an option
-    given here, such as `date_order="day_first"` or `columns={"Performer": "Act"}`, goes before it.
-    `sheet` names the sheet of a workbook. Raises FestivalError for what is not there, and for a
-    wrong option.
+    Options say what the columns and values mean, such as `date_order="day_first"` or
+    `columns={"Performer": "Act"}`; they override the mapping beside the file (`FILE.mapping.json`).
+    `sheet` names the sheet of a workbook. Raises FestivalError for a file that does not exist and
+    for a wrong option.
 
     >>> lineup = read("sample/sample.csv")
     >>> lineup.report.loc[0, "status"]
     'success'
     """
     clients = Clients.of_environment() if file.startswith(S3) else None
-    found = lineups_in(existing(file), clients)
-    return Lineup(tuple(check_lineup(_as_told(one, sheet, mapping)) for one in found))
+    sources = lineups_in(existing(file), clients)
+    return Lineup(tuple(check_lineup(_with_options(each, sheet, mapping)) for each in sources))
 
 
-def _as_told(lineup: LineupSource, sheet: str | None, options: dict[str, Any]) -> LineupSource:
+def _with_options(source: LineupSource, sheet: str | None, options: dict[str, Any]) -> LineupSource:
     if not options:
-        return replace(lineup, sheet=sheet)
-    said = lineup.mapping.to_dict()
-    pairs = {name: said.get(name, {}) | options[name] for name in PAIRS if name in options}
-    return replace(lineup, sheet=sheet, mapping=LineupMapping.from_dict(said | options | pairs))
+        return replace(source, sheet=sheet)
+    mapping = LineupMapping.from_dict(merged(source.mapping.to_dict(), options))
+    return replace(source, sheet=sheet, mapping=mapping)
 
 
 def clashes(answer: Performances, with_: str | None = None) -> pd.DataFrame:
-    """Performances that overlap in time, pair by pair: what nobody can see both of.
+    """Pairs of performances that overlap in time, so that nobody can see both.
 
-    One row for each pair, in the order of time: `Performer`, `Stage`, `Start`, `End`, the same of
-    the other (`Other`, `Other stage`, `Other start`, `Other end`), and `Minutes` (Int64) that they
-    share. `with_` shows only the pairs with that performer, who is then the first of each. Raises
-    FestivalError if the answer has no such performer.
+    One row for each pair, in order of time: `Performer`, `Stage`, `Start` and `End` of the first,
+    `Other`, `Other stage`, `Other start` and `Other end` of the second, and the `Minutes` (Int64)
+    that they share. `with_` keeps only the pairs with that performer, and puts the performer first.
+    Raises FestivalError if the answer has no such performer.
 
     >>> lineup = read("sample/sample.csv")
     >>> set(clashes(lineup, with_="Solar Anorak")["Performer"])
@@ -123,10 +120,11 @@ def clashes(answer: Performances, with_: str | None = None) -> pd.DataFrame:
         if with_ not in names:
             hint = suggestion(with_, dict.fromkeys(names))
             raise FestivalError(f"no performer '{with_}' in the answer; {hint}".rstrip("; "))
-        mine, theirs = names[first] == with_, names[second] == with_
+        is_first = names[first] == with_
+        is_second = (names[second] == with_) & ~is_first
         first, second = (
-            np.concatenate([first[mine], second[theirs & ~mine]]),
-            np.concatenate([second[mine], first[theirs & ~mine]]),
+            np.concatenate([first[is_first], second[is_second]]),
+            np.concatenate([second[is_first], first[is_second]]),
         )
     one = rows.loc[first, ["Performer", "Stage", "Start", "End"]].reset_index(drop=True)
     other = rows.loc[second, ["Performer", "Stage", "Start", "End"]].reset_index(drop=True)
@@ -138,7 +136,7 @@ def clashes(answer: Performances, with_: str | None = None) -> pd.DataFrame:
 
 
 def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The places of each overlapping pair in rows that are sorted by start; zero lengths aside."""
+    """The row numbers of overlapping pairs, in rows sorted by start; zero lengths do not count."""
     start = rows["Start"].to_numpy().astype("int64")
     end = rows["End"].to_numpy().astype("int64")
     after = np.arange(1, len(rows) + 1)
@@ -147,15 +145,15 @@ def _overlapping(rows: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[A
     first = np.repeat(np.arange(len(rows)), counts)
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     second = np.repeat(after, counts) + offsets
-    lasting = (end[first] > start[first]) & (end[second] > start[second])
-    return first[lasting], second[lasting]
+    have_length = (end[first] > start[first]) & (end[second] > start[second])
+    return first[have_length], second[have_length]
 
 
 def as_performances(lineup: Performances, needed: Iterable[str] = ANSWER_DTYPES) -> pd.DataFrame:
-    """The performances of a lineup, of a file that is named, or the frame itself.
+    """The performances of a lineup, of the file with this name, or the frame itself.
 
-    Raises FestivalError for a frame that lacks a needed column, for what is none of the three, and
-    for a file that could not be read to its end: what is missing would pass for cancelled.
+    Raises FestivalError for a frame that lacks a needed column, for any other type, and for a file
+    that could not be read to its end, because the missing rows would look cancelled.
     """
     if isinstance(lineup, str):
         lineup = read(lineup)

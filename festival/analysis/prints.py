@@ -1,6 +1,6 @@
-"""The timeline as a picture or a document to print: PNG, or PDF with a page for each day.
+"""Writes the timeline as one PNG, or as a PDF with a page for each day.
 
-Drawn by matplotlib from the same shapes as the page, with this machine's fonts.
+matplotlib draws the same shapes as on the HTML page, with this machine's fonts.
 """
 
 import warnings
@@ -24,20 +24,20 @@ from festival.analysis.shapes import LETTERINGS, LOOKS, Rect, Shape, Words, shee
 INCH = 96  # CSS pixels
 POINT = 72 / INCH
 DOTS_AN_INCH = 144
-# matplotlib draws no picture of more dots along a side; and what more dots in all take to open.
+# The most dots on a side that matplotlib draws, and the most in all that a viewer opens quickly.
 MOST_DOTS = 60_000
 MOST_DOTS_IN_ALL = 80_000_000
 
 
 def save(days: Sequence[DayGrid], target: Path) -> None:
-    """Write the days as what the name ends in: one PNG of all, or a PDF with a page for each.
+    """Write the days in the format of the name's ending: one PNG, or a PDF with a page for each.
 
-    Warns of letters that no font on this machine has; they are drawn as boxes.
+    Warns about letters that no font on this machine has; they are drawn as boxes.
     """
-    lacking = undrawable(_texts(days))
-    if lacking:
+    missing = undrawable(_texts(days))
+    if missing:
         warnings.warn(
-            f"{target}: no font on this machine has {' '.join(lacking[:12])}: "
+            f"{target}: no font on this machine has {' '.join(missing[:12])}: "
             f"install one, or save as .svg or .html",
             stacklevel=3,
         )

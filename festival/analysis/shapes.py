@@ -1,6 +1,6 @@
-"""A day's grid as rectangles and words, and how each kind of them looks.
+"""A day's grid as rectangles and lines of text, and how each kind of them looks.
 
-Pages and prints are both made from these, so that they show the same.
+The HTML page, SVG, PNG and PDF are all drawn from these shapes, so they show the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from datetime import date as calendar_date
 from datetime import timedelta
 from typing import NamedTuple
 
-from festival.analysis import checks
+from festival.analysis import findings
 from festival.analysis.grid import (
     CUT_WIDTH,
     NAME_LINE,
@@ -23,19 +23,19 @@ from festival.analysis.grid import (
 from festival.lineup.model import wall_clock
 from festival.text import counted
 
-# Light to dark in even steps of lightness, yellow to blue: the order survives a grey printer and
-# every kind of colour-blindness, and black letters are legible on all of them.
+# From light yellow to darker blue in even steps of lightness: the order survives grey printing and
+# every kind of colour blindness, and black letters are legible on all of them.
 RAMP = ("#fdf6c4", "#d5e8a4", "#9fd3a6", "#6cb8b8", "#5f9fc9")
 EDGE = "#c62f0b"
-# The dashes of a finding's edge, so that the kinds are told apart without colour.
+# The dashes of each finding's edge, so that the kinds differ even without colour.
 EDGES: dict[str, tuple[int, ...]] = {
-    checks.OVERLAP: (),
-    checks.TWO_PLACES: (7, 3),
-    checks.LONG: (2, 2),
-    checks.ZERO: (1, 3),
-    checks.EARLY: (10, 3, 2, 3),
-    checks.ALIKE: (4, 2),
-    checks.FAR: (12, 4),
+    findings.OVERLAP: (),
+    findings.TWO_PLACES: (7, 3),
+    findings.LONG: (2, 2),
+    findings.ZERO: (1, 3),
+    findings.EARLY: (10, 3, 2, 3),
+    findings.ALIKE: (4, 2),
+    findings.FAR: (12, 4),
 }
 HEADER = 34
 MARGIN = 16
@@ -54,7 +54,7 @@ class Look(NamedTuple):
 
 
 class Lettering(NamedTuple):
-    """How a kind of words is written: pixels, weight, colour."""
+    """How a kind of text is written: size in pixels, weight, colour."""
 
     size: float
     weight: int
@@ -80,7 +80,7 @@ LETTERINGS: dict[str, Lettering] = {
 
 
 class Rect(NamedTuple):
-    """A rectangle of a kind of `LOOKS`, in pixels."""
+    """A rectangle in pixels; `kind` is a key of `LOOKS`."""
 
     kind: str
     x: float
@@ -90,7 +90,7 @@ class Rect(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A line of words of a kind of `LETTERINGS`; `y` is its base line."""
+    """A line of text; `kind` is a key of `LETTERINGS`, and `y` is its base line."""
 
     kind: str
     x: float
@@ -102,12 +102,12 @@ Shape = Rect | Words
 
 
 def moved(shapes: Iterable[Shape], x: float, y: float) -> Iterator[Shape]:
-    """The shapes, that much further right and down."""
+    """The shapes, moved right by `x` and down by `y` pixels."""
     return (shape._replace(x=shape.x + x, y=shape.y + y) for shape in shapes)
 
 
 def card_shapes(card: Card) -> Iterator[Shape]:
-    """One performance, from its own corner: its name's room, its time, its edge, its words."""
+    """One performance, with its own corner at 0, 0: label room, time, edge and text."""
     if card.room > card.width + 1:
         yield Rect("r", 0, 0, card.room - 1, card.height)
     yield Rect(f"p{step(card.row.popularity)}", 0, 0, max(card.width - 1, 2), card.height)
@@ -120,12 +120,12 @@ def card_shapes(card: Card) -> Iterator[Shape]:
         yield Words("w", PADDING, down - 2, line)
     for number, line in enumerate(card.label.times):
         down += TIME_LINE
-        # An end that lies outside of the drawing.
+        # An arrow marks an end that lies outside the drawing.
         yield Words("t", PADDING, down - 2, f"{line} →" if card.goes_on and not number else line)
 
 
 def line_shapes(day: DayGrid) -> Iterator[Shape]:
-    """What is under the cards: hours, midnights, empty hours left out, stages."""
+    """The lines under the cards: hours, midnights, cuts and stage borders."""
     for left in day.clock.cuts:
         yield Rect("x", left, 0, CUT_WIDTH, day.height)
     for hour in day.clock.hours:
@@ -136,7 +136,7 @@ def line_shapes(day: DayGrid) -> Iterator[Shape]:
 
 
 def clock_shapes(day: DayGrid) -> Iterator[Words]:
-    """The clock: each hour at its line, a new day's name under its midnight."""
+    """The clock: each hour at its line, and below each midnight the new day."""
     for hour in day.clock.beginnings:
         left = day.clock.at(hour * 60) + 2
         yield Words("w", left, 14, wall_clock(hour * 60))
@@ -148,7 +148,7 @@ def clock_shapes(day: DayGrid) -> Iterator[Words]:
 
 
 def day_shapes(day: DayGrid) -> Iterator[Shape]:
-    """A whole day with its title, its clock and its stages' names."""
+    """A whole day with its title, clock and stage names."""
     yield Words("d", 0, 16, day_title(day))
     yield from moved(clock_shapes(day), STAGE_WIDTH, HEADER)
     for stage in day.stages:
@@ -162,9 +162,9 @@ def day_shapes(day: DayGrid) -> Iterator[Shape]:
 
 
 def sheet(days: Sequence[DayGrid]) -> tuple[list[Shape], float, float]:
-    """All days one below the other under one legend: the shapes, and the sheet's width and height.
+    """All days, one below another under one legend: the shapes, and the sheet's width and height.
 
-    The legend goes on in another line where the days are not as wide.
+    The legend wraps to the width of the widest day.
     """
     width = max((STAGE_WIDTH + day.width for day in days), default=KEY_WIDTH)
     columns = max(int(width // KEY_WIDTH), 1)
@@ -180,25 +180,25 @@ def sheet(days: Sequence[DayGrid]) -> tuple[list[Shape], float, float]:
 
 
 def legend(days: Sequence[DayGrid]) -> list[tuple[str, str]]:
-    """The kinds of rectangles in the days that need words, with their words."""
+    """The legend's entries for these days: a kind of rectangle and its description."""
     cards = [card for day in days for card in day.cards]
     ranks = {step(card.row.popularity) for card in cards}
-    found = {card.findings[0].kind for card in cards if card.findings}
+    finding_kinds = {card.findings[0].kind for card in cards if card.findings}
     entries = list(_steps()) if ranks - {0} else []
     entries += [("p0", "no popularity")] if 0 in ranks else []
-    entries += [(f"f{number}", kind) for number, kind in enumerate(EDGES) if kind in found]
+    entries += [(f"f{number}", kind) for number, kind in enumerate(EDGES) if kind in finding_kinds]
     if any(card.room > card.width + 1 for card in cards):
         entries.append(("r", "room for a name, not time"))
     return entries
 
 
 def swatch(kind: str) -> Rect:
-    """A small piece of a kind, for a legend."""
+    """A small rectangle of a kind, for the legend."""
     return Rect(kind, 1, 1, SWATCH_WIDTH - 2, SWATCH_HEIGHT - 2)
 
 
 def step(popularity: int | None) -> int:
-    """The colour of a popularity: 1 to 5 (81 to 100), 0 for none.
+    """The colour step of a popularity: 1 (1 to 20) to 5 (81 to 100), or 0 if there is none.
 
     >>> step(1), step(20), step(21), step(100), step(None)
     (1, 1, 2, 5, 0)

@@ -1,4 +1,4 @@
-"""The table as an analyst asks it: questions in, DataFrames out."""
+"""`LineupTable`, an analyst's view of the table: each question is answered with a DataFrame."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,34 +32,34 @@ from festival.text import counted
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ASKED = "festival"
+# Where an answer's DataFrame has its AnswerRecord: the key in `DataFrame.attrs`.
+RECORD = "festival"
 SCAN = "Scan"
 
 
 class NothingFoundWarning(UserWarning):
-    """A question about a name found nothing; the message has the nearest names."""
+    """A question about a name has an empty answer; the message suggests the nearest names."""
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAnswer:
-    """How an answer was found; it travels in the `attrs` of the answer's DataFrame.
+class AnswerRecord:
+    """How an answer was made; kept in the `attrs` of the answer's DataFrame.
 
-    `conditions` has one entry for each Query, and `pages` what each page took.
+    `conditions` has one entry for each Query, and `pages` the cost of each page.
     """
 
     question: str
     conditions: tuple[str, ...]
     pages: tuple[PageCost, ...]
-    found: int
 
-    def __deepcopy__(self, memo: Any) -> "AskedAnswer":
-        # pandas copies `attrs` with every operation; this never changes.
+    def __deepcopy__(self, memo: Any) -> "AnswerRecord":
+        # pandas copies `attrs` in every operation; this object never changes.
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class TableSize:
-    """How much a Scan would read. DynamoDB updates both figures about every six hours."""
+    """How much a Scan would read. DynamoDB updates both numbers about every six hours."""
 
     items: int
     bytes: int
@@ -71,7 +71,9 @@ class TableSize:
 
     def __str__(self) -> str:
         cost = (
-            f"{self.bytes:,} bytes, {self.scan_units:,g} RRU" if self.bytes else "not weighed yet"
+            f"{self.bytes:,} bytes, {self.scan_units:,g} RRU"
+            if self.bytes
+            else "size not known yet"
         )
         return f"about {counted(self.items, 'item')}, {cost}"
 
@@ -88,14 +90,15 @@ class LineupTable:
     | Minutes | Int64 | the length |
     | Popularity | Int64 | 1 to 100, <NA> if there is none |
 
-    Answers are complete (all pages), wait out throttles, and keep their columns when empty. Dates
-    are `YYYY-MM-DD`, times `HH:MM`, moments `YYYY-MM-DD HH:MM`; a date or datetime will do, too.
-    Raises FestivalError for what is not one, and for a table that is not there or may not be read.
+    Answers have all pages, wait out throttles, and keep their columns when empty. Dates are
+    `YYYY-MM-DD`, times `HH:MM`, moments `YYYY-MM-DD HH:MM`; a date or datetime object will do, too.
+    Raises FestivalError for any other value, and for a table that does not exist or that you may
+    not read.
     """
 
     name: str
     client: "DynamoDBClient"
-    recorded: Callable[[], Contents]
+    recorded_contents: Callable[[], Contents]
 
     def __repr__(self) -> str:
         return f"LineupTable({self.name!r})"
@@ -106,19 +109,19 @@ class LineupTable:
         return self._or_warn(answer, "performer", name)
 
     def on(self, date: str | Any, time_from: str = "00:00", time_to: str = "23:59") -> pd.DataFrame:
-        """What starts on a calendar day, in a time range, both ends included.
+        """The performances that start on a calendar day in a time range, both ends included.
 
-        A range over midnight (`"22:00", "02:00"`) goes on into the next day.
+        A range past midnight (`"22:00", "02:00"`) continues into the next day.
         """
         return self.ask(patterns.on_date(_day(date), time_from, time_to))
 
     def playing(self, stage: str, moment: str | Any) -> pd.DataFrame:
-        """Who is on a stage at a moment: everything that began and has not ended."""
+        """Who is on a stage at a moment: every performance that has begun and not ended."""
         answer = self.ask(patterns.on_stage_at(stage, *_moment(moment)))
         return self._or_warn(answer, "stage", stage)
 
     def starting(self, stage: str, moment: str | Any) -> pd.DataFrame:
-        """What starts on a stage at exactly this moment."""
+        """The performances that start on a stage at exactly this moment."""
         answer = self.ask(patterns.stage_at_exactly(stage, *_moment(moment)))
         return self._or_warn(answer, "stage", stage)
 
@@ -127,79 +130,76 @@ class LineupTable:
         return self.ask(patterns.more_popular_than(above))
 
     def lineup(self, first: str | Any, last: str | Any | None = None) -> pd.DataFrame:
-        """The lineup of the days from `first` to `last`, both included, one Query a day.
+        """The performances of the days `first` to `last`, both included, by one Query per day.
 
-        A day is as the lineup counts it (`Date`): nights belong to the day before them, if the
-        lineup says so.
+        A day is the lineup's own (`Date`): a night belongs to the day before if the lineup says so.
         """
         return self.ask(patterns.on_days(_day(first), _day(first if last is None else last)))
 
     def everything(self, *, progress: bool = True) -> pd.DataFrame:
-        """Every performance in the table, by a parallel Scan, in the order of time.
+        """Every performance in the table, in order of time, by a parallel Scan.
 
-        Says what it will cost before it begins, and how far it is; not with `progress` False.
+        Prints the cost before it begins and then its progress, unless `progress` is False.
         """
         size = self.size()
         costs: list[PageCost] = []
         columns: Columns = {name: [] for name in ESSENTIAL}
-        pages = scan_columns(self._connection, self.name, names=ESSENTIAL, saw=costs.append)
+        pages = scan_columns(self._connection, self.name, names=ESSENTIAL, on_page=costs.append)
         if progress:
             say(f"reading the whole table {self.name}: {size}")
-            pages = _followed(pages, size.items)
+            pages = _with_progress(pages, size.items)
         for page in pages:
             for name, values in page.items():
                 columns[name] += values
         answer = columns_frame(columns).sort_values(
             ["Start", "Stage", "Performer"], kind="stable", ignore_index=True
         )
-        answer.attrs[ASKED] = AskedAnswer("the whole table", (SCAN,), tuple(costs), len(answer))
+        answer.attrs[RECORD] = AnswerRecord("the whole table", (SCAN,), tuple(costs))
         if progress:
             units = sum(cost.read_units for cost in costs)
             say(f"{counted(len(answer), 'performance')}, {units:g} RRU charged")
         return answer
 
     def dates(self, *, scan: bool = False) -> pd.DataFrame:
-        """The days that the table has: how many performances, performers and stages on each.
+        """The days in the table, and how many performances, performers and stages each has.
 
-        From what ingests recorded, without a Scan. A file that was ingested from a machine without
-        the ledger is only found with `scan`, which reads the whole table.
+        Reads what ingests recorded, without a Scan. A file that was ingested from a local machine,
+        without the ledger, is only found with `scan`, which reads the whole table.
         """
         groups = self.contents(scan=scan).dates
         frame = _grouped("Date", groups, performers=True, stages=True)
         return frame.assign(Date=_days(frame["Date"]))
 
     def stages(self, *, scan: bool = False) -> pd.DataFrame:
-        """The stages that the table has, each with its first and last day (see `dates`)."""
+        """The stages in the table, each with its first and last day (see `dates`)."""
         return _dated(_grouped("Stage", self.contents(scan=scan).stages, performers=True))
 
     def performers(self, text: str = "", *, scan: bool = False) -> pd.DataFrame:
-        """The performers whose name contains a text, in any case and accents (see `dates`)."""
+        """The performers whose name contains a text, ignoring case and accents (see `dates`)."""
         groups = self.contents(scan=scan).performers
-        found = matching(text, groups)
-        if groups and not found:
+        names = matching(text, groups)
+        if groups and not names:
             warnings.warn(none_contains(text, groups), NothingFoundWarning, stacklevel=2)
-        return _dated(_grouped("Performer", {name: groups[name] for name in found}, stages=True))
+        return _dated(_grouped("Performer", {name: groups[name] for name in names}, stages=True))
 
     def contents(self, *, scan: bool = False) -> Contents:
-        """What is in the table, as `dates`, `stages` and `performers` show it."""
+        """The data behind `dates`, `stages` and `performers`."""
         if scan:
             return scanned_contents(self._connection, self.name)
-        return self.recorded()
+        return self.recorded_contents()
 
     def size(self) -> TableSize:
-        """How much a Scan would read, as DynamoDB counted it within the last six hours."""
+        """How much a Scan would read, by a count of DynamoDB that may be six hours old."""
         return table_size(self.client, self.name)
 
     def ask(self, pattern: AccessPattern) -> pd.DataFrame:
         """The answer to an access pattern of your own (`festival.query.patterns`)."""
         costs: list[PageCost] = []
         columns = read_columns(
-            self._connection, self.name, pattern, names=ESSENTIAL, saw=costs.append
+            self._connection, self.name, pattern, names=ESSENTIAL, on_page=costs.append
         )
         answer = columns_frame(columns)
-        answer.attrs[ASKED] = AskedAnswer(
-            pattern.question, pattern.conditions(), tuple(costs), len(answer)
-        )
+        answer.attrs[RECORD] = AnswerRecord(pattern.question, pattern.conditions(), tuple(costs))
         return answer
 
     @cached_property
@@ -207,35 +207,35 @@ class LineupTable:
         return Connection.from_client(self.client)
 
     def _or_warn(self, answer: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
-        """The answer; if it is empty because the table has no such name, a warning that says so."""
-        if len(answer) == 0 and (message := unknown_name(what, name, self.recorded)):
+        """Return the answer; warn if it is empty because the table has no such name."""
+        if len(answer) == 0 and (message := unknown_name(what, name, self.recorded_contents)):
             warnings.warn(message, NothingFoundWarning, stacklevel=3)
         return answer
 
 
 def explain(answer: pd.DataFrame) -> pd.DataFrame:
-    """How an answer was found: one row for each Query (or segment of a Scan).
+    """What an answer cost: one row for each Query (or segment of a Scan).
 
-    Columns: `key condition`, `items` looked at, `pages`, `RRU charged` by DynamoDB, `RRU by the
-    rules` (4 KB for one unit, half of it for an eventually consistent read, at least 0.5 a page)
-    and `milliseconds` from request to answer. Raises FestivalError for a frame that is not an
-    answer of the table, or was made from one by an operation that drops `DataFrame.attrs`.
+    Columns: `key condition`, `items` read, `pages`, `RRU charged` by DynamoDB, `RRU by the rules`
+    (one unit for 4 KB, half of that for an eventually consistent read, at least 0.5 a page) and
+    `milliseconds` from request to answer. Raises FestivalError for a frame that is not an answer of
+    the table, or that was made from one by an operation that drops `DataFrame.attrs`.
     """
-    asked = answer.attrs.get(ASKED)
-    if not isinstance(asked, AskedAnswer):
+    record = answer.attrs.get(RECORD)
+    if not isinstance(record, AnswerRecord):
         raise FestivalError(
-            "this DataFrame does not know how it was asked: expected an answer of the table, such "
-            "as table.performer(…), as it came"
+            "this DataFrame does not know its question: expected an unchanged answer of the table, "
+            "such as table.performer(…)"
         )
-    names = asked.conditions
+    names = record.conditions
     if names == (SCAN,):
-        segments = max((page.request for page in asked.pages), default=0) + 1
+        segments = max((page.request for page in record.pages), default=0) + 1
         names = tuple(
             f"{SCAN}, segment {number} of {segments}" for number in range(1, segments + 1)
         )
     rows = []
     for number, name in enumerate(names):
-        pages = [page for page in asked.pages if page.request == number]
+        pages = [page for page in record.pages if page.request == number]
         rows.append(
             (
                 name,
@@ -248,12 +248,12 @@ def explain(answer: pd.DataFrame) -> pd.DataFrame:
         )
     columns = ["key condition", "items", "pages", "RRU charged", "RRU by the rules", "milliseconds"]
     explained = pd.DataFrame(rows, columns=columns)
-    explained.attrs["question"] = asked.question
+    explained.attrs["question"] = record.question
     return explained
 
 
 def table_size(client: "DynamoDBClient", table: str) -> TableSize:
-    """The size of a table. Raises FestivalError for a table that is not there."""
+    """The size of a table. Raises FestivalError if there is no such table."""
     try:
         described = client.describe_table(TableName=table)["Table"]
     except (ClientError, BotoCoreError) as error:
@@ -261,8 +261,8 @@ def table_size(client: "DynamoDBClient", table: str) -> TableSize:
     return TableSize(described["ItemCount"], described["TableSizeBytes"])
 
 
-def _followed(pages: Iterable[Columns], items: int) -> Iterator[Columns]:
-    """The pages of a Scan, which says how far it is; `items` is about how many there are."""
+def _with_progress(pages: Iterable[Columns], items: int) -> Iterator[Columns]:
+    """The pages of a Scan, with a progress line; `items` is about how many items there are."""
     with ProgressLine(items, "item") as line:
         for page in pages:
             line.update(len(page["Date"]))

@@ -1,7 +1,7 @@
-"""The timeline of a lineup: a grid for each day, to look at in a notebook, to save and to print.
+"""The timeline of a lineup: a grid for each day, to show in a notebook, save or print.
 
-Everything is drawn in the page itself: no script, no network, letters by the reader's own fonts, so
-that names in any script are shown. `grid.py` has the layout, `shapes.py` the look.
+The page needs no script and no network. Text is in the reader's own fonts, so names in any script
+are shown. `grid.py` makes the layout, `shapes.py` the look.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
-from festival.analysis.checks import Finding, find_all
+from festival.analysis.findings import Finding, find_all
 from festival.analysis.frames import NEEDED, performances_of
 from festival.analysis.grid import LINEUP, NAME_SIZE, Card, DayGrid, day_grids
 from festival.analysis.lineups import Performances, as_performances
@@ -69,7 +69,7 @@ font-weight:600;border-bottom:1px solid var(--rule);overflow:hidden;overflow-wra
 .fl .clock,.fl .col{{position:static}}.fl section{{break-after:page}}.fl nav{{display:none}}
 .fl *{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """
-# Only a page of its own follows the reader's system; inside a notebook the notebook's theme rules.
+# Only a saved page follows the reader's system; inside a notebook, the notebook's theme counts.
 _OWN_PAGE = f"""
 @page{{size:A3 landscape;margin:10mm}}body{{margin:0;background:#fff}}.fl{{padding:12px}}
 @media screen and (prefers-color-scheme:dark){{body{{background:#111}}.fl{{{_DARK}}}}}
@@ -78,9 +78,9 @@ _OWN_PAGE = f"""
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Timeline:
-    """Grids of a lineup's days. A notebook shows it; `save` writes it.
+    """A grid for each day of a lineup. A notebook shows it; `save` writes it to a file.
 
-    Each day has its own scrolling box, in which the stages' names and the clock stay in view.
+    Each day has its own scrolling box, in which the stage names and the clock stay in view.
     """
 
     days: tuple[DayGrid, ...]
@@ -94,11 +94,11 @@ class Timeline:
         )
 
     def _repr_html_(self) -> str:
-        # A dollar sign is a dollar sign: JupyterLab would set what stands between two as a formula.
+        # The classes keep JupyterLab from typesetting text between two dollar signs as a formula.
         return f'<div class="fl tex2jax_ignore mathjax_ignore">{_style(".fl ")}{self._body()}</div>'
 
     def html(self) -> str:
-        """A page of its own, light or dark as the reader's system is, ready to print."""
+        """A complete page, light or dark like the reader's system, ready to print."""
         return (
             '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -107,7 +107,7 @@ class Timeline:
         )
 
     def svg(self) -> str:
-        """All days as one drawing, one below the other, with legend and stage names."""
+        """All days as one drawing, one below another, with a legend and stage names."""
         shapes, width, height = sheet(self.days)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
@@ -116,11 +116,11 @@ class Timeline:
         )
 
     def save(self, path: str | Path) -> Path:
-        """Write it as what the name ends in: `.html`, `.svg`, `.png` or `.pdf` (a page a day).
+        """Write it in the format of the name's ending: `.html`, `.svg`, `.png` or `.pdf`.
 
-        HTML and SVG show any script; PNG and PDF are drawn with this machine's fonts, and a warning
-        names letters that none of them has. Raises FestivalError for another ending, and for a
-        place that cannot be written.
+        A PDF has a page for each day. HTML and SVG show any script. PNG and PDF use this machine's
+        fonts, and a warning lists letters that none of them has. Raises FestivalError for another
+        ending, and for a file that cannot be written.
         """
         target = Path(path)
         kind = target.suffix.lower()
@@ -161,20 +161,20 @@ def timeline(
     order: str = LINEUP,
     days: int | None = None,
 ) -> Timeline:
-    """The days of an answer, or of performances, as grids: stages by rows, time along.
+    """A grid for each day of an answer or of performances: stages as rows, time across.
 
-    Every performance is there with its whole name, start and end, coloured by its popularity.
-    `findings` get an edge, and say why on hover; by default what `checks.find_all` finds, and `()`
-    is none. `order` of the stages: `lineup`, as the rows name them, or `popularity`. `days` is how
-    many days to draw, from the first. Raises FestivalError for another order, and for a frame that
-    lacks a column.
+    Every performance is shown with its whole name, start and end, coloured by its popularity. Each
+    of `findings` gets an edge that shows its reason on hover; the default is all that `find_all`
+    finds, `()` shows none. `order` of the stages is `lineup` (as the rows name them) or
+    `popularity`. `days` is how many days to draw, from the first. Raises FestivalError for another
+    order, and for a frame that lacks a column.
 
     >>> print(timeline([Performance("Björk", "Main Stage", "2025-07-12", 1290, 1380, 97, 2)]))
     Timeline of 1 performance, 1 stage, 1 day
     """
     rows = _performances(answer)
-    found = find_all(rows) if findings is None else findings
-    return Timeline(tuple(islice(day_grids(rows, found, order), days)))
+    findings = find_all(rows) if findings is None else findings
+    return Timeline(tuple(islice(day_grids(rows, findings, order), days)))
 
 
 def _performances(answer: Performances | list[Performance]) -> list[Performance]:
@@ -202,48 +202,50 @@ def _section(day: DayGrid, name: str) -> str:
 
 
 def _cards(day: DayGrid, name: str) -> str:
-    """The cards, each with what hovering shows; those with a finding can be linked to."""
-    links = {card: f' id="{name}c{number}"' for number, card in enumerate(_found(day))}
+    """The day's cards, each with its text for hovering; links lead to cards with a finding."""
+    links = {
+        card: f' id="{name}c{number}"' for number, card in enumerate(_cards_with_findings(day))
+    }
     return "".join(
         f'<g{links.get(card, "")} transform="translate({_pixels(card.left)} {_pixels(card.top)})">'
-        f"<title>{escape(_told(card), quote=False)}</title>{_svg(card_shapes(card))}</g>"
+        f"<title>{escape(_hover_text(card), quote=False)}</title>{_svg(card_shapes(card))}</g>"
         for card in day.cards
     )
 
 
-def _found(day: DayGrid) -> list[Card]:
+def _cards_with_findings(day: DayGrid) -> list[Card]:
     return [card for card in day.cards if card.findings]
 
 
-def _told(card: Card) -> str:
+def _hover_text(card: Card) -> str:
     row = card.row
-    long = f"{(row.end - row.start) // 60}:{(row.end - row.start) % 60:02d} h"
+    length = f"{(row.end - row.start) // 60}:{(row.end - row.start) % 60:02d} h"
     rank = "no popularity" if row.popularity is None else f"popularity {row.popularity}"
-    times = f"{wall_clock(row.start)}–{wall_clock(row.end)} ({long}), {row.stage}, {rank}"
+    times = f"{wall_clock(row.start)}–{wall_clock(row.end)} ({length}), {row.stage}, {rank}"
     reasons = (f"{finding.kind}: {finding.what}" for finding in card.findings)
     return "\n".join([row.performer, times, *reasons])
 
 
 def _list_of_findings(day: DayGrid, name: str) -> str:
-    """The reasons in words, for whoever cannot hover; each links to a performance it is about."""
-    places: dict[Finding, str] = {}
-    for number, card in enumerate(_found(day)):
+    """The day's findings as a list, for readers who cannot hover; each links to its performance."""
+    anchors: dict[Finding, str] = {}
+    for number, card in enumerate(_cards_with_findings(day)):
         for finding in card.findings:
-            places.setdefault(finding, f"{name}c{number}")
-    if not places:
+            anchors.setdefault(finding, f"{name}c{number}")
+    if not anchors:
         return ""
     lines = (
-        f'<li><a href="#{place}">{escape(finding.kind)}</a>: {escape(finding.what)}</li>'
-        for finding, place in islice(places.items(), MOST_LISTED)
+        f'<li><a href="#{anchor}">{escape(finding.kind)}</a>: {escape(finding.what)}</li>'
+        for finding, anchor in islice(anchors.items(), MOST_LISTED)
     )
-    rest = len(places) - MOST_LISTED
+    rest = len(anchors) - MOST_LISTED
     more = f"<p>and {rest:,} more: hover over the edges</p>" if rest > 0 else ""
-    count = counted(len(places), "finding")
+    count = counted(len(anchors), "finding")
     return f"<details><summary>{count}</summary><ol>{''.join(lines)}</ol>{more}</details>"
 
 
 def _key(timeline: Timeline) -> str:
-    """The legend, in as many lines as the page's width needs."""
+    """The legend; the browser wraps it to the page's width."""
     size = f'<svg width="{SWATCH_WIDTH}" height="{SWATCH_HEIGHT}">'
     spans = "".join(
         f"<span>{size}{_svg([swatch(kind)])}</svg>{escape(words)}</span>"
@@ -257,14 +259,14 @@ def _svg(shapes: Iterable[Shape]) -> str:
 
 
 def _element(shape: Shape) -> str:
-    # What is at 0 anyway need not be said three thousand times.
-    across = f' x="{_pixels(shape.x)}"' if shape.x else ""
-    down = f' y="{_pixels(shape.y)}"' if shape.y else ""
-    place = f'class="{shape.kind}"{across}{down}'
+    # 0 is the default: leaving it out keeps a page with thousands of shapes small.
+    x = f' x="{_pixels(shape.x)}"' if shape.x else ""
+    y = f' y="{_pixels(shape.y)}"' if shape.y else ""
+    attributes = f'class="{shape.kind}"{x}{y}'
     if isinstance(shape, Rect):
         size = f'width="{_pixels(shape.width)}" height="{_pixels(shape.height)}"'
-        return f"<rect {place} {size}/>"
-    return f"<text {place}>{escape(shape.text, quote=False)}</text>"
+        return f"<rect {attributes} {size}/>"
+    return f"<text {attributes}>{escape(shape.text, quote=False)}</text>"
 
 
 def _pixels(length: float) -> str:
@@ -272,7 +274,7 @@ def _pixels(length: float) -> str:
 
 
 def _style(scope: str) -> str:
-    """The looks as a style sheet: in a notebook for this timeline only, else for the whole SVG."""
+    """The style sheet; in a page, `scope` limits it to timelines, in an SVG it is empty."""
     rules = [*_rules(scope), _PAGE_STYLE if scope else f"text{{font-family:{FONT}}}"]
     return f"<style>{''.join(rules)}</style>"
 

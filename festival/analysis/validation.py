@@ -1,11 +1,11 @@
-"""What a file, a folder or a prefix of lineups would come to: the validate notebook's work."""
+"""Checks lineup files as an ingest would take them, without writing anything."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from festival.analysis.checks import Finding
+from festival.analysis.findings import Finding
 from festival.errors import FestivalError
 from festival.ingest.pipeline import ingest_blocks
 from festival.ingest.report import Counts, IngestReport, Outcome
@@ -19,7 +19,7 @@ from festival.text import counted
 
 @dataclass(frozen=True, slots=True)
 class CheckedLineup:
-    """One file as an ingest would take it: how it is understood, its report, its performances."""
+    """One checked file: how it is understood, its report, its performances."""
 
     file: str
     inspection: Inspection
@@ -30,25 +30,25 @@ class CheckedLineup:
 def check_lineups(
     source: str, clients: Any = None, mapping: str | None = None
 ) -> Iterator[CheckedLineup]:
-    """Every lineup of a source, checked; nothing is written.
+    """Check every lineup of a source.
 
     `source` is a file, a folder or `s3://bucket/prefix` (see `sources.lineups_in`). Raises
-    FestivalError if there is nothing to check, or `mapping` is not a mapping file.
+    FestivalError if there is nothing to check, and if `mapping` is not a mapping file.
     """
     return map(check_lineup, lineups_in(source, clients, mapping))
 
 
 def check_lineup(lineup: LineupSource) -> CheckedLineup:
-    """One lineup, checked. Of rows with one key the last is kept, as the table would keep it."""
-    kept, tally = _KeptRows(), Tally(source=lineup.name)
+    """Check one lineup. Of rows with the same key the last is kept, as in the table."""
+    rows, tally = _RowsByKey(), Tally(source=lineup.name)
     inspection = lineup.inspect()
-    ended = ingest_blocks(lineup.blocks(), tally, kept)
+    ended = ingest_blocks(lineup.blocks(), tally, rows)
     report = tally.report(lineup.name, error=ended.error)
-    return CheckedLineup(lineup.name, inspection, report, list(kept.by_key.values()))
+    return CheckedLineup(lineup.name, inspection, report, list(rows.by_key.values()))
 
 
-def together(checked: Iterable[CheckedLineup]) -> list[Performance]:
-    """The performances of all files; of one key, those of the last file, as the table has them."""
+def all_performances(checked: Iterable[CheckedLineup]) -> list[Performance]:
+    """The performances of all files; of those with the same key, the last file's."""
     by_key = {row.key: row for one in checked for row in one.performances}
     return list(by_key.values())
 
@@ -69,7 +69,7 @@ def require_clean(checked: Iterable[CheckedLineup]) -> None:
 
 
 def verdict(checked: Iterable[CheckedLineup], findings: Iterable[Finding]) -> str:
-    """The whole check in one sentence."""
+    """The result of the whole check in one sentence."""
     files = list(checked)
     counts = sum((one.report.counts for one in files), Counts())
     broken = sum(one.report.status == Outcome.FAILURE for one in files)
@@ -82,8 +82,8 @@ def verdict(checked: Iterable[CheckedLineup], findings: Iterable[Finding]) -> st
     )
 
 
-class _KeptRows:
-    """Takes performances as the table's writer would, and keeps the last of each key."""
+class _RowsByKey:
+    """Stands in for the table's writer: keeps the last performance of each key."""
 
     def __init__(self) -> None:
         self.by_key: dict[tuple[str, str], Performance] = {}

@@ -1,4 +1,4 @@
-"""`festival demo`: every step on the embedded AWS, shown as it happens."""
+"""`festival demo`: runs every step on the embedded AWS and shows it as it happens."""
 
 import shutil
 import sys
@@ -30,12 +30,12 @@ NOTEBOOKS = {
 
 @click.command()
 def demo() -> None:
-    """The whole way on an embedded AWS: samples in, e-mails and answers out.
+    """Show every step on an embedded AWS: samples in, e-mails and answers out.
 
     Needs no account and contacts none: everything happens on this machine.
     """
     with EmbeddedAws() as aws:
-        click.echo(f"An AWS of its own on {aws.endpoint_url}: nothing leaves this machine.\n")
+        click.echo(f"An embedded AWS on {aws.endpoint_url}: nothing leaves this machine.\n")
         with step("deploying cloudformation/o240-stack.yaml"):
             outputs = aws.deploy()
         show_pipeline(aws, outputs)
@@ -56,7 +56,7 @@ def show_pipeline(aws: EmbeddedAws, outputs: StackOutputs) -> None:
 
 
 def show_answers(aws: EmbeddedAws, outputs: StackOutputs) -> None:
-    click.echo("▸ what the table answers, each compared with the files themselves\n")
+    click.echo("▸ the table's answers, each compared with the files themselves\n")
     files = [SAMPLES / name for name in FILES]
     connection = Connection.from_client(aws.session().client("dynamodb"))
     for answer in answers(connection, outputs.table, files):
@@ -81,19 +81,19 @@ def answer_lines(answer: DemoAnswer) -> Iterator[str]:
     yield f"  {question}"
     yield from (f"  {condition}" for condition in conditions)
     yield from (f"    {line}" for line in performance_lines(answer.performances))
-    found = counted(len(answer.performances), "performance")
-    yield f"    {found} by {queries(answer.pattern)}"
+    rows = counted(len(answer.performances), "performance")
+    yield f"    {rows} by {queries(answer.pattern)}"
 
 
 def show_notebooks() -> None:
-    """Runs the four notebooks by papermill against this AWS, and says where the reports are."""
+    """Runs four notebooks by papermill against this AWS, and says where their reports are."""
     with chdir(ROOT):
         for name, what in NOTEBOOKS.items():
             with step(f"notebooks/{name}.ipynb: {what}"):
-                done = run_notebook(
+                result = run_notebook(
                     find_notebook(name), out=f"runs/demo/{name}.ipynb", progress=False
                 )
-            click.echo(f"  open {done.report}")
+            click.echo(f"  open {result.report}")
     click.echo()
 
 

@@ -1,24 +1,31 @@
-"""`festival check` and `festival normalize`: read a file; write nothing to the table."""
+"""`festival check` and `festival normalize`: what would be accepted, as a report or as lines.
 
+Neither writes to the table.
+"""
+
+import csv
+import io
 import math
 import shutil
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Set
-from functools import partial
+from functools import lru_cache, partial
+from json.encoder import encode_basestring
 from typing import IO
 
 import click
 
-from festival.cli.mapping import mapped
+from festival.cli.mapping import mapping_options
 from festival.cli.printing import end_with, report_lines, show_report
-from festival.cli.rows import COLUMNS, csv_lines, json_lines
-from festival.cli.source import blocks_of, refuse_same_file, written_whole
+from festival.cli.streams import blocks_of, refuse_same_file, written_whole
 from festival.errors import FestivalError
 from festival.ingest.pipeline import check_blocks, ingest_blocks
 from festival.ingest.tally import Tally
 from festival.lineup.mapping import LineupMapping
-from festival.lineup.model import Performance
+from festival.lineup.model import MINUTES_PER_DAY, Performance, clock, wall_clock
+from festival.table.item import renderer
+from festival.table.schema import ATTRIBUTES, POPULARITY_BUCKET, Attribute
 from festival.table.writer import WriteOutcome
 
 COULD_NOT = 2
@@ -28,7 +35,7 @@ COULD_NOT = 2
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("--strict", is_flag=True, help="Exit 1 if rows were rejected.")
-@mapped
+@mapping_options
 def check(
     files: tuple[str, ...],
     mapping: Callable[[str], LineupMapping],
@@ -36,7 +43,7 @@ def check(
     as_json: bool,
     strict: bool,
 ) -> None:
-    """Show what of a lineup would be accepted; nothing is written.
+    """Show which rows of a lineup would be accepted; nothing is written.
 
     FILE is CSV, JSON, JSON Lines or an Excel workbook, s3://BUCKET/KEY, or - for standard input. If
     it uses other columns or values than the kit's, festival inspect FILE says which options to set.
@@ -45,7 +52,7 @@ def check(
 
     def check_one(file: str) -> None:
         report = check_blocks(blocks_of(file, mapping(file), sheet), file)
-        show_report(report, as_json=as_json, strict=strict, done="would be written")
+        show_report(report, as_json=as_json, strict=strict, verb="would be written")
 
     if len(files) == 1:
         check_one(files[0])
@@ -60,12 +67,12 @@ def check(
     raise click.exceptions.Exit(status)
 
 
-def _status_of(act: Callable[[], None]) -> int:
-    """The exit status that one of several files would have by itself."""
+def _status_of(check_one: Callable[[], None]) -> int:
+    """The exit status of checking one of several files."""
     try:
-        act()
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
+        check_one()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except FestivalError as error:
         click.echo(f"festival: {error}", err=True)
         return COULD_NOT
@@ -79,7 +86,7 @@ def _status_of(act: Callable[[], None]) -> int:
 )
 @click.option("-o", "--out", metavar="OUT", help="The file to write, whole or not at all.")
 @click.option("--strict", is_flag=True, help="Exit 1 if rows were rejected.")
-@mapped
+@mapping_options
 def normalize(
     file: str,
     mapping: LineupMapping,
@@ -98,46 +105,112 @@ def normalize(
     as_csv = form == "csv" or (form is None and (out or "").endswith(".csv"))
     encode = csv_lines if as_csv else json_lines
     header = (",".join(COLUMNS) + "\n").encode() if as_csv else b""
-    with written_whole(out) as place:
-        place.write(header)
-        kept, tally = KeptLines(encode, place), Tally()
-        result = ingest_blocks(blocks_of(file, mapping, sheet), tally, kept)
+    with written_whole(out) as output:
+        output.write(header)
+        writer, tally = LineWriter(encode, output), Tally()
+        result = ingest_blocks(blocks_of(file, mapping, sheet), tally, writer)
         report = tally.report(file, error=result.error)
         if out is not None:
             end_with(report, strict=False)
         if len(report.duplicate_rows):
             # A row replaced by a later row with the same key never gets into the table.
-            kept.drop(len(header), {row["line"] for row in report.duplicate_rows})
+            writer.drop(len(header), {row["line"] for row in report.duplicate_rows})
     if len(report.rejections) or len(report.warnings) or len(report.duplicate_rows):
         click.echo("\n".join(report_lines(report, "accepted")), err=True)
     end_with(report, strict=strict)
 
 
-class KeptLines:
-    """Takes accepted performances as the table's writer would, and keeps them as lines."""
+class LineWriter:
+    """Stands in for the table's writer: writes accepted performances to a file, one per line."""
 
-    def __init__(self, encode: Callable[[Iterable[Performance]], str], place: IO[bytes]) -> None:
+    def __init__(self, encode: Callable[[Iterable[Performance]], str], output: IO[bytes]) -> None:
         self._encode = encode
-        self.place = place
+        self.output = output
         self.line_numbers = array("I")
         self.deadline = math.inf
         self.stopped = ""
 
     def put(self, performances: list[Performance]) -> None:
-        self.place.write(self._encode(performances).encode("utf-8", "backslashreplace"))
+        self.output.write(self._encode(performances).encode("utf-8", "backslashreplace"))
         self.line_numbers.extend([performance.line for performance in performances])
 
     def flush(self) -> WriteOutcome:
         return WriteOutcome((), (), "", 0, 0, 0)
 
     def drop(self, begin: int, numbers: Set[int]) -> None:
-        """From byte `begin` on, remove the lines made from these line numbers of the file."""
+        """Remove the lines made from these input lines; the first line begins at byte `begin`."""
         with tempfile.TemporaryFile() as others:
-            self.place.seek(begin)
-            for number, line in zip(self.line_numbers, self.place, strict=True):
+            self.output.seek(begin)
+            for number, line in zip(self.line_numbers, self.output, strict=True):
                 if number not in numbers:
                     others.write(line)
             others.seek(0)
-            self.place.seek(begin)
-            self.place.truncate()
-            shutil.copyfileobj(others, self.place)
+            self.output.seek(begin)
+            self.output.truncate()
+            shutil.copyfileobj(others, self.output)
+
+
+# ── performances as lines ────────────────────────────────────────────────────────────────────────
+# The lines hold exactly what `festival.table.item.attributes` gives. They are rendered from the
+# same table of attributes: a dict and `json.dumps` per row would take five times as long.
+
+COLUMNS = tuple(each.name for each in ATTRIBUTES if each.needs != "source")
+
+# Every minute at which a 24-hour performance that begins in a festival day's night can end.
+_MINUTES = range(4 * MINUTES_PER_DAY)
+_CLOCKS = tuple(map(clock, _MINUTES))
+_WALL_CLOCKS = tuple(map(wall_clock, _MINUTES))
+
+
+def _member(attribute: Attribute) -> str:
+    quote = "" if attribute.type == "N" else '"'
+    return f'"{attribute.name}": {quote}{attribute.value}{quote}'
+
+
+_LINE = renderer("{{", _member, "}}\n", "source", between=", ")
+_LINE_UNRANKED = renderer("{{", _member, "}}\n", "source", "popularity", between=", ")
+
+
+# A lineup has few stages and many rows. Bounded, in case a file has many stages.
+@lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
+    return encode_basestring(text)[1:-1]
+
+
+def json_lines(performances: Iterable[Performance]) -> str:
+    """One JSON object per line."""
+    lines = []
+    for performer, stage, date, start, end, popularity, _ in performances:
+        render = _LINE_UNRANKED if popularity is None else _LINE
+        lines.append(
+            render(
+                encode_basestring(performer)[1:-1],
+                _escaped(stage),
+                date,
+                _CLOCKS[start],
+                _WALL_CLOCKS[start],
+                _WALL_CLOCKS[end],
+                start,
+                end,
+                popularity,
+            )
+        )
+    return "".join(lines)
+
+
+def csv_lines(performances: Iterable[Performance]) -> str:
+    """One CSV row per line, in the order of COLUMNS, without a header."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(map(_cells, performances))
+    return text.getvalue()
+
+
+def _cells(performance: Performance) -> tuple[str | int | None, ...]:
+    performer, stage, date, start, end, popularity, _ = performance
+    begins = _CLOCKS[start]
+    at = f"{date}#{begins}"
+    bucket = None if popularity is None else POPULARITY_BUCKET
+    return (
+        *(performer, f"{at}#{stage}", stage, date, _WALL_CLOCKS[start], _WALL_CLOCKS[end]),
+        *(start, end, at, begins, popularity, bucket),
+    )

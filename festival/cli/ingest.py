@@ -1,4 +1,4 @@
-"""`festival ingest`: loads a local file, or one in S3 through the ledger, into the table."""
+"""`festival ingest`: puts a local file, or an S3 object through the ledger, into the table."""
 
 import math
 from collections.abc import Iterable
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from festival.cli.mapping import mapped
+from festival.cli.mapping import mapping_options
 from festival.cli.printing import show_report
-from festival.cli.source import blocks_of
+from festival.cli.streams import blocks_of
 from festival.errors import FestivalError
 from festival.ingest.attempt import Action, TryFailedError
 from festival.ingest.mail import Mailer
@@ -24,13 +24,15 @@ from festival.table.one_core import one_core
 @click.command()
 @click.argument("file")
 @click.option("--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table.")
-@click.option("--again", is_flag=True, help="Ingest an S3 object again that is finished.")
+@click.option(
+    "--again", is_flag=True, help="Ingest an S3 object even if it is in the table already."
+)
 @click.option(
     "--notify", is_flag=True, help="Send the e-mail about the file, as the function does."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 @click.option("--strict", is_flag=True, help="Exit 1 if rows were rejected.")
-@mapped
+@mapping_options
 def ingest(
     file: str,
     mapping: LineupMapping,

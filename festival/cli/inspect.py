@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from festival.cli.mapping import mapped
-from festival.cli.source import STANDARD, inspection_of, refuse_same_file, written_whole
+from festival.cli.mapping import mapping_options
+from festival.cli.streams import STANDARD, inspection_of, refuse_same_file, written_whole
 from festival.errors import LineupError
 from festival.ingest.sidecar import SIDECAR
 from festival.inspection.evidence import merged
@@ -23,9 +23,9 @@ _LISTS = ("placeholders", "popularity_none", "fill_down", "sections")
 @click.command()
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("-o", "--out", metavar="OUT", help="Save the proposed mapping there.")
+@click.option("-o", "--out", metavar="OUT", help="Where to save the proposed mapping.")
 @click.option("--ask", is_flag=True, help=f"Ask here; save the answers as FILE{SIDECAR}, or OUT.")
-@mapped
+@mapping_options
 def inspect(
     file: str,
     mapping: LineupMapping,
@@ -44,18 +44,19 @@ def inspect(
     refuse_same_file(file, out)
     if ask and (file == STANDARD or as_json):
         raise LineupError("--ask needs a file by name, and no --json: it asks at the terminal")
-    found = _inspected(file, mapping, sheet)
+    inspection = _inspected(file, mapping, sheet)
     if as_json:
-        click.echo(json.dumps({"file": file} | found.to_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps({"file": file} | inspection.to_dict(), ensure_ascii=False, indent=1))
     else:
-        click.echo("\n".join(printable(line) for line in found.lines()))
-    _require_readable(file, found)
+        click.echo("\n".join(printable(line) for line in inspection.lines()))
+    _require_readable(file, inspection)
     if ask:
         out = out or file + SIDECAR
-        found = _asked(found, lambda decided: _inspected(file, decided, sheet))
-        click.echo(f"{printable(out)}: {found.kept:,} of {found.rows:,} rows are performances")
+        inspection = _ask_all(inspection, lambda decided: _inspected(file, decided, sheet))
+        rows = f"{inspection.kept:,} of {inspection.rows:,} rows"
+        click.echo(f"{printable(out)}: {rows} are performances")
     if out is not None:
-        _save(found.proposal, out)
+        _save(inspection.proposal, out)
 
 
 def _inspected(file: str, mapping: LineupMapping, sheet: str | None) -> Inspection:
@@ -65,10 +66,10 @@ def _inspected(file: str, mapping: LineupMapping, sheet: str | None) -> Inspecti
         raise LineupError(f"{printable(file)}: {error}") from None
 
 
-def _require_readable(file: str, found: Inspection) -> None:
+def _require_readable(file: str, inspection: Inspection) -> None:
     """Raises LineupError for a file that no answer could make readable."""
-    reason = found.refusal or (found.problem if not found.kept else "")
-    if reason and not any(each.must for each in found.questions):
+    reason = inspection.refusal or (inspection.problem if not inspection.kept else "")
+    if reason and not any(each.must for each in inspection.questions):
         raise LineupError(f"{printable(file)}: {reason}")
 
 
@@ -78,23 +79,28 @@ def _save(mapping: LineupMapping, out: str) -> None:
         target.write(options.encode())
 
 
-def _asked(found: Inspection, inspected: Callable[[LineupMapping], Inspection]) -> Inspection:
-    """Ask every question, then any that the answers raise; an empty answer leaves one open."""
-    left_open: set[str] = set()
+def _ask_all(
+    inspection: Inspection, inspect_with: Callable[[LineupMapping], Inspection]
+) -> Inspection:
+    """Ask every question, then those that the answers raise; no question is asked twice."""
+    asked: set[str] = set()
     for _ in range(_ROUNDS):
-        questions = [each for each in found.questions if each.seen not in left_open]
+        questions = [each for each in inspection.questions if each.seen not in asked]
         if not questions:
             break
-        options = found.proposal.to_dict()
+        options = inspection.proposal.to_dict()
         for question in questions:
-            left_open.add(question.seen)
-            options = _answered(question, options)
-        found = inspected(LineupMapping.from_dict(options))
-    return found
+            asked.add(question.seen)
+            options = _ask(question, options)
+        inspection = inspect_with(LineupMapping.from_dict(options))
+    return inspection
 
 
-def _answered(question: Question, options: dict[str, Any]) -> dict[str, Any]:
-    """The options with a person's answer added; asks until the answer is valid."""
+def _ask(question: Question, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with a person's answer added; an empty answer adds nothing.
+
+    Asks again until the answer is valid.
+    """
     click.echo()
     click.echo(printable(f"{question.seen}: {question.option} ({question.choices})"))
     for number, answer in enumerate(question.answers, 1):
@@ -102,9 +108,9 @@ def _answered(question: Question, options: dict[str, Any]) -> dict[str, Any]:
         click.echo(printable(f"  {number}  {answer.label}{reading}"))
     while text := click.prompt("  answer", default="", show_default=False).strip():
         try:
-            decided = merged(options, _options_of(question, text))
-            LineupMapping.from_dict(decided)
-            return decided
+            merged_options = merged(options, _options_of(question, text))
+            LineupMapping.from_dict(merged_options)
+            return merged_options
         except LineupError as error:
             click.echo(printable(f"  {error}"))
     return options

@@ -24,16 +24,16 @@ ENVIRONMENT_FILE = Path(".festival", "env")
 NOTEBOOKS = Path("notebooks")
 LAB_FOLDER = Path("runs", "lab")
 JUPYTER = (sys.executable, "-m", "jupyterlab")
-LOOK_SECONDS = 0.3
+POLL_SECONDS = 0.3
 WAKE_SECONDS = 1.0
-# Unsets whatever another shell has set that would lead away from this AWS; for bash, zsh and sh.
+# Unsets whatever would lead a shell to another AWS or table; works in bash, zsh and sh.
 CLEAR = (
     "for name in $(env | cut -d= -f1 | grep -E '^(AWS_|BOTO_|FESTIVAL_(TABLE|STACK)$)');"
     ' do unset "$name"; done\n'
 )
 
 port_option = click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: any.")
-empty_option = click.option("--empty", is_flag=True, help="Leave the samples out.")
+empty_option = click.option("--empty", is_flag=True, help="Do not ingest the samples.")
 
 
 @click.command()
@@ -43,21 +43,21 @@ def local(port: int, empty: bool) -> None:
     """Run the embedded AWS until Ctrl-C.
 
     Deploys the stack and ingests the samples. Every file uploaded after that is ingested as on AWS,
-    and its e-mail is shown here. You may remove and deploy stacks in the meantime.
+    and its e-mail is shown here. You may deploy and remove stacks while it runs.
     """
     with started(port, empty) as (aws, outputs), environment_file(aws, outputs) as variables:
         click.echo(f"\nIn another terminal:  source {ENVIRONMENT_FILE}   or:\n\n{variables}")
         click.echo("E-mails appear here as they are sent. Ctrl-C ends.", err=True)
-        shown = {outputs.stack: len(aws.emails())}
+        seen = {outputs.stack: len(aws.emails())}
         while True:
             deployed = aws.work(complain)
-            shown = {stack: shown.get(stack, 0) for stack in deployed}
+            seen = {stack: seen.get(stack, 0) for stack in deployed}
             for stack in deployed:
                 with suppress(FestivalError):  # just torn down
-                    for email in aws.emails(stack)[shown[stack] :]:
-                        shown[stack] += 1
+                    for email in aws.emails(stack)[seen[stack] :]:
+                        seen[stack] += 1
                         click.echo("\n".join(email_lines(email, EMAIL)))
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -91,7 +91,7 @@ def is_root() -> bool:
 
 
 def copied_notebooks(source: Path, folder: Path) -> Path:
-    """The folder with a copy of each notebook. Keeps existing copies: they are somebody's work.
+    """Copy the notebooks into `folder` and return it. An existing copy is kept: it may be edited.
 
     Raises FestivalError if there are no notebooks.
     """
@@ -111,7 +111,7 @@ def run_to_its_end(command: Sequence[str]) -> int:
     SIGTERM is passed on to it.
     """
     with subprocess.Popen(command) as process:
-        before = {
+        handlers = {
             # Ctrl-C also reaches the program, which asks what to do.
             signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
             signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
@@ -122,7 +122,7 @@ def run_to_its_end(command: Sequence[str]) -> int:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(WAKE_SECONDS)
         finally:
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
     return status if status >= 0 else 128 - status
 
@@ -135,7 +135,7 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with EmbeddedAws(port) as aws:
-        with step(f"an AWS of its own on {aws.endpoint_url}; deploying the stack"):
+        with step(f"the embedded AWS on {aws.endpoint_url}; deploying the stack"):
             outputs = aws.deploy()
         for name in () if empty else FILES:
             with step(f"sample/{name}"):
@@ -147,14 +147,14 @@ def started(port: int, empty: bool) -> Iterator[tuple[EmbeddedAws, StackOutputs]
 
 def complain(error: Exception) -> None:
     click.echo(
-        f"festival: the function is not fed any more: {error}; the next deployment starts it again",
+        f"festival: the function gets no more messages: {error}; the next deployment restarts it",
         err=True,
     )
 
 
 @contextmanager
 def environment_file(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
-    """Writes a file of export lines with which another shell reaches this AWS and no other."""
+    """Writes a file that makes another shell reach this AWS and no other."""
     variables = CLEAR + exports(
         {
             name: aws.environment[name]
@@ -175,5 +175,5 @@ def environment_file(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
 
 
 def exports(variables: Mapping[str, str]) -> str:
-    """Lines that a shell can read."""
+    """The variables as `export` lines for a shell."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -1,4 +1,4 @@
-"""The `festival` command: where each command lives, and how every mistake becomes one line.
+"""The `festival` command: which module has each command, and how every mistake becomes one line.
 
 A command's module is loaded only when the command is called, so `festival check` needs only boto3
 and click, and starts at once.
@@ -16,47 +16,49 @@ from festival.errors import FestivalError
 
 COULD_NOT = 2
 INTERRUPTED = 128 + signal.SIGINT
-NOBODY_READS = 128 + 13  # SIGPIPE, as a shell reports it
+BROKEN_PIPE = 128 + 13  # SIGPIPE, as a shell reports it
 
 
-class CommandPlace(NamedTuple):
-    """A command's module, and the first sentence of its help.
+class LazyCommand(NamedTuple):
+    """A command not loaded yet: its module in `festival.cli`, and the first sentence of its help.
 
-    `name` is the command's name in its module, if that has to be different.
+    `name` is the command's name in its module, if it differs from what a user types.
     """
 
     module: str
-    what: str
+    summary: str
     name: str = ""
 
 
 COMMANDS = {
-    "demo": CommandPlace(
-        "demo", "The whole way on an embedded AWS: samples in, e-mails and answers out."
+    "demo": LazyCommand(
+        "demo", "Show every step on an embedded AWS: samples in, e-mails and answers out."
     ),
-    "check": CommandPlace("files", "Show what of a lineup would be accepted; nothing is written."),
-    "inspect": CommandPlace("inspect", "Show how a file is read, and what only you can decide."),
-    "normalize": CommandPlace(
+    "check": LazyCommand(
+        "files", "Show which rows of a lineup would be accepted; nothing is written."
+    ),
+    "inspect": LazyCommand("inspect", "Show how a file is read, and what only you can decide."),
+    "normalize": LazyCommand(
         "files", "Write the accepted performances with the table's attributes."
     ),
-    "ingest": CommandPlace("ingest", "Put a lineup into the table."),
-    "query": CommandPlace("query", "Ask the table."),
-    "list": CommandPlace("query", "Show what is in the table: dates, stages, performers.", "list_"),
-    "status": CommandPlace(
+    "ingest": LazyCommand("ingest", "Put a lineup into the table."),
+    "query": LazyCommand("query", "Ask the table."),
+    "list": LazyCommand("query", "Show what is in the table: dates, stages, performers.", "list_"),
+    "status": LazyCommand(
         "operate", "Show the stack, its queues, ingests, alarms and subscription."
     ),
-    "reconcile": CommandPlace(
-        "reconcile", "Show what a new version of a lineup changed, and clear up."
+    "reconcile": LazyCommand(
+        "reconcile", "Show what a new version of a lineup changed; remove what it left."
     ),
-    "history": CommandPlace("operate", "Show the result of every ingest, from the ledger."),
-    "dlq": CommandPlace("operate", "Show the dead-letter queue, and put messages back."),
-    "run": CommandPlace("run", "Run a notebook, with its parameters checked first."),
-    "local": CommandPlace("local", "Run the embedded AWS until Ctrl-C."),
-    "lab": CommandPlace("local", "Run the embedded AWS with JupyterLab on it."),
-    "build": CommandPlace("stack", "Build the function's zip."),
-    "deploy": CommandPlace("stack", "Create or update the stack."),
-    "verify": CommandPlace("stack", "Send one small lineup all the way through the stack."),
-    "teardown": CommandPlace("stack", "Remove the stack."),
+    "history": LazyCommand("operate", "Show the result of every ingest, from the ledger."),
+    "dlq": LazyCommand("operate", "Show the dead-letter queue, and put messages back."),
+    "run": LazyCommand("run", "Run a notebook, with its parameters checked first."),
+    "local": LazyCommand("local", "Run the embedded AWS until Ctrl-C."),
+    "lab": LazyCommand("local", "Run the embedded AWS with JupyterLab on it."),
+    "build": LazyCommand("stack", "Build the function's zip."),
+    "deploy": LazyCommand("stack", "Create or update the stack."),
+    "verify": LazyCommand("stack", "Send one small lineup all the way through the stack."),
+    "teardown": LazyCommand("stack", "Remove the stack."),
 }
 
 # Which extra installs a missing module.
@@ -81,14 +83,14 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        place = COMMANDS[cmd_name]
-        command = getattr(import_module(f"festival.cli.{place.module}"), place.name or cmd_name)
+        lazy = COMMANDS[cmd_name]
+        command = getattr(import_module(f"festival.cli.{lazy.module}"), lazy.name or cmd_name)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.what) for name, place in COMMANDS.items()])
+            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
 
 
 @click.group(cls=Commands, invoke_without_command=True, no_args_is_help=False)
@@ -109,7 +111,7 @@ def main(args: list[str] | None = None) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = NOBODY_READS
+        status = BROKEN_PIPE
     sys.exit(status)
 
 
@@ -158,7 +160,7 @@ def missing(error: ModuleNotFoundError) -> str:
 
 
 def is_from_aws(error: Exception) -> bool:
-    """Whether botocore raised it: no credentials, no connection, access denied, not understood."""
+    """Whether botocore raised it: no credentials, no connection, access denied, a bad answer."""
     if "botocore" not in sys.modules:
         return False
     from botocore.exceptions import BotoCoreError, ClientError

@@ -1,4 +1,4 @@
-"""How to tell a command what a file's columns and values mean: a JSON file, and options."""
+"""The mapping options of commands: they say what a file's columns and values mean."""
 
 import functools
 import json
@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from festival.cli.source import STANDARD
+from festival.cli.streams import STANDARD
 from festival.errors import LineupError
 from festival.ingest.sidecar import SIDECAR
+from festival.inspection.evidence import merged
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 Command = Callable[..., Any]
@@ -27,14 +28,14 @@ OPTIONS = (
         nargs=2,
         multiple=True,
         metavar="FIELD NAME",
-        help="Which column is a field, Time (start and end in one), End date or Duration.",
+        help="The column of a field; also of Time (start and end in one), End date and Duration.",
     ),
     click.option(
         *("--constant", "constants"),
         nargs=2,
         multiple=True,
         metavar="FIELD VALUE",
-        help="A field that is the same in every row and not in the file.",
+        help="The value of a field that is the same in every row and not in the file.",
     ),
     click.option(
         *("--rows", "rows"),
@@ -48,8 +49,8 @@ OPTIONS = (
         metavar="COLUMN JSON",
         help='A column of ids: stage_id \'{"rows": ["stages"], "key": "id", "value": "name"}\'.',
     ),
-    click.option("--encoding", metavar="CODEC", help="Such as cp1250, mac_roman, shift_jis."),
-    click.option("--header-row", type=click.INT, metavar="LINE", help="The line the header is in."),
+    click.option("--encoding", metavar="CODEC", help="For example cp1250, mac_roman or shift_jis."),
+    click.option("--header-row", type=click.INT, metavar="LINE", help="The line of the header."),
     click.option(
         *("--header", "header"),
         metavar="JSON",
@@ -59,16 +60,18 @@ OPTIONS = (
         *("--fill-down", "fill_down"),
         multiple=True,
         metavar="FIELD",
-        help="A blank cell of it has the value of the row above.",
+        help="A field whose blank cells have the value of the row above.",
     ),
     click.option(
         *("--section", "sections"),
         multiple=True,
         metavar="FIELD",
-        help="What a row of one cell says of the rows below it: Stage or Date.",
+        help="The field, Stage or Date, that a row of one cell gives to the rows below it.",
     ),
     click.option(
-        "--clock", metavar="CLOCK", help="Times without am or pm: 24h, 12h, '12h from 10:00'."
+        "--clock",
+        metavar="CLOCK",
+        help="How to read times without am or pm: 24h, 12h, '12h from 10:00'.",
     ),
     click.option(
         "--integer-is",
@@ -83,13 +86,13 @@ OPTIONS = (
     click.option(
         "--date-order",
         type=click.Choice(["day_first", "month_first", "year_first"]),
-        help="Of 01/02/2025, 01-02-03 and 13-Jun-25.",
+        help="How to read 01/02/2025, 01-02-03 and 13-Jun-25.",
     ),
-    click.option("--year", type=click.INT, help="For dates that have none."),
+    click.option("--year", type=click.INT, help="The year of dates that have none."),
     click.option(
         "--first-date",
         metavar="DATE",
-        help="The first day: a weekday alone is the first from it on.",
+        help="The festival's first day. A weekday without a date is the first one from then on.",
     ),
     click.option(
         *("--date-word", "dates"),
@@ -98,14 +101,18 @@ OPTIONS = (
         metavar="WORD DATE",
         help="A word that stands for a date: 'Day 1' 2025-06-12.",
     ),
-    click.option("--time-zone", metavar="ZONE", help="The festival's, for instants: Europe/Paris."),
+    click.option(
+        "--time-zone",
+        metavar="ZONE",
+        help="The festival's time zone, such as Europe/Paris, for times in UTC or with an offset.",
+    ),
     click.option(
         "--day-starts-at", metavar="HH:MM", help="A start before it belongs to the night before."
     ),
     click.option(
         "--date-is",
         type=click.Choice(["festival_day", "calendar_day"]),
-        help="Of a night: the evening's day, or the morning's.",
+        help="The Date of a start after midnight: the evening's day, or the morning's.",
     ),
     click.option(
         "--default-length",
@@ -117,10 +124,12 @@ OPTIONS = (
         *("--placeholder", "placeholders"),
         multiple=True,
         metavar="TEXT",
-        help="Text that means not announced yet: TBA.",
+        help="Text that means 'not announced yet', such as TBA.",
     ),
     click.option(
-        "--popularity-is", type=click.Choice(["rank", "score"]), help="1 is the biggest, or 100."
+        "--popularity-is",
+        type=click.Choice(["rank", "score"]),
+        help="rank: 1 is the most popular; score: 100 is.",
     ),
     click.option(
         "--popularity-none",
@@ -132,50 +141,49 @@ OPTIONS = (
 )
 
 
-def mapped(command: Command) -> Command:
-    """Give a command the mapping options; besides its own `file` it gets `mapping`.
+def mapping_options(command: Command) -> Command:
+    """Add the mapping options to a command, and pass it `mapping`, the mapping of its `file`.
 
     A command that takes several `files` gets a function from a file's name to its mapping.
     """
 
     @functools.wraps(command)
-    def run(mapping_file: str | None, **given: Any) -> Any:
-        names = [name for name in given if name in LineupMapping.__dataclass_fields__]
-        options = {name: given.pop(name) for name in names}
-        mapping = functools.partial(mapping_of, mapping_file=mapping_file, given=options)
-        return command(mapping=mapping if "files" in given else mapping(given["file"]), **given)
+    def run(mapping_file: str | None, **arguments: Any) -> Any:
+        names = [name for name in arguments if name in LineupMapping.__dataclass_fields__]
+        options = {name: arguments.pop(name) for name in names}
+        mapping = functools.partial(mapping_of, mapping_file=mapping_file, options=options)
+        several = "files" in arguments
+        return command(mapping=mapping if several else mapping(arguments["file"]), **arguments)
 
     for option in reversed(OPTIONS):
         run = option(run)
     return run
 
 
-def mapping_of(file: str, mapping_file: str | None, given: dict[str, Any]) -> LineupMapping:
-    """The mapping from the given file, or from the one beside the lineup; options override it.
+def mapping_of(file: str, mapping_file: str | None, options: dict[str, Any]) -> LineupMapping:
+    """The mapping in `mapping_file`, or else beside the lineup; `options` override it.
 
     Raises LineupError if the mapping is wrong, FestivalError if its file cannot be read.
     """
-    named = {name: _plain(name, value) for name, value in given.items() if value not in (None, ())}
+    set_here = {
+        name: _plain(name, value) for name, value in options.items() if value not in (None, ())
+    }
     path = mapping_file or _beside(file)
     if path is None:
-        return LineupMapping.from_dict(named) if named else DEFAULT_MAPPING
+        return LineupMapping.from_dict(set_here) if set_here else DEFAULT_MAPPING
     try:
-        said = LineupMapping.from_json(Path(path).read_bytes()).to_dict()
-        pairs = {name: said[name] | named[name] for name in PAIRS if name in said and name in named}
-        return LineupMapping.from_dict(said | named | pairs)
+        saved = LineupMapping.from_json(Path(path).read_bytes()).to_dict()
+        return LineupMapping.from_dict(merged(saved, set_here))
     except OSError as error:
         raise LineupError(f"{path}: cannot be read: {error.strerror or error}") from None
     except LineupError as error:
         raise LineupError(f"{path}: {error}") from None
 
 
-PAIRS = ("columns", "constants", "dates", "lookups")
-
-
 def _plain(name: str, value: Any) -> Any:
     if name == "lookups":
-        return {column: _json("--lookup", said, "an object") for column, said in value}
-    if name in PAIRS:
+        return {column: _json("--lookup", text, "an object") for column, text in value}
+    if name in ("columns", "constants", "dates"):
         return dict(value)
     if name in ("rows", "header"):
         return _json(f"--{name}", value, "a list")

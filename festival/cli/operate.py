@@ -1,4 +1,4 @@
-"""`festival status`, `history` and `dlq`: the stack's state, each file's result, what is stuck."""
+"""`festival status`, `history` and `dlq`: the stack's state, past ingests, failed messages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -25,12 +25,18 @@ HEADS = (
 
 @click.command()
 @click.argument("file", required=False)
-@click.option("--days", type=click.IntRange(1, 120), default=7, show_default=True)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 120),
+    default=7,
+    show_default=True,
+    help="How far back to look.",
+)
 def history(file: str | None, days: int) -> None:
     """Show the result of every ingest, from the ledger.
 
-    With FILE, a key in the upload bucket or s3://BUCKET/KEY, shows every version of that file;
-    without it, all files' ingests of the last days.
+    With FILE, a key in the upload bucket or s3://BUCKET/KEY, shows every version of that file.
+    Without it, shows the ingests of all files in the last days.
     """
     kit = Kit.from_environment()
     ledger = kit.ledger
@@ -76,29 +82,29 @@ def _cells(record: VersionRecord) -> Sequence[object]:
 def status(stack: str | None) -> None:
     """Show the stack, its queues, ingests, alarms and subscription."""
     kit = Kit.from_environment()
-    shown = read_status(kit.session, stack or kit.stack)
-    click.echo("\n".join(status_lines(shown)))
+    state = read_status(kit.session, stack or kit.stack)
+    click.echo("\n".join(status_lines(state)))
 
 
-def status_lines(shown: StackStatus) -> Iterator[str]:
+def status_lines(state: StackStatus) -> Iterator[str]:
     """A stack's state and, if something is wrong, what to do."""
-    changed = f" since {shown.stack.changed:%Y-%m-%d %H:%M} UTC" if shown.stack.changed else ""
-    remedy = f": {shown.stack.remedy}" if shown.stack.remedy else ""
-    yield f"Stack         {shown.stack.name}: {shown.stack.status}{changed}{remedy}"
-    queue, dead = shown.queue, shown.dead_letters
+    changed = f" since {state.stack.changed:%Y-%m-%d %H:%M} UTC" if state.stack.changed else ""
+    remedy = f": {state.stack.remedy}" if state.stack.remedy else ""
+    yield f"Stack         {state.stack.name}: {state.stack.status}{changed}{remedy}"
+    queue, dead = state.queue, state.dead_letters
     yield f"Queue         {queue.visible:,} waiting, {queue.hidden:,} being ingested or hidden"
     yield f"Dead letters  {dead.total:,}" + (": festival dlq shows why" if dead.total else "")
-    for subscription in shown.subscriptions:
+    for subscription in state.subscriptions:
         remedy = f": {subscription.remedy}" if subscription.remedy else ""
         yield f"E-mail        {subscription.address} {subscription.state}{remedy}"
-    calm = [alarm for alarm in shown.alarms if alarm.state == "OK"]
-    yield f"Alarms        {len(calm)} of {len(shown.alarms)} OK"
-    for alarm in shown.alarms:
+    quiet = [alarm for alarm in state.alarms if alarm.state == "OK"]
+    yield f"Alarms        {len(quiet)} of {len(state.alarms)} OK"
+    for alarm in state.alarms:
         if alarm.state != "OK":
             remedy = f": {printable(alarm.description)}" if alarm.state == "ALARM" else ""
             yield f"  {alarm.state} {alarm.name}{remedy}"
     yield ""
-    yield from history_lines(shown.recent) if shown.recent else ["nothing was ingested lately"]
+    yield from history_lines(state.recent) if state.recent else ["nothing was ingested lately"]
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""What commands print: aligned tables, the table's answers, reports, steps, e-mails."""
+"""What commands print: aligned tables, answers, reports, steps, e-mails."""
 
 import itertools
 import sys
@@ -24,18 +24,18 @@ GAP = "  "
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """The lines of a table: columns as wide as their widest cell, numbers to the right.
+    """The lines of a table: columns as wide as their widest cell, numbers aligned to the right.
 
     Control characters are shown as escapes, so that a file's content cannot steer a terminal.
     """
-    cells = [[_shown(value) for value in row] for row in rows]
+    cells = [[_cell(value) for value in row] for row in rows]
     to_right = [all(_is_number(row[n]) for row in cells) and bool(cells) for n in range(len(heads))]
     widths = [max(width(row[n]) for row in [heads, *cells]) for n in range(len(heads))]
     for row in [heads, ["─" * size for size in widths], *cells]:
         yield GAP.join(map(_pad, row, widths, to_right)).rstrip()
 
 
-def _shown(value: object) -> str:
+def _cell(value: object) -> str:
     return "" if value is None else printable(str(value))
 
 
@@ -50,16 +50,16 @@ def _pad(cell: str, size: int, to_right: bool) -> str:
 
 def width(text: str) -> int:
     """The terminal columns a text takes: two for a wide character, none for a combining one."""
-    return len(text) if text.isascii() else sum(map(_sign_width, text))
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
-def _sign_width(sign: str) -> int:
-    if unicodedata.category(sign) in ("Mn", "Me", "Cf"):
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
-    return 2 if unicodedata.east_asian_width(sign) in ("W", "F") else 1
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
-# ── the table's answers ──────────────────────────────────────────────────────────────────────────
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
 
 HEADS = ("Date", "Start", "End", "Stage", "Performer", "Popularity")
 
@@ -88,34 +88,34 @@ def time_of(minutes: int) -> str:
 def answer_footer(
     pattern: "AccessPattern", performances: Sequence[Performance], pages: "Sequence[PageCost]"
 ) -> str:
-    """What the answer took: the number of Queries, read units, milliseconds."""
+    """What the answer cost: the number of Queries, read units, milliseconds."""
     units = sum(page.read_units for page in pages)
     milliseconds = sum(page.milliseconds for page in pages)
-    found = counted(len(performances), "performance")
-    return f"{found} · {queries(pattern)}, {units:g} RRU, {milliseconds:,.0f} ms"
+    rows = counted(len(performances), "performance")
+    return f"{rows} · {queries(pattern)}, {units:g} RRU, {milliseconds:,.0f} ms"
 
 
 def queries(pattern: "AccessPattern") -> str:
     return "1 Query" if len(pattern.queries) == 1 else f"{len(pattern.queries)} Queries"
 
 
-# ── what became of a file ────────────────────────────────────────────────────────────────────────
+# ── reports ──────────────────────────────────────────────────────────────────────────────────────
 
 SHOWN_ROWS = 20
 VALUE_CHARACTERS, TEXT_CHARACTERS = 40, 100
 
 
 def show_report(
-    report: IngestReport, *, as_json: bool, strict: bool, done: str = "written"
+    report: IngestReport, *, as_json: bool, strict: bool, verb: str = "written"
 ) -> None:
     """Print the report on standard output and end the command with its status.
 
-    `done` is the word for the accepted rows (`would be written` if none were written).
+    `verb` says what was done with the accepted rows, or `would be written`.
     """
     if as_json:
         report.write_json(sys.stdout)
     elif report.counts.read:
-        click.echo("\n".join(report_lines(report, done)))
+        click.echo("\n".join(report_lines(report, verb)))
     end_with(report, strict=strict)
 
 
@@ -140,17 +140,17 @@ def reason_of_failure(report: IngestReport) -> str:
     )
 
 
-def report_lines(report: IngestReport, done: str) -> Iterator[str]:
-    """The whole report for a person: the counts, then the rows they count."""
-    yield report_summary(report, done)
-    yield from _listed("Rejected", ("line", "field", "value", "reason"), report.rejections)
-    yield from _listed("Warnings", ("line", "field", "value", "reason"), report.warnings)
-    yield from _listed("Duplicates", ("line", "kept_line", "key"), report.duplicate_rows)
+def report_lines(report: IngestReport, verb: str) -> Iterator[str]:
+    """The whole report for a person: the counts, then the counted rows."""
+    yield report_summary(report, verb)
+    yield from _row_lines("Rejected", ("line", "field", "value", "reason"), report.rejections)
+    yield from _row_lines("Warnings", ("line", "field", "value", "reason"), report.warnings)
+    yield from _row_lines("Duplicates", ("line", "kept_line", "key"), report.duplicate_rows)
 
 
-def report_summary(report: IngestReport, done: str) -> str:
+def report_summary(report: IngestReport, verb: str) -> str:
     counts = report.counts
-    parts = [f"{counts.written:,} {done}"]
+    parts = [f"{counts.written:,} {verb}"]
     parts += [
         f"{number:,} {what}"
         for number, what in (
@@ -164,21 +164,21 @@ def report_summary(report: IngestReport, done: str) -> str:
     return f"{printable(report.file)}: {report.status}. {read} read: {', '.join(parts)}"
 
 
-def _listed(title: str, names: tuple[str, ...], rows: RowList) -> Iterator[str]:
+def _row_lines(title: str, names: tuple[str, ...], rows: RowList) -> Iterator[str]:
     if not len(rows):
         return
-    # Remarks about the whole file, line 0, are only known at its end, but go first.
+    # Warnings about the whole file (line 0) are stored last, but shown first.
     whole_file_first = itertools.chain(
         (row for row in rows if not row["line"]), (row for row in rows if row["line"])
     )
-    shown = [
+    cells = [
         [row[name] if isinstance(row[name], int) else _cut(str(row[name]), name) for name in names]
         for row in itertools.islice(whole_file_first, SHOWN_ROWS)
     ]
     yield ""
     yield title
     heads = [name.replace("_", " ") for name in names]
-    yield from (f"  {line}" for line in table(heads, shown))
+    yield from (f"  {line}" for line in table(heads, cells))
     if len(rows) > SHOWN_ROWS:
         yield f"  and {len(rows) - SHOWN_ROWS:,} more (festival check --json lists all)"
 

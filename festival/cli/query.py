@@ -21,13 +21,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Groups = Mapping[str, Group]
 
 
-def question(command: Command) -> Command:
-    """The options that every question has."""
-    name = click.option(
-        "--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table."
-    )
+table_option = click.option(
+    "--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table."
+)
+
+
+def query_options(command: Command) -> Command:
+    """Add the options that every query has."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON array of items.")
-    return name(as_json(command))
+    return table_option(as_json(command))
 
 
 @click.group(no_args_is_help=False)
@@ -37,7 +39,7 @@ def query() -> None:
 
 @query.command()
 @click.argument("name")
-@question
+@query_options
 def performer(name: str, table: str | None, as_json: bool) -> None:
     """All performances of a performer."""
     show(patterns.by_performer(name), table, as_json, "performer", name)
@@ -47,7 +49,7 @@ def performer(name: str, table: str | None, as_json: bool) -> None:
 @click.argument("date")
 @click.option("--from", "time_from", metavar="HH:MM", default="00:00", show_default=True)
 @click.option("--to", "time_to", metavar="HH:MM", default="23:59", show_default=True)
-@question
+@query_options
 def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bool) -> None:
     """The performances that start on DATE (YYYY-MM-DD), in a time range.
 
@@ -61,7 +63,7 @@ def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bo
 @click.argument("date")
 @click.argument("time")
 @click.option("--exact", is_flag=True, help="Only what starts at exactly this time.")
-@question
+@query_options
 def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_json: bool) -> None:
     """Who is on STAGE at a moment: DATE (YYYY-MM-DD) and TIME (HH:MM)."""
     pattern = patterns.stage_at_exactly if exact else patterns.on_stage_at
@@ -70,7 +72,7 @@ def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_j
 
 @query.command()
 @click.option("--above", type=click.INT, default=80, show_default=True, metavar="N")
-@question
+@query_options
 def popular(above: int, table: str | None, as_json: bool) -> None:
     """The performances with a popularity above N, most popular first."""
     show(patterns.more_popular_than(above), table, as_json)
@@ -80,63 +82,57 @@ def show(
     pattern: patterns.AccessPattern,
     table: str | None,
     as_json: bool,
-    what: str = "",
-    asked: str = "",
+    kind: str = "",
+    name: str = "",
 ) -> None:
-    """Print the answer. If a question about a name has no answer, suggest the nearest names."""
+    """Print the answer. If there is none for a performer's or stage's `name`, suggest others."""
     kit = Kit.from_environment()
-    name = kit.table_name(table)
-    found, pages = answer(Connection.from_client(kit.clients.dynamodb), name, pattern)
-    if what and not found and (note := unknown_name(what, asked, kit.recorded_contents(name))):
+    table = kit.table_name(table)
+    rows, pages = answer(Connection.from_client(kit.clients.dynamodb), table, pattern)
+    if kind and not rows and (note := unknown_name(kind, name, kit.recorded_contents(table))):
         click.echo(note, err=True)
     if as_json:
-        click.echo(json.dumps([attributes(one) for one in found], ensure_ascii=False, indent=1))
+        click.echo(json.dumps([attributes(row) for row in rows], ensure_ascii=False, indent=1))
         return
-    if found:
-        click.echo("\n".join(performance_lines(found)))
-    click.echo(answer_footer(pattern, found, pages))
+    if rows:
+        click.echo("\n".join(performance_lines(rows)))
+    click.echo(answer_footer(pattern, rows, pages))
 
 
-def listing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every list has."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print a JSON array."),
-        click.option("--scan", is_flag=True, help="Read the whole table, by a Scan."),
-        click.option(
-            "--table", metavar="NAME", help="Default: FESTIVAL_TABLE, else the stack's table."
-        ),
-    ):
-        command = option(command)
-    return command
+def list_options(command: Command) -> Command:
+    """Add the options that every list has."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+    scan = click.option("--scan", is_flag=True, help="Read the whole table, by a Scan.")
+    return table_option(scan(as_json(command)))
 
 
 @click.group("list", no_args_is_help=False)
 def list_() -> None:
     """Show what is in the table: dates, stages, performers.
 
-    Reads what ingests recorded. Files ingested from a machine, without the ledger, are found only
-    with --scan.
+    Reads what ingests recorded. Files ingested from a local machine, without the ledger, appear
+    only with --scan.
     """
 
 
 @list_.command()
-@listing
+@list_options
 def dates(table: str | None, scan: bool, as_json: bool) -> None:
     """The days, with their performances, performers and stages."""
-    found = contents(table, scan=scan)
+    by_date = contents(table, scan=scan).dates
     rows = {
         day: {
             "performances": group.performances,
             "performers": len(group.performers),
             "stages": len(group.stages),
         }
-        for day, group in found.dates.items()
+        for day, group in by_date.items()
     }
     show_list("date", rows, as_json)
 
 
 @list_.command()
-@listing
+@list_options
 def stages(table: str | None, scan: bool, as_json: bool) -> None:
     """The stages, with their performances, first and last day."""
     show_list("stage", _spans(contents(table, scan=scan).stages), as_json)
@@ -144,34 +140,34 @@ def stages(table: str | None, scan: bool, as_json: bool) -> None:
 
 @list_.command()
 @click.argument("text", default="")
-@listing
+@list_options
 def performers(text: str, table: str | None, scan: bool, as_json: bool) -> None:
     """The performers whose name contains TEXT, in any case and with or without accents."""
     groups = contents(table, scan=scan).performers
-    found = matching(text, groups)
-    if groups and not found:
+    names = matching(text, groups)
+    if groups and not names:
         click.echo(none_contains(text, groups), err=True)
-    show_list("performer", _spans({name: groups[name] for name in found}), as_json)
+    show_list("performer", _spans({name: groups[name] for name in names}), as_json)
 
 
-def contents(named: str | None, *, scan: bool) -> Contents:
+def contents(table: str | None, *, scan: bool) -> Contents:
     kit = Kit.from_environment()
-    name = kit.table_name(named)
+    table = kit.table_name(table)
     if scan:
-        return scanned_contents(Connection.from_client(kit.clients.dynamodb), name)
-    return kit.recorded_contents(name)()
+        return scanned_contents(Connection.from_client(kit.clients.dynamodb), table)
+    return kit.recorded_contents(table)()
 
 
-def show_list(what: str, rows: Mapping[str, Mapping[str, int | str]], as_json: bool) -> None:
+def show_list(noun: str, rows: Mapping[str, Mapping[str, int | str]], as_json: bool) -> None:
     if as_json:
-        entries = [{what: name, **row} for name, row in rows.items()]
+        entries = [{noun: name, **row} for name, row in rows.items()]
         click.echo(json.dumps(entries, ensure_ascii=False, indent=1))
         return
     if rows:
-        heads = [what, *next(iter(rows.values()))]
+        heads = [noun, *next(iter(rows.values()))]
         cells: Sequence[Sequence[object]] = [(name, *row.values()) for name, row in rows.items()]
         click.echo("\n".join(table_lines([head.capitalize() for head in heads], cells)))
-    click.echo(counted(len(rows), what))
+    click.echo(counted(len(rows), noun))
 
 
 def _spans(groups: Groups) -> dict[str, dict[str, int | str]]:

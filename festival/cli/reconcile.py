@@ -1,4 +1,4 @@
-"""`festival reconcile`: what a new version of a lineup changed, and removing what it left."""
+"""`festival reconcile`: shows what a new lineup version changed, and removes what it left."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ HEADS = ("Change", "Performer", "Was", "Is")
 @click.option("--yes", is_flag=True, help="Remove what older versions left in the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
-    """Show what a new version of a lineup changed, and clear up.
+    """Show what a new version of a lineup changed; remove what it left.
 
-    FILE is s3://BUCKET/KEY; without it, every file that has versions not yet reconciled. Nothing is
-    removed without --yes.
+    FILE is s3://BUCKET/KEY; without it, every file that is not yet reconciled. Nothing is removed
+    without --yes.
     """
     reconciler = Kit.from_environment().reconciler()
     results = reconcile_files(reconciler, file, remove=yes, say=say)
@@ -39,7 +39,7 @@ def reconcile(file: str | None, yes: bool, as_json: bool) -> None:
         nothing = False
         click.echo("\n".join(lines(result)))
     if nothing:
-        click.echo("no file has versions that were not reconciled")
+        click.echo("nothing to reconcile")
 
 
 def lines(result: Reconciled) -> Iterator[str]:
@@ -66,16 +66,18 @@ def removal_lines(result: Reconciled) -> Iterator[str]:
     items = counted(removal.removed, "item")
     yield f"{items} removed" if result.done else f"{items} to remove: --yes removes"
     if removal.kept:
-        yield f"{counted(removal.kept, 'item')} kept, because another file has the performance, too"
+        yield f"{counted(removal.kept, 'item')} kept, because another file also has the performance"
     if removal.gone:
-        yield f"{counted(removal.gone, 'item')} not in the table any more"
+        yield f"{counted(removal.gone, 'item')} no longer in the table"
     if refused := result.review.versions.newest.counts.rejected:
         rows = counted(refused, "row")
-        yield f"{rows} of the newest version rejected: what only those say counts as cancelled"
+        yield (
+            f"{rows} of the newest version rejected: a performance only in them counts as cancelled"
+        )
 
 
 def document(result: Reconciled) -> dict[str, Any]:
-    """The same for a program."""
+    """The same as a JSON object."""
     versions, removal = result.review.versions, result.removal
     return {
         "file": result.review.file,

@@ -12,11 +12,11 @@ from festival.notebook.run import find_notebook, run_notebook
 @click.command(context_settings={"help_option_names": []})
 @click.argument("notebook", required=False)
 @click.option(
-    *("-p", "--parameter", "given"),
+    *("-p", "--parameter", "parameters"),
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="A parameter of the notebook. Give the option once for each.",
+    help="A parameter of the notebook. Repeat the option for each one.",
 )
 @click.option(
     *("-o", "--out"),
@@ -28,7 +28,7 @@ from festival.notebook.run import find_notebook, run_notebook
 def run(
     ctx: click.Context,
     notebook: str | None,
-    given: tuple[tuple[str, str], ...],
+    parameters: tuple[tuple[str, str], ...],
     out: str | None,
     wants_help: bool,
 ) -> None:
@@ -46,8 +46,8 @@ def run(
     if wants_help:
         click.echo(parameters_of(path))
         return
-    done = run_notebook(path, given, out)
-    click.echo(f"executed notebook: {done.executed}\nreport:            {done.report}")
+    result = run_notebook(path, parameters, out)
+    click.echo(f"executed notebook: {result.executed}\nreport:            {result.report}")
 
 
 def parameters_of(path: Path) -> str:

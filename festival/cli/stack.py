@@ -1,4 +1,4 @@
-"""`festival build`, `deploy`, `verify` and `teardown`: the stack from its zip to its removal."""
+"""`festival build`, `deploy`, `verify` and `teardown`: build, run, check and remove the stack."""
 
 import sys
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from festival.stack.deploy import (
 )
 from festival.stack.stack import Resource, StackOutputs, Step, read_outputs
 from festival.stack.teardown import TeardownPlan, plan_teardown
-from festival.stack.teardown import teardown as removal
+from festival.stack.teardown import teardown as remove_stack
 from festival.stack.verify import WAIT_SECONDS, Check, Verification
 from festival.text import counted, printable
 
@@ -49,12 +49,12 @@ def build(out: str) -> None:
 
 @click.command()
 @stack_option
-@click.option("--email", metavar="ADDRESS", help="Who gets the e-mails. Needed the first time.")
+@click.option("--email", metavar="ADDRESS", help="Who gets the e-mails. Required the first time.")
 @click.option(
     "--upload-bucket", metavar="NAME", help="Default: named after stack, account and region."
 )
 @click.option(
-    "--deployment-bucket", metavar="NAME", help="For the zip. Default: the kit makes one."
+    "--deployment-bucket", metavar="NAME", help="Holds the zip. Default: the kit makes one."
 )
 @click.option(
     "--schedule",
@@ -62,11 +62,11 @@ def build(out: str) -> None:
     help="When the backfill runs: 'cron(0 3 * * ? *)', 'rate(1 day)', or never.",
 )
 @click.option(
-    *("-p", "--parameter", "given"),
+    *("-p", "--parameter", "template_parameters"),
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="Any parameter of the template. One not given stays as it is.",
+    help="Any parameter of the template. Parameters not given keep their values.",
 )
 @yes_option
 def deploy(
@@ -75,24 +75,25 @@ def deploy(
     upload_bucket: str | None,
     deployment_bucket: str | None,
     schedule: str | None,
-    given: tuple[tuple[str, str], ...],
+    template_parameters: tuple[tuple[str, str], ...],
     yes: bool,
 ) -> None:
     """Create or update the stack.
 
     Builds the zip, uploads it under a name made from its content, and shows what would change
-    before changing anything. Finally protects the tables from deletion. Safe to run again at any
-    time, even after an interrupt.
+    before changing anything. At the end, protects the tables from deletion. Safe to run again at
+    any time, even after an interrupt.
     """
-    settings = Kit.from_environment()
-    named = {
+    kit = Kit.from_environment()
+    options = {
         "EmailAddress": email,
         "UploadBucketName": upload_bucket,
         "DeploymentBucketName": deployment_bucket,
         "BackfillSchedule": "" if schedule == NEVER else schedule,
     }
-    parameters = dict(given) | {name: value for name, value in named.items() if value is not None}
-    session, name = settings.session, stack or settings.stack
+    parameters = dict(template_parameters)
+    parameters |= {name: value for name, value in options.items() if value is not None}
+    session, name = kit.session, stack or kit.stack
     deploy_request = DeployRequest(name, parameters)
     with TemporaryDirectory() as folder:
         if parameters.get("BackfillSchedule"):
@@ -134,7 +135,7 @@ def outputs_lines(outputs: StackOutputs, planned: DeployPlan) -> Iterator[str]:
     names = [(name.replace("_", " "), value) for name, value in asdict(outputs).items()]
     yield from table(("Output", ""), names)
     yield ""
-    yield "The tables are protected from deletion; festival teardown takes that off again."
+    yield "The tables are protected from deletion; festival teardown removes that protection."
     if planned.creates:
         yield "SNS has sent an e-mail to confirm the subscription: open it and confirm."
     yield f"Next: aws s3 cp sample/sample.csv s3://{outputs.upload_bucket}/"
@@ -150,12 +151,12 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
     Shows what it would remove, then asks. If the tables or buckets hold data, it stops unless
     --delete-data is given.
     """
-    settings = Kit.from_environment()
-    planned = plan_teardown(settings.session, stack or settings.stack)
+    kit = Kit.from_environment()
+    planned = plan_teardown(kit.session, stack or kit.stack)
     click.echo("\n".join(teardown_lines(planned)))
     if planned.holding_data and not delete_data:
-        named = ", ".join(resource.id for resource in planned.holding_data)
-        raise FestivalError(f"there is data in {named}: pass --delete-data to remove it for good")
+        names = ", ".join(resource.id for resource in planned.holding_data)
+        raise FestivalError(f"there is data in {names}: pass --delete-data to remove it for good")
     if planned.attached:
         raise FestivalError(
             f"a policy of the stack is still attached: run {'; '.join(planned.attached)}; then"
@@ -163,7 +164,7 @@ def teardown(stack: str | None, delete_data: bool, yes: bool) -> None:
         )
     if not agreed(yes, f"Remove the stack {planned.stack} for good?"):
         raise FestivalError("nothing was removed")
-    for event in removal(settings.session, planned, delete_data=delete_data):
+    for event in remove_stack(kit.session, planned, delete_data=delete_data):
         click.echo(step_line(event))
     if planned.deployment_bucket:
         click.echo(
@@ -187,8 +188,8 @@ def verify(stack: str | None, seconds: int) -> None:
     asks the five questions, then removes everything again. Sends one e-mail. Exit status 2 if a
     check fails.
     """
-    settings = Kit.from_environment()
-    verification = Verification(settings.session, stack or settings.stack, float(seconds))
+    kit = Kit.from_environment()
+    verification = Verification(kit.session, stack or kit.stack, float(seconds))
     failed = 0
     for check in verification.checks():
         click.echo(check_line(check))
@@ -205,13 +206,13 @@ def check_line(check: Check) -> str:
 
 def teardown_lines(planned: TeardownPlan) -> Iterator[str]:
     """What a teardown would remove."""
-    there = [resource for resource in planned.resources if resource.exists]
-    yield f"To remove the stack {planned.stack}: {counted(len(there), 'resource')}"
-    rows = [_held(resource, planned) for resource in there]
+    existing = [resource for resource in planned.resources if resource.exists]
+    yield f"To remove the stack {planned.stack}: {counted(len(existing), 'resource')}"
+    rows = [_resource_cells(resource, planned) for resource in existing]
     yield from (f"  {line}" for line in table(("Resource", "Type", "Name", "Data"), rows))
 
 
-def _held(resource: Resource, planned: TeardownPlan) -> tuple[str, str, str, str]:
+def _resource_cells(resource: Resource, planned: TeardownPlan) -> tuple[str, str, str, str]:
     data = "holds data" if resource in planned.holding_data else ""
     return (resource.name, resource.type, resource.id, data)
 

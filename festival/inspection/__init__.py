@@ -1,1 +1,1 @@
-"""What a lineup file is, and what only a person can decide about it."""
+"""Examines lineup files, workbooks and calendars: what they are, and what a person must decide."""

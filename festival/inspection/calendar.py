@@ -1,7 +1,7 @@
-"""iCalendar files (RFC 5545, `.ics`): each event is a row, read like a workbook's rows.
+"""Reads iCalendar files (RFC 5545, `.ics`): each event is a row, read like a workbook's rows.
 
 An event's summary is the performer, its location the stage. If a calendar names its time zone, that
-is the `time_zone`, unless the mapping has another.
+is the `time_zone`, unless the mapping has one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ _RECURRENCE = ("RRULE", "RDATE")
 
 
 def read_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> Iterator[Block]:
-    """A calendar's events as `read_lineup` reads a file. Lines are those on which events begin.
+    """Read a calendar's events as `read_lineup` reads a file. An event's line is its first.
 
     A cancelled event is a rejection; a recurring event is read once, at its first time, with a
     warning. Raises LineupError if it is not a calendar or has no event.
@@ -48,27 +48,24 @@ def read_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> I
 
 
 def inspect_calendar(data: bytes, *, mapping: LineupMapping = DEFAULT_MAPPING) -> Inspection:
-    """A calendar's events as `inspect_lineup` looks at a file; `problem` if it is not one."""
-    look = SampledFile(shape=SHAPE, encoding="UTF-8")
+    """Inspect a calendar's events, as `inspect_lineup` does a file."""
+    sampled = SampledFile(shape=SHAPE, encoding="UTF-8")
     try:
         events = _events(data, mapping)
     except LineupError as error:
-        return inspect_numbered(iter(()), replace(look, problem=str(error)), mapping, _no_rows)
+        problem = replace(sampled, problem=str(error))
+        return inspect_numbered(iter(()), problem, mapping, lambda proposal: ())
     return inspect_numbered(
         events.numbered(),
-        look,
+        sampled,
         _with_own(mapping, events),
         lambda proposal: read_calendar(data, mapping=proposal),
     )
 
 
-def _no_rows(mapping: LineupMapping) -> Iterator[Block]:
-    yield from ()
-
-
 @dataclass
 class _Events:
-    """A calendar's events as rows with their lines, and what is reported about single events."""
+    """A calendar's events as rows with line numbers, and the reports about single events."""
 
     rows: list[tuple[int, SheetRow]] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -87,9 +84,9 @@ def _decoded(data: bytes, mapping: LineupMapping) -> tuple[str, bool]:
     except UnicodeDecodeError as error:
         if mapping.encoding:
             raise LineupError(f"the calendar is not {mapping.encoding}: {error.reason}") from None
-    text, reason = last_resort(data, "utf-8", multibyte=False)
-    if reason:
-        raise LineupError(f"the calendar {reason}")
+    text, refusal = last_resort(data, "utf-8", multibyte=False)
+    if refusal:
+        raise refusal.error("the calendar")
     return text, True
 
 
@@ -103,25 +100,25 @@ def _events(data: bytes, mapping: LineupMapping) -> _Events:
     events = _Events()
     if assumed:
         events.warnings.append(RowWarning(0, "", "", AS_CP1252, WarningKind.ENCODING))
-    named = ""
+    zone = ""
     try:
         calendars = Calendar.from_ical(text, multiple=True)
     except (ValueError, KeyError, IndexError) as error:
         raise LineupError(f"the iCalendar file cannot be read: {error}") from None
-    found = []
+    vevents = []
     for calendar in calendars:
-        named = named or str(calendar.get("X-WR-TIMEZONE") or "")
-        found += calendar.walk("VEVENT")
-    for line, event in zip(lines, found, strict=False):
-        _take(events, line, event)
-    if named:
-        events.zones = {named}
-    if not found:
+        zone = zone or str(calendar.get("X-WR-TIMEZONE") or "")
+        vevents += calendar.walk("VEVENT")
+    for line, event in zip(lines, vevents, strict=False):
+        _add(events, line, event)
+    if zone:
+        events.zones = {zone}
+    if not vevents:
         raise LineupError("the calendar has no event; expected VEVENTs with DTSTART and SUMMARY")
     return events
 
 
-def _take(events: _Events, line: int, event: Any) -> None:
+def _add(events: _Events, line: int, event: Any) -> None:
     summary = clean(str(event.get("SUMMARY") or ""))
     if str(event.get("STATUS") or "").upper() == "CANCELLED":
         original = {"SUMMARY": summary, "STATUS": "CANCELLED"}
@@ -159,11 +156,11 @@ def _text(value: Any) -> str:
 
 
 def _with_own(mapping: LineupMapping, events: _Events) -> LineupMapping:
-    """The mapping, completed by what the calendar itself says."""
-    said = mapping.to_dict()
-    decided: Mapping[str, Any] = {**said.get("columns", {}), **said.get("constants", {})}
+    """The mapping, completed by the calendar's own columns and time zone."""
+    given = mapping.to_dict()
+    decided: Mapping[str, Any] = {**given.get("columns", {}), **given.get("constants", {})}
     own = {name: column for name, column in _COLUMNS.items() if name not in decided}
-    options: dict[str, Any] = {**said, "columns": {**own, **said.get("columns", {})}}
+    options: dict[str, Any] = {**given, "columns": {**own, **given.get("columns", {})}}
     zones = events.zones - {"UTC", "Etc/UTC", "GMT", "Zulu"}
     if len(zones) == 1 and not mapping.time_zone:
         try:

@@ -1,8 +1,7 @@
-"""The likely encoding of bytes that are not UTF-8, by what each encoding makes of them.
+"""Finds the likely encoding of bytes that are not UTF-8, by the text that each encoding gives.
 
-Windows-1252 reads almost any bytes, and turns "Čoček" into "Èoèek". A reading is doubted if it
-contains what no language writes: a symbol inside a word, a capital after a small letter, a run of
-accents.
+Windows-1252 reads almost any bytes, and turns "Čoček" into "Èoèek". Text is doubtful if it has what
+no language writes: a symbol inside a word, a capital after a small letter, a run of accents.
 """
 
 import codecs
@@ -16,17 +15,17 @@ _NARROW = ("cp1250", "mac_roman", "cp1251", "koi8_r", "cp1253", "cp1254", "cp125
 _DOUBTFUL = 2
 # The first bytes of the characters in everyday words, by encoding.
 _COMMON_BYTES = {"gb18030": (0xB0, 0xD7), "big5": (0xA4, 0xC6), "euc_kr": (0xB0, 0xC8)}
-# Windows-1252's letters at Mac Roman's commonest bytes; they are rare in the West.
+# The letters that Windows-1252 has at Mac Roman's commonest bytes: they are rare in the West.
 _RARE = frozenset("šžŸƒþýÞÝð")
 _COMMON = frozenset("äöüÄÖÜßéèêëàâçñíóúáåøæÅØÆîïôûùãõčřžšěůýłśźżćńąęőűşğıČŘŽŠŁŚŻȘșȚț")
 _WORD = re.compile(rb"[^\s,;\"\x00]+")
 
 
 def suspected(raw: bytes) -> list[tuple[str, str]]:
-    """Codecs that read some bytes better than Windows-1252 does, the likeliest first.
+    """The codecs that read these bytes better than Windows-1252 does, the likeliest first.
 
-    Each comes with its reading of the first word that it reads differently. Empty if the bytes are
-    UTF-8 or Windows-1252 seems right.
+    Each comes with the first word that it reads differently, as it reads it. Empty if the bytes are
+    UTF-8, or if Windows-1252 seems right.
     """
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return []
@@ -40,15 +39,15 @@ def suspected(raw: bytes) -> list[tuple[str, str]]:
     before = sum(map(_doubt, western)) + _rare(western) if western else 10 * len(raw)
     if not before:
         return []
-    found: list[tuple[float, str, str]] = []
+    better: list[tuple[float, str, str]] = []
     for codec in (*_WIDE, *_NARROW):
         words = _as(foreign, codec)
         if not words or (codec in _WIDE and not _is_east_asian(words)):
             continue
         doubts = sum(map(_doubt, words))
         if doubts < before and (example := _example(western or foreign, words)):
-            found.append((doubts - _likeness(words, codec), codec, example))
-    return [(codec, example) for _, codec, example in sorted(found)[:3]]
+            better.append((doubts - _likeness(words, codec), codec, example))
+    return [(codec, example) for _, codec, example in sorted(better)[:3]]
 
 
 def _is_utf8(raw: bytes) -> bool:
@@ -71,7 +70,7 @@ def _rare(words: Sequence[str]) -> int:
 
 
 def _doubt(word: str) -> int:
-    """How many places in a word no language writes."""
+    """How doubtful a word is: the number of places in it that no language writes, with weights."""
     doubts = 0
     for before, sign in zip(" " + word, word, strict=False):
         kind = unicodedata.category(sign)
@@ -89,7 +88,7 @@ def _doubt(word: str) -> int:
 
 
 def _likeness(words: Sequence[str], codec: str) -> float:
-    """A small score for characters that are common where the codec is used."""
+    """A small score for characters that are common in the codec's languages."""
     signs = [sign for word in words for sign in word if not sign.isascii()]
     if codec in _WIDE:
         kana = sum("\u3040" <= sign <= "\u30ff" for sign in signs)
@@ -100,7 +99,7 @@ def _likeness(words: Sequence[str], codec: str) -> float:
 
 
 def _commonness(signs: Sequence[str], codec: str) -> float:
-    """The share of characters that are common ones, which an encoding puts first."""
+    """The share of characters that are common ones, which an encoding puts before the others."""
     if codec not in _COMMON_BYTES:
         return 0.0
     first, last = _COMMON_BYTES[codec]

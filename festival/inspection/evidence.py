@@ -1,4 +1,4 @@
-"""What is known about a file during inspection: a sample, the options so far, open questions."""
+"""Holds what is known during an inspection: a sample, the options so far, the open questions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, TIME, Performance, clock
 from festival.lineup.normalise import NormalisedRows, Normaliser
 
-# The first questions decide what the others are about.
+# The order of questions: earlier answers decide what later questions are about.
 ORDER = (
     *("encoding", "header_row", "header", "sections", "rows", "lookups", "columns", "constants"),
     *("fill_down", "date_order", "year", "first_date", "dates", "time_zone", "integer_is", "clock"),
@@ -21,7 +21,7 @@ ORDER = (
     *("popularity_is", "popularity_none"),
 )
 _STRUCTURE = ("rows", "encoding", "header_row", "header", "sections", "fill_down", "lookups")
-_MERGED = ("columns", "constants", "dates")
+_MERGED = ("columns", "constants", "dates", "lookups")
 _TRIED_ROWS = 400
 
 
@@ -39,7 +39,7 @@ class Sample:
 
 @dataclass
 class Evidence:
-    """What a sample adds to a given mapping; columns are by field."""
+    """What a sample adds to the given mapping; `by_field` has the column of each field."""
 
     sample: Sample
     given: LineupMapping
@@ -53,8 +53,8 @@ class Evidence:
         """How many of a field's cells have one of these forms."""
         return sum(each.count for each in self.forms if each.field == name and each.form in forms)
 
-    def performing(self) -> list[dict[str, Any]]:
-        """The rows with a start: footnotes and titles have none."""
+    def rows_with_start(self) -> list[dict[str, Any]]:
+        """The rows with a start, without footnotes and titles, which have none."""
         columns = [self.by_field[name] for name in ("Start", TIME) if name in self.by_field]
         return [
             row
@@ -63,9 +63,9 @@ class Evidence:
         ]
 
     def cells(self, *names: str) -> list[Any]:
-        """These fields' cells, without blank ones."""
-        found = [cell for name in names for cell in self.sample.cells(self.by_field.get(name))]
-        return [cell for cell in found if preview(cell).strip()]
+        """The cells of these fields that are not blank."""
+        cells = [cell for name in names for cell in self.sample.cells(self.by_field.get(name))]
+        return [cell for cell in cells if preview(cell).strip()]
 
     def ask(
         self,
@@ -87,7 +87,7 @@ class Evidence:
         self.options["columns"] = {**self.options.get("columns", {}), name: column}
 
     def trial(self, *answers: Mapping[str, Any]) -> LineupMapping | None:
-        """The proposal with every open question assumed and some answers; None if they clash."""
+        """The proposal with all that is assumed and these answers; None if they clash."""
         whole = dict(self.options)
         for each in (*(question.assumed for question in self.questions), *answers):
             whole = merged(whole, each)
@@ -97,14 +97,14 @@ class Evidence:
             return None
 
     def in_order(self) -> list[Question]:
-        """The questions by weight, each showing how its answers read a real row."""
+        """The questions in ORDER, each showing how its answers read a row of the file."""
 
-        def weight(question: Question) -> int:
+        def rank(question: Question) -> int:
             return ORDER.index(question.option) if question.option in ORDER else len(ORDER)
 
-        return [self._shown(each) for each in sorted(self.questions, key=weight)]
+        return [self._with_readings(each) for each in sorted(self.questions, key=rank)]
 
-    def _shown(self, question: Question) -> Question:
+    def _with_readings(self, question: Question) -> Question:
         if len(question.answers) < 2 or any(each.reading for each in question.answers):
             return question
         trials = [self.trial(each.options) for each in question.answers]
@@ -117,7 +117,7 @@ class Evidence:
 
 
 def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with more added; columns, constants and dates are merged."""
+    """Options overridden by `more`; columns, constants, dates and lookups are merged by name."""
     both = {
         name: {**options[name], **more[name]}
         for name in _MERGED
@@ -127,18 +127,19 @@ def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any
 
 
 def tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
-    """Results for sampled rows under a mapping; line numbers are their index, from 1."""
+    """Sampled rows normalised under a mapping; their line numbers are their index, from 1."""
     plain = {name: value for name, value in mapping.to_dict().items() if name not in _STRUCTURE}
     flat = LineupMapping.from_dict(plain) if plain else DEFAULT_MAPPING
-    objects = ObjectRows(flat, tell_ignored=False)
+    objects = ObjectRows(flat, warn_of_ignored=False)
     if mapping.sections:
         rows = [{**dict.fromkeys(mapping.sections, _ASSUMED), **row} for row in rows]
     for index, row in enumerate(_filled_down(rows, mapping), 1):
         objects.add(index, row)
-    given = objects.give(None)
-    return Normaliser(flat).normalise(given.lines, given.rows, given.cells, original)
+    read = objects.give(None)
+    return Normaliser(flat).normalise(read.lines, read.rows, read.cells, original)
 
 
+# A section title that serves as a date and as a stage.
 _ASSUMED = "2025-06-12"
 
 
@@ -158,7 +159,7 @@ def _filled_down(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> list
 
 
 def read_as(performance: Performance, *, scored: bool = False, placed: bool = False) -> str:
-    """How a performance reads, in a few words."""
+    """A performance in a few words."""
     name = preview(performance.performer)[:30]
     if scored:
         return f"{name} has popularity {performance.popularity}"
@@ -167,24 +168,24 @@ def read_as(performance: Performance, *, scored: bool = False, placed: bool = Fa
 
 
 def _first_difference(sample: Sample, trials: Sequence[LineupMapping | None]) -> list[str]:
-    """How the first row reads that gives different performances under the trials."""
+    """How each trial reads the first row that shows a difference between them."""
     by_line: list[dict[int, Performance]] = []
     for mapping in trials:
         outcome = tried(sample.rows[:_TRIED_ROWS], mapping) if mapping else NormalisedRows()
         by_line.append({each.line: each for each in outcome.performances})
     lines = sorted(set().union(*by_line))
 
-    def told(line: int) -> set[Any]:
+    def readings(line: int) -> set[Any]:
         return {each[line][:6] if line in each else None for each in by_line}
 
-    full = [line for line in lines if None not in told(line)]
-    best = next((line for line in full if len(told(line)) == len(by_line)), None)
-    best = best or next((line for line in full if len(told(line)) > 1), None)
-    best = best or next((line for line in lines if len(told(line)) > 1), None)
+    full = [line for line in lines if None not in readings(line)]
+    best = next((line for line in full if len(readings(line)) == len(by_line)), None)
+    best = best or next((line for line in full if len(readings(line)) > 1), None)
+    best = best or next((line for line in lines if len(readings(line)) > 1), None)
     if best is None:
         return ["" for _ in by_line]
-    scored = len({each[:5] for each in told(best) if each}) == 1 and None not in told(best)
-    placed = len({each[1] for each in told(best) if each}) > 1
+    scored = len({each[:5] for each in readings(best) if each}) == 1 and None not in readings(best)
+    placed = len({each[1] for each in readings(best) if each}) > 1
     return [
         read_as(each[best], scored=scored, placed=placed) if best in each else "refused"
         for each in by_line

@@ -1,4 +1,4 @@
-"""The forms of cells: what a time, a date or a popularity looks like."""
+"""Names the forms of cells: what a time, a date or a popularity looks like."""
 
 import re
 from collections import Counter
@@ -19,7 +19,8 @@ PLACEHOLDER = "placeholder"
 OTHER = "other"
 OTHER_DATE = "another date"
 EPOCH = "epoch"
-RANGE = "range"
+_RANGE = "range"
+_OPEN = ", open"
 LATE = "25:30"
 LENGTH = "length"
 LARGE = "0 or above 100"
@@ -48,7 +49,7 @@ _LENGTHS = re.compile(
 
 
 def is_placeholder(cell: Any) -> bool:
-    """Whether a cell says only that something is not known yet."""
+    """Whether a cell only says that something is not known yet."""
     return isinstance(cell, str) and fold(cell) in _PLACEHOLDERS
 
 
@@ -59,7 +60,7 @@ def is_open_end(cell: Any) -> bool:
 
 def is_length(cell: Any) -> bool:
     """Whether a cell may be a length: `90`, `1:30`, `PT1H30M`, `90 min`."""
-    text = cell.text if isinstance(cell, Number) else preview(cell).strip()
+    text = preview(cell).strip()
     return bool(text) and _LENGTHS.fullmatch(text) is not None
 
 
@@ -70,18 +71,28 @@ def time_form(cell: Any) -> str:
         return common
     if any(each.year or each.month or each.weekday for each in written(text_of(cell))):
         return OTHER
-    if found := as_moment(cell):
-        form = f"{found.form} of a day" if found.date and found.form == SPREADSHEET else found.form
-        return LATE if found.minutes > MINUTES_PER_DAY else form
+    if time := as_moment(cell):
+        form = f"{time.form} of a day" if time.date and time.form == SPREADSHEET else time.form
+        return LATE if time.minutes > MINUTES_PER_DAY else form
     try:
-        first, second = parts(cell, _read)
-        return f"{RANGE} {_read(first).form}" + ("" if second else ", open")
+        first, second = parts(cell, time_in)
+        return f"{_RANGE} {time_in(first).form}" + ("" if second else _OPEN)
     except RuleError:
         return OTHER
 
 
+def is_range(form: str) -> bool:
+    """Whether a form is that of a cell with both times."""
+    return form.startswith(_RANGE)
+
+
+def is_open_range(form: str) -> bool:
+    """Whether a form is that of a cell for both times that lacks the second."""
+    return is_range(form) and form.endswith(_OPEN)
+
+
 def as_moment(cell: Any) -> Moment | None:
-    """The time in a cell, even past 24:00, by whichever option it needs; None if there is none.
+    """The time in a cell, even past 24:00, under whichever option it needs; None if there is none.
 
     >>> as_moment("6/13/2025 8:00 PM").minutes
     1200
@@ -94,17 +105,17 @@ def as_moment(cell: Any) -> Moment | None:
     return None
 
 
-def _read(text: str) -> Moment:
-    found = as_moment(text)
-    if found is None:
-        raise RuleError("is not a time")
-    return found
+def time_in(text: str) -> Moment:
+    """The time in a text, as `as_moment` reads it. Raises RuleError."""
+    if time := as_moment(text):
+        return time
+    raise RuleError("is not a time")
 
 
 def written_days(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text's date, even if it has a time, too."""
-    if found := written(text):
-        return found
+    """Every reading of a text's date, even if the text also has a time."""
+    if readings := written(text):
+        return readings
     beside = date_beside_time(text)
     return written(beside[0]) if beside else ()
 
@@ -119,9 +130,9 @@ def date_form(cell: Any) -> str:
             return readings[0].form
     except RuleError:
         return OTHER
-    found = as_moment(cell)
-    if found and found.date:
-        return found.form
+    time = as_moment(cell)
+    if time and time.date:
+        return time.form
     try:
         _LENIENT[0].day(cell)
     except RuleError:
@@ -166,7 +177,7 @@ _FORMS = {
 
 
 def counted_forms(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
-    """The forms of a field's cells, the commonest first."""
+    """How many of a field's cells have each form, the commonest first."""
     form_of = _FORMS.get(name, _name_form)
     counts: Counter[str] = Counter()
     examples: dict[str, str] = {}
@@ -179,7 +190,7 @@ def counted_forms(name: str, cells: Sequence[Any]) -> Iterator[FormCount]:
 
 
 def main_form(cells: Sequence[Any], form_of: Callable[[Any], str]) -> str:
-    """The form that most non-blank cells have; `other` if none is."""
+    """The form that at least six in ten non-blank cells have; `other` if there is none."""
     counts = Counter(form for cell in cells if (form := form_of(cell)) != BLANK)
     if not counts:
         return BLANK

@@ -1,8 +1,8 @@
-"""Look at a lineup file and explain how it is read, before anything depends on it.
+"""Explains how a lineup file is read, before anything depends on it.
 
-What the file makes clear is proposed; ambiguous values become questions, each with the option that
-settles it. The reader itself counts the rows under the proposal, so that `festival check` with the
-same mapping agrees.
+The inspection proposes a mapping for what the file makes clear. An ambiguous value becomes a
+question with the option that settles it. The rows under the proposal are counted by the reader
+itself, so that `festival check` with the same mapping agrees.
 """
 
 import zlib
@@ -23,15 +23,17 @@ from festival.inspection.paths import (
     find_paths,
     flat,
     flat_rows_at,
+    objects_at,
     reading_of,
     several,
     unified,
 )
-from festival.inspection.questions import weigh
-from festival.inspection.result import Answer, Inspection, Question, RefusedReason
+from festival.inspection.questions import examine
+from festival.inspection.result import THE_FILE, Answer, Inspection, Question, RefusedReason
 from festival.lineup.columns import REQUIRED
 from festival.lineup.decode import (
     DEFAULT_LIMITS,
+    GZIP,
     Feed,
     Limits,
     LineReader,
@@ -82,7 +84,7 @@ Reader = Callable[[LineupMapping], Iterable[Block]]
 
 @dataclass
 class SampledFile:
-    """A file as far as it could be read: how it is written, and its first rows."""
+    """A file as far as it could be read: how it is written, and its first rows by column name."""
 
     shape: str = ""
     encoding: str = ""
@@ -98,23 +100,23 @@ class SampledFile:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-class _Kept:
-    """Chunks that come once, kept so that they can be read again from the beginning."""
+class _Replayable:
+    """Chunks that arrive once, kept so that they can be read again from the beginning."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._rest = iter(chunks)
-        self._kept: list[bytes] = []
+        self._past: list[bytes] = []
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from [*self._kept]
+        yield from [*self._past]
         for chunk in self._rest:
-            self._kept.append(chunk)
+            self._past.append(chunk)
             yield chunk
 
     def head(self) -> bytes:
-        """The first kept bytes, decompressed."""
-        head = b"".join(self._kept)[:_HEAD_BYTES]
-        if head.startswith(b"\x1f\x8b"):
+        """The first of the bytes read so far, decompressed."""
+        head = b"".join(self._past)[:_HEAD_BYTES]
+        if head.startswith(GZIP):
             try:
                 return zlib.decompressobj(wbits=31).decompress(head, _HEAD_BYTES)
             except zlib.error:
@@ -128,68 +130,70 @@ def inspect_lineup(
     mapping: LineupMapping = DEFAULT_MAPPING,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Inspection:
-    """How a lineup file is written, what its first 10,000 rows say, and what is still to decide.
+    """How a lineup file is written, what its first 10,000 rows show, and what is still to decide.
 
     `mapping` is what has already been decided; the proposal adds what the file makes clear. A bad
     file raises nothing: the inspection's `problem` says why it cannot be read.
     """
-    kept = _Kept(chunks)
-    look = _looked_at(kept, mapping, limits)
-    if look.shape == csv_rows.SHAPE:
-        lines = _text_lines(kept.head())
-        look = with_header(
-            look, lines, DELIMITERS, mapping, lambda told: _looked_at(kept, told, limits)
-        )
-    if not mapping.encoding and (found := suspected(kept.head())):
-        look = _in_encoding(look, found, kept, mapping, limits)
+    source = _Replayable(chunks)
+
+    def sample_with(mapping: LineupMapping) -> SampledFile:
+        return _sample(source, mapping, limits)
+
+    sampled = sample_with(mapping)
+    if sampled.shape == csv_rows.SHAPE:
+        lines = _text_lines(source.head())
+        sampled = with_header(sampled, lines, DELIMITERS, mapping, sample_with)
+    if not mapping.encoding and (encodings := suspected(source.head())):
+        sampled = _in_encoding(sampled, encodings, mapping, sample_with)
     return inspected(
-        look, mapping, lambda proposal: read_lineup(kept, mapping=proposal, limits=limits)
+        sampled, mapping, lambda proposal: read_lineup(source, mapping=proposal, limits=limits)
     )
 
 
-def inspected(look: SampledFile, mapping: LineupMapping, read: Reader) -> Inspection:
-    """What the sampled rows add to a mapping; `read` reads the file with a mapping."""
-    options = merged(look.options, mapping.to_dict())
-    evidence = Evidence(Sample(look.names, look.rows), mapping, options)
-    evidence.questions += look.questions
-    if look.paths and not mapping.rows:
-        _propose_path(evidence, look.paths)
-    elif mapping.rows and look.paths and look.paths[0].missed:
-        _tell_missed(evidence, look.paths[0])
-    if look.names:
-        weigh(evidence)
-    _tell_lookups(evidence, look)
-    _tell_several(evidence, look)
-    lineup = not look.problem or not _is_no_lineup(evidence)
-    if not lineup:
+def inspected(sampled: SampledFile, mapping: LineupMapping, read: Reader) -> Inspection:
+    """The inspection of a sampled file; `read` reads the whole file under a mapping."""
+    options = merged(sampled.options, mapping.to_dict())
+    evidence = Evidence(Sample(sampled.names, sampled.rows), mapping, options)
+    evidence.questions += sampled.questions
+    if sampled.paths and not mapping.rows:
+        _propose_path(evidence, sampled.paths)
+    elif mapping.rows and sampled.paths and sampled.paths[0].missed:
+        _report_missed(evidence, sampled.paths[0])
+    if sampled.names:
+        examine(evidence)
+    _report_lookups(evidence, sampled)
+    _report_lists(evidence, sampled)
+    is_lineup = not sampled.problem or _may_be_lineup(evidence)
+    if not is_lineup:
         evidence = Evidence(Sample((), ()), mapping, mapping.to_dict())
     proposal = LineupMapping.from_dict(evidence.options)
-    outcome = _read(read, proposal) if lineup and look.shape else _TriedRows()
+    outcome = _tried(read, proposal) if is_lineup and sampled.shape else _Trial()
     _ask_about_length(evidence, outcome)
-    _tell_passed_over(evidence, outcome)
-    _ask_what_refuses(evidence, outcome)
+    _report_passed_over(evidence, outcome)
+    _ask_for_rejected(evidence, outcome)
     return Inspection(
-        encoding=look.encoding,
-        compression=look.compression,
-        shape=look.shape,
-        delimiter=look.delimiter,
-        rows=outcome.rows or len(look.rows),
-        more=look.more,
+        encoding=sampled.encoding,
+        compression=sampled.compression,
+        shape=sampled.shape,
+        delimiter=sampled.delimiter,
+        rows=outcome.rows or len(sampled.rows),
+        more=sampled.more,
         columns=tuple(evidence.columns),
         forms=tuple(evidence.forms),
         questions=tuple(evidence.in_order()),
         proposal=proposal,
         kept=outcome.kept,
         refused=tuple(_reasons(outcome.rejections)),
-        problem=look.problem,
-        missed=look.paths[0].missed if look.paths else 0,
+        problem=sampled.problem,
+        missed=sampled.paths[0].missed if sampled.paths else 0,
         refusal=outcome.problem,
     )
 
 
 @dataclass
-class _TriedRows:
-    """What the reader makes of the first rows under a mapping."""
+class _Trial:
+    """The reader's results for the first rows under a mapping."""
 
     rows: int = 0
     kept: int = 0
@@ -198,8 +202,8 @@ class _TriedRows:
     problem: str = ""
 
 
-def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
-    outcome = _TriedRows()
+def _tried(read: Reader, mapping: LineupMapping) -> _Trial:
+    outcome = _Trial()
     try:
         for block in read(mapping):
             room = SAMPLE_ROWS - outcome.rows
@@ -217,8 +221,8 @@ def _read(read: Reader, mapping: LineupMapping) -> _TriedRows:
     return outcome
 
 
-def _is_no_lineup(evidence: Evidence) -> bool:
-    """Whether nothing in a file that cannot be read looks like a time, and nothing is offered."""
+def _may_be_lineup(evidence: Evidence) -> bool:
+    """Whether a file that cannot be read has something like a time, or a question about one."""
     fields = set(evidence.by_field) & {"Start", "End", "Time"}
     offered = {
         name
@@ -226,8 +230,8 @@ def _is_no_lineup(evidence: Evidence) -> bool:
         for answer in question.answers
         for name in answer.options.get("columns", ())
     }
-    told = any(each.must and each.option == "the file" for each in evidence.questions)
-    return not (fields or told or offered & {"Start", "End", "Date"})
+    must_change = any(each.must and each.option == THE_FILE for each in evidence.questions)
+    return bool(fields or must_change or offered & {"Start", "End", "Date"})
 
 
 def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
@@ -246,10 +250,10 @@ def _propose_path(evidence: Evidence, paths: Sequence[PathReading]) -> None:
             answers=answers,
         )
     if best.missed:
-        _tell_missed(evidence, best)
+        _report_missed(evidence, best)
 
 
-def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
+def _report_missed(evidence: Evidence, reading: PathReading) -> None:
     evidence.questions.append(
         Question(
             f"{reading.rows:,} rows are at {reading.steps}; {reading.missed:,} that look like rows "
@@ -261,79 +265,77 @@ def _tell_missed(evidence: Evidence, reading: PathReading) -> None:
     )
 
 
-def _tell_lookups(evidence: Evidence, look: SampledFile) -> None:
-    for column, said in look.options.get("lookups", {}).items():
+def _report_lookups(evidence: Evidence, sampled: SampledFile) -> None:
+    for column, lookup in sampled.options.get("lookups", {}).items():
         evidence.ask(
-            f"'{column}' is looked up in {' → '.join(said['rows'])}",
+            f"'{column}' is looked up in {' → '.join(lookup['rows'])}",
             "lookups",
-            f"{said['key']} → {said.get('value', 'its text')}",
+            f"{lookup['key']} → {lookup.get('value', 'its text')}",
         )
 
 
-def _tell_several(evidence: Evidence, look: SampledFile) -> None:
-    """Only the first element of a list in a row is read."""
+def _report_lists(evidence: Evidence, sampled: SampledFile) -> None:
+    """Report lists in a row, of which only the first element is read."""
     used = set(evidence.by_field.values())
-    for name, count in look.several.items():
+    for name, count in sampled.several.items():
         if any(column.startswith(name) for column in used):
             plain = name.removesuffix("[0]")
             evidence.ask(
                 f"more than one in '{plain}', of which the first is read: {count:,}",
-                "the file",
+                THE_FILE,
                 "one row for each, or another column",
             )
 
 
-def _ask_about_length(evidence: Evidence, outcome: _TriedRows) -> None:
+def _ask_about_length(evidence: Evidence, outcome: _Trial) -> None:
     long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
     if long and not any(each.option == "clock" for each in evidence.questions):
         seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
-        evidence.questions.append(Question(seen, "the file", "correct what is mistyped", False))
+        evidence.questions.append(Question(seen, THE_FILE, "correct what is mistyped", False))
 
 
-def _tell_passed_over(evidence: Evidence, outcome: _TriedRows) -> None:
-    """What the reader leaves out: elements outside a path, an event's further times."""
+def _report_passed_over(evidence: Evidence, outcome: _Trial) -> None:
+    """Report what the reader leaves out: elements outside a path, an event's further times."""
     warnings = [each for each in outcome.warnings if each.kind is WarningKind.PASSED_OVER]
     if warnings and not any(each.option == "rows" for each in evidence.questions):
         first = warnings[0]
         seen = f"'{first.value[:40]}' {first.reason}" if first.line else first.reason
         more = f" (and {len(warnings) - 1:,} more)" if len(warnings) > 1 else ""
-        question = Question(f"{seen}{more}", "the file", "add what is missing", False)
+        question = Question(f"{seen}{more}", THE_FILE, "add what is missing", False)
         evidence.questions.append(question)
 
 
-def _ask_what_refuses(evidence: Evidence, outcome: _TriedRows) -> None:
+def _ask_for_rejected(evidence: Evidence, outcome: _Trial) -> None:
     """Ask about every option that a rejected row needs, whatever the sample showed."""
     asked = {each.option for each in evidence.questions}
     if asked & _DAYS:
         asked |= _DAYS
     if outcome.kept or "constants" in asked:
-        asked.add("columns")  # Rows of another kind, without a column that the others have.
+        asked.add("columns")  # Rows that lack a column which others have are of another kind.
     for each in outcome.rejections:
         is_header = fold(each.value) == fold(each.field)
         if each.option and each.option not in asked and not is_header:
             asked.add(each.option)
             count = sum(other.option == each.option for other in outcome.rejections)
-            reason = each.reason.partition("; ")[0]
-            seen = f"the {each.field or 'row'} '{each.value}' {reason}: {count:,}"
+            seen = f"the {each.field or 'row'} '{each.value}' {each.reason}: {count:,}"
             choices = _CHOICES.get(each.option, "its value in every row")
             evidence.ask(seen, each.option, choices, must=True)
 
 
 def _in_encoding(
-    look: SampledFile,
-    found: Sequence[tuple[str, str]],
-    kept: _Kept,
+    sampled: SampledFile,
+    encodings: Sequence[tuple[str, str]],
     mapping: LineupMapping,
-    limits: Limits,
+    sample_with: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file in its likeliest encoding, so that everything else can be asked meanwhile."""
-    answers = [Answer(codec, {"encoding": codec}, f"'{text}'") for codec, text in found]
-    likely = merged(mapping.to_dict(), {**look.options, **answers[0].options})
-    better = _looked_at(kept, LineupMapping.from_dict(likely), limits)
+    """The file read in its likeliest encoding, so that all other questions can be asked, too."""
+    answers = [Answer(codec, {"encoding": codec}, f"'{text}'") for codec, text in encodings]
+    likely = merged(mapping.to_dict(), {**sampled.options, **answers[0].options})
+    better = sample_with(LineupMapping.from_dict(likely))
     question = Question(
         "text that is neither UTF-8 nor Windows-1252",
         "encoding",
-        " or ".join(codec for codec, _ in found),
+        " or ".join(codec for codec, _ in encodings),
         True,
         tuple(answers),
         answers[0].options,
@@ -341,44 +343,45 @@ def _in_encoding(
     return replace(
         better,
         encoding="not UTF-8",
-        questions=[question, *look.questions],
-        options=look.options,
+        questions=[question, *sampled.questions],
+        options=sampled.options,
     )
 
 
 def with_header(
-    look: SampledFile,
+    sampled: SampledFile,
     lines: Sequence[str],
     delimiters: Sequence[str],
     mapping: LineupMapping,
-    looked_at: Callable[[LineupMapping], SampledFile],
+    sample_with: Callable[[LineupMapping], SampledFile],
 ) -> SampledFile:
-    """The file reread with a header from a later line, or with made-up names.
+    """The file sampled again with a header from a later line, or with names made up for it.
 
-    Nothing changes if its own header will do, or if the mapping says what it is.
+    Nothing changes if its own header can be used, or if the mapping gives one.
     """
-    if not look.problem or mapping.header_row or mapping.header:
-        return look
+    if not sampled.problem or mapping.header_row or mapping.header:
+        return sampled
     if (line := _header_line(lines, delimiters, mapping)) > 1:
         options: dict[str, Any] = {"header_row": line}
         seen = f"the header is taken from line {line}; what is above it is not read"
         question = Question(seen, "header_row", "the header's line", False)
-    elif found := headers_by_cells(lines, delimiters):
+    elif headers := headers_by_cells(lines, delimiters):
         answers = tuple(
-            Answer(", ".join(each.names), {"header": [*each.names]}, each.reading) for each in found
+            Answer(", ".join(each.names), {"header": [*each.names]}, each.reading)
+            for each in headers
         )
         options = dict(answers[0].options)
         seen, choices = "the file has no header", "the columns' names in their order"
         question = Question(seen, "header", choices, True, answers, options)
     else:
-        return look
-    again = looked_at(LineupMapping.from_dict({**mapping.to_dict(), **options}))
+        return sampled
+    again = sample_with(LineupMapping.from_dict({**mapping.to_dict(), **options}))
     proposed = {} if question.must else options
-    return replace(again, problem=look.problem, options=proposed, questions=[question])
+    return replace(again, problem=sampled.problem, options=proposed, questions=[question])
 
 
 def _header_line(lines: Sequence[str], delimiters: Sequence[str], mapping: LineupMapping) -> int:
-    """The line, from 1, that fits best as a header among the first lines; 0 if none is better."""
+    """The number of the line that fits better as a header than the first line does; 0 if none."""
     headers = {
         at: best_header([*lines], at, mapping, delimiters)[0]
         for at, line in enumerate(lines)
@@ -397,72 +400,72 @@ def _text_lines(head: bytes) -> list[str]:
     return text.split("\n")[:HEADER_LINES]
 
 
-def _looked_at(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) -> SampledFile:
-    look = SampledFile()
+def _sample(chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits) -> SampledFile:
+    sampled = SampledFile()
     try:
-        _look_at(look, chunks, mapping, limits)
+        _fill(sampled, chunks, mapping, limits)
     except LineupError as error:
-        look.problem = str(error)
-    return look
+        sampled.problem = str(error)
+    return sampled
 
 
-def _look_at(
-    look: SampledFile, chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits
+def _fill(
+    sampled: SampledFile, chunks: Iterable[bytes], mapping: LineupMapping, limits: Limits
 ) -> None:
     origin, feed = open_source(chunks, None, limits, mapping.encoding)
-    look.compression = origin.compression
-    look.shape = sniff(feed, mapping, limits)
-    look.encoding = "UTF-8 with a byte order mark" if feed.marked else origin.encoding.upper()
+    sampled.compression = origin.compression
+    sampled.shape = sniff(feed, mapping, limits)
+    sampled.encoding = "UTF-8 with a byte order mark" if feed.marked else origin.encoding.upper()
     rows: Iterator[dict[str, Any]]
-    if look.shape == csv_rows.SHAPE:
-        rows = _csv_rows(look, origin, feed, mapping, limits)
-    elif look.shape == json_document.SHAPE:
-        rows = _document_rows(look, origin, feed, mapping, limits)
+    if sampled.shape == csv_rows.SHAPE:
+        rows = _csv_rows(sampled, origin, feed, mapping, limits)
+    elif sampled.shape == json_document.SHAPE:
+        rows = _document_rows(sampled, origin, feed, mapping, limits)
     else:
-        rows = _object_rows(look, origin, feed, limits)
+        rows = _object_rows(sampled, origin, feed, limits)
     try:
         for row in islice(rows, SAMPLE_ROWS):
-            look.rows.append(row)
-        look.more = next(rows, None) is not None
+            sampled.rows.append(row)
+        sampled.more = next(rows, None) is not None
     finally:
-        if look.shape != csv_rows.SHAPE:
-            _go_into_objects(look)
+        if sampled.shape != csv_rows.SHAPE:
+            _go_into_objects(sampled)
 
 
-def _go_into_objects(look: SampledFile) -> None:
-    """Take a JSON file's objects as rows, or the rows inside them."""
-    if look.shape != json_document.SHAPE:
-        found = find_paths(look.rows)
-        if found and found[0].path:
-            look.shape = json_document.SHAPE
-            document = look.rows[0] if len(look.rows) == 1 else look.rows
-            look.rows = [*islice(_rows_in(look, document, found[0].path), SAMPLE_ROWS)]
+def _go_into_objects(sampled: SampledFile) -> None:
+    """Take a JSON file's objects as the rows, or find the rows inside them."""
+    if sampled.shape != json_document.SHAPE:
+        paths = find_paths(sampled.rows)
+        if paths and paths[0].path:
+            sampled.shape = json_document.SHAPE
+            document = sampled.rows[0] if len(sampled.rows) == 1 else sampled.rows
+            sampled.rows = [*islice(_rows_in(sampled, document, paths[0].path), SAMPLE_ROWS)]
         else:
-            look.several.update(name for row in look.rows for name in several(row))
-        look.paths = [each for each in found if each.path or each.missed]
-    look.rows = unified(flat(row) for row in look.rows)
-    look.names = list(dict.fromkeys(name for row in look.rows for name in row))
+            sampled.several.update(name for row in sampled.rows for name in several(row))
+        sampled.paths = [each for each in paths if each.path or each.missed]
+    sampled.rows = unified(flat(row) for row in sampled.rows)
+    sampled.names = list(dict.fromkeys(name for row in sampled.rows for name in row))
 
 
 def _csv_rows(
-    look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
+    sampled: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     reader = LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
-    found = find_header(reader, mapping)
-    look.delimiter = found.header.delimiter
-    look.names = list(found.header.names)
-    look.problem = str(found.misfit or "")
-    _note_encoding(look, found.warnings)
+    header, warnings, misfit, _ = find_header(reader, mapping)
+    sampled.delimiter = header.delimiter
+    sampled.names = list(header.names)
+    sampled.problem = str(misfit or "")
+    _note_encoding(sampled, warnings)
     accepts = Normaliser(mapping).accepts
-    for block in csv_rows.CsvRows(reader, found.header, accepts, limits):
-        _note_encoding(look, block.warnings)
+    for block in csv_rows.CsvRows(reader, header, accepts, limits):
+        _note_encoding(sampled, block.warnings)
         for cells in block.rows:
-            if (row := found.header.original(cells)) is not None:
+            if (row := header.original(cells)) is not None:
                 yield dict(row)
 
 
 class _AnyObjects(ObjectRows):
-    """Gathers objects, whatever their keys."""
+    """Gathers objects, whatever keys they have."""
 
     def add(self, line: int, value: Any) -> None:
         if isinstance(value, dict):
@@ -470,55 +473,50 @@ class _AnyObjects(ObjectRows):
 
 
 def _object_rows(
-    look: SampledFile, origin: Origin, feed: Feed, limits: Limits
+    sampled: SampledFile, origin: Origin, feed: Feed, limits: Limits
 ) -> Iterator[dict[str, Any]]:
-    objects = _AnyObjects(DEFAULT_MAPPING, tell_ignored=False)
+    objects = _AnyObjects(DEFAULT_MAPPING, warn_of_ignored=False)
     blocks: Iterable[Rows] = json_stream.ArrayRows(origin, feed, objects, limits)
-    if look.shape == json_stream.LINES:
+    if sampled.shape == json_stream.LINES:
         blocks = json_stream.line_rows(LineReader(origin, feed, limits), objects)
     for block in blocks:
-        _note_encoding(look, block.warnings)
+        _note_encoding(sampled, block.warnings)
         yield from block.rows
 
 
 def _document_rows(
-    look: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
+    sampled: SampledFile, origin: Origin, feed: Feed, mapping: LineupMapping, limits: Limits
 ) -> Iterator[dict[str, Any]]:
     document, assumed = json_document.read_document(origin, feed, limits)
     if assumed:
-        look.encoding = _LAST_RESORT
-    look.paths = [reading_of(document, mapping.rows)] if mapping.rows else find_paths(document)
-    if not look.paths:
+        sampled.encoding = _LAST_RESORT
+    sampled.paths = [reading_of(document, mapping.rows)] if mapping.rows else find_paths(document)
+    if not sampled.paths:
         raise LineupError(
             "the file is one JSON document, and nothing in it looks like rows; expected objects "
             "with a performer and a time, or a mapping whose rows say where they are"
         )
-    yield from _rows_in(look, document, look.paths[0].path, mapping)
+    yield from _rows_in(sampled, document, sampled.paths[0].path, mapping)
 
 
 def _rows_in(
-    look: SampledFile, document: Any, path: Path, mapping: LineupMapping = DEFAULT_MAPPING
+    sampled: SampledFile, document: Any, path: Path, mapping: LineupMapping = DEFAULT_MAPPING
 ) -> Iterator[dict[str, Any]]:
-    """A document's flat rows, with ids resolved from its other lists."""
-    look.several.update(name for row in rows_of(document, path) for name in several(row))
+    """A document's flat rows, with ids looked up in its other lists."""
+    sampled.several.update(name for row in objects_at(document, path) for name in several(row))
     rows = unified(flat_rows_at(document, path))
     lookups = mapping.lookups
-    if not lookups and (found := find_lookups(document, path, rows)):
-        look.options["lookups"] = found
-        lookups = LineupMapping.from_dict({"rows": [*path], "lookups": found}).lookups
+    if not lookups and (proposed := find_lookups(document, path, rows)):
+        sampled.options["lookups"] = proposed
+        lookups = LineupMapping.from_dict({"rows": [*path], "lookups": proposed}).lookups
     tables = [(each, json_document.table_of(document, each)) for each in lookups]
     for row in rows:
         yield flat(json_document.looked_up(row, tables)[0])
 
 
-def rows_of(document: Any, path: Path) -> Iterator[dict[str, Any]]:
-    """The objects that a path leads to."""
-    return (row for row in json_document.rows_at(document, path) if isinstance(row, dict))
-
-
-def _note_encoding(look: SampledFile, warnings: Sequence[RowWarning]) -> None:
+def _note_encoding(sampled: SampledFile, warnings: Sequence[RowWarning]) -> None:
     if any(each.kind is WarningKind.ENCODING for each in warnings):
-        look.encoding = _LAST_RESORT
+        sampled.encoding = _LAST_RESORT
 
 
 def _reasons(rejections: Sequence[Rejection]) -> Iterator[RefusedReason]:

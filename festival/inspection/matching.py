@@ -1,4 +1,4 @@
-"""Which column is which field if neither name nor alias says so: by its cells and by words."""
+"""Finds the columns that no name or alias shows: by their cells, or by words in their names."""
 
 import csv
 import re
@@ -13,18 +13,17 @@ from festival.inspection.forms import (
     EPOCH,
     OTHER,
     PLACEHOLDER,
-    RANGE,
     date_form,
     is_length,
+    is_range,
     main_form,
     time_form,
 )
 from festival.inspection.paths import METADATA, field_of_ids, field_of_path
-from festival.inspection.result import Answer, ColumnUse, Question
-from festival.lineup.columns import match
+from festival.inspection.result import THE_FILE, Answer, ColumnUse, Question
+from festival.lineup.columns import Unclear, match
 from festival.lineup.fields.text import fold, preview
 from festival.lineup.mapped.dates import WEEKDAY, WEEKDAY_AND_DAY
-from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import DURATION, END_DATE, FIELDS, TIME
 
 _EXAMPLES = 3
@@ -47,7 +46,7 @@ _WORDS = {
 
 
 def match_fields(evidence: Evidence) -> None:
-    """Find each field's column; propose what the cells say, ask for the rest."""
+    """Find each field's column: propose what the cells show, and ask about the rest."""
     _drop_repeated_headers(evidence)
     _drop_copies(evidence)
     names = evidence.sample.names
@@ -77,19 +76,19 @@ def match_fields(evidence: Evidence) -> None:
     search.sections()
     for name in (each for each in FIELDS if each in search.missing):
         search.ask(name)
-    _tell_a_grid(evidence, search.missing)
+    _report_grid(evidence, search.missing)
     evidence.columns = [_use(evidence, name) for name in names if fold(name)]
 
 
 def _drop_repeated_headers(evidence: Evidence) -> None:
-    """A header repeated above each part of a table needs no question."""
+    """Leave out headers that are repeated above each part of a table."""
     names = [*evidence.sample.names]
     rows = [row for row in evidence.sample.rows if [*map(preview, row.values())] != names]
     evidence.sample = Sample(names, rows)
 
 
 def _drop_copies(evidence: Evidence) -> None:
-    """Of `stages.name` and an identical `name`, keep the former: it says whose name it is."""
+    """Of `stages.name` and an identical `name`, keep the former, which says whose name it is."""
     names = evidence.sample.names
     cells = evidence.sample.cells
     copies = [
@@ -114,38 +113,27 @@ def _drop_copies(evidence: Evidence) -> None:
             evidence.sample = Sample(others, evidence.sample.rows)
 
 
-def _ask_which(evidence: Evidence, unclear: Sequence[str]) -> None:
-    """Ask about two columns for one field."""
-    names = evidence.sample.names
-    for text in unclear:
-        field, which = next(
-            (
-                (field, both)
-                for field in FIELDS
-                if len(both := _all_named(field, names)) > 1 and all(f"'{n}'" in text for n in both)
-            ),
-            ("", []),
-        )
-        answers = [Answer(name, {"columns": {field: name}}) for name in which]
+def _ask_which(evidence: Evidence, unclear: Iterable[Unclear]) -> None:
+    """Ask about fields that several columns could be."""
+    for each in unclear:
+        names = [*dict.fromkeys(each.candidates)]
+        answers = [Answer(name, {"columns": {each.field: name}}) for name in names]
+        if len(answers) < 2:
+            answers = []
         assumed = answers[0].options if answers else {}
-        choices = f"{' or '.join(which)}" if which else "which column it is"
-        evidence.questions.append(Question(text, "columns", choices, True, tuple(answers), assumed))
-
-
-def _all_named(field: str, names: Iterable[str]) -> list[str]:
-    """The names that would each be a field if they stood alone."""
-    at = FIELDS.index(field)
-    return [name for name in names if match((name,), DEFAULT_MAPPING).places[at] is not None]
+        choices = " or ".join(names) if answers else "which column it is"
+        question = Question(each.reason, "columns", choices, True, tuple(answers), assumed)
+        evidence.questions.append(question)
 
 
 class _CellSearch:
-    """Looks for the columns of missing fields."""
+    """Looks for the columns of missing fields; each method tries one kind of evidence."""
 
     def __init__(self, evidence: Evidence, missing: set[str]) -> None:
         self.missing = missing
         self._evidence = evidence
         self._sample = evidence.sample
-        self._said = dict(evidence.given.columns)
+        self._mapped = dict(evidence.given.columns)
         self._assumed_start = ""
         self._forms = {
             name: main_form(self._sample.cells(name), time_form) for name in evidence.sample.names
@@ -169,16 +157,16 @@ class _CellSearch:
                 self._propose(field, column)
 
     def by_path(self) -> None:
-        """`performer.name` is a performer even if the event has its own name."""
+        """`performer.name` is a performer, even if the event has a name of its own."""
         for field in ("Performer", "Stage"):
             nested = [name for name in self._free if field_of_path(name) == field]
-            now = self._evidence.by_field.get(field)
-            vague = now is not None and fold(now) in _VAGUE and field not in self._said
+            present = self._evidence.by_field.get(field)
+            vague = present is not None and fold(present) in _VAGUE and field not in self._mapped
             if not nested or not (field in self.missing or vague):
                 continue
             self._propose(field, nested[0])
-            if now is not None or len(nested) > 1:
-                choices = [nested[0], *([now] if now else []), *nested[1:]]
+            if present is not None or len(nested) > 1:
+                choices = [nested[0], *([present] if present else []), *nested[1:]]
                 self._evidence.ask(
                     f"the {field} is taken from '{nested[0]}'",
                     "columns",
@@ -187,10 +175,10 @@ class _CellSearch:
                 )
 
     def swapped(self) -> None:
-        """Columns called start and end that hold dates, if others hold the times."""
+        """Take columns called start and end as dates, if they hold dates and others the times."""
         for field, date_field in (("Start", "Date"), ("End", END_DATE)):
             column = self._evidence.by_field.get(field)
-            if column is None or field in self._said or self._forms[column] not in _NO_TIME:
+            if column is None or field in self._mapped or self._forms[column] not in _NO_TIME:
                 continue
             times = self._worded(field, self._timed())
             if main_form(self._sample.cells(column), date_form) in _NO_TIME or len(times) != 1:
@@ -200,18 +188,18 @@ class _CellSearch:
                 self._propose(date_field, column)
 
     def range(self) -> None:
-        """One column with both times."""
-        ranges = [name for name in self._free if self._forms[name].startswith(RANGE)]
+        """Take a column with both times as Time."""
+        ranges = [name for name in self._free if is_range(self._forms[name])]
         if {"Start", "End"} <= self.missing and len(ranges) == 1:
             self._propose(TIME, ranges[0])
             self.missing -= {"Start", "End"}
 
     def ends(self) -> None:
-        """A length, if no column has the ends; the reader handles those it knows by name."""
+        """Take a column as the length, if none has the ends; the reader knows some by name."""
         by_field = self._evidence.by_field
         end, time = by_field.get("End"), by_field.get(TIME)
-        single = time is not None and not self._forms[time].startswith(RANGE)
-        dates_only = end is not None and "End" not in self._said and self._forms[end] == OTHER
+        single = time is not None and not is_range(self._forms[time])
+        dates_only = end is not None and "End" not in self._mapped and self._forms[end] == OTHER
         known = by_field.get(DURATION)
         if not ("End" in self.missing or single or dates_only) or (known and not dates_only):
             return
@@ -230,7 +218,7 @@ class _CellSearch:
                 self._evidence.options["columns"] = columns
 
     def times(self) -> None:
-        """Start and End by the words in their names, if the cells are times."""
+        """Take Start and End by the words in their names, if the cells are times."""
         for field in ("Start", "End"):
             if field not in self.missing:
                 continue
@@ -239,14 +227,14 @@ class _CellSearch:
                 self._propose(field, likely[0])
 
     def dates(self) -> None:
-        """A Date from date-times, or from the only column of dates that is not the end's."""
+        """Take the Date from date-times, or from the only column of dates that is not the end's."""
         started = self._evidence.by_field.get("Start")
-        dated_by = self._evidence.by_field.get("Date")
+        date_column = self._evidence.by_field.get("Date")
         if "Date" not in self.missing:
-            cells = self._sample.cells(dated_by)
+            cells = self._sample.cells(date_column)
             form = main_form(cells, date_form)
-            vague = form in (WEEKDAY, WEEKDAY_AND_DAY, *_NO_TIME) and dated_by != started
-            if vague and "Date" not in self._said and started and self._forms[started] in DATED:
+            vague = form in (WEEKDAY, WEEKDAY_AND_DAY, *_NO_TIME) and date_column != started
+            if vague and "Date" not in self._mapped and started and self._forms[started] in DATED:
                 self._propose("Date", started)
             return
         if started and self._forms[started] in DATED:
@@ -258,7 +246,7 @@ class _CellSearch:
             self._propose("Date", named[0])
 
     def texts(self) -> None:
-        """Performer and Stage by the words in their names; such a guess is shown as a question."""
+        """Take Performer and Stage by the words in their names, and ask whether that is right."""
         for field in ("Stage", "Performer"):
             likely = self._best_worded(field)
             if field in self.missing and len(likely) == 1:
@@ -273,17 +261,17 @@ class _CellSearch:
                 )
 
     def sections(self) -> None:
-        """Rows with one cell are titles if no column has the Stage or the Date."""
-        told = [name for name in ("Date", "Stage") if name in self.missing]
+        """Take rows with one cell as titles, if no column has the Stage or the Date."""
+        untitled = [name for name in ("Date", "Stage") if name in self.missing]
         titles = [row for row in self._sample.rows if _is_title(row)]
-        if not told or not titles or len(titles) == len(self._sample.rows):
+        if not untitled or not titles or len(titles) == len(self._sample.rows):
             return
         rows = [row for row in self._sample.rows if not _is_title(row)]
         self._evidence.sample = Sample(self._sample.names, rows)
         texts = [preview(next(cell for cell in row.values() if cell)) for row in titles]
         dated = sum(date_form(text) not in _NO_TIME for text in texts)
-        fields = told
-        if len(told) == 2 and dated in (0, len(texts)):
+        fields = untitled
+        if len(untitled) == 2 and dated in (0, len(texts)):
             fields = ["Date" if dated else "Stage"]
         self.missing -= set(fields)
         answers = [Answer(" and ".join(fields), {"sections": fields})]
@@ -343,7 +331,7 @@ class _CellSearch:
 
     def _is_time_column(self, name: str) -> bool:
         form = self._forms[name]
-        if form in _NO_TIME or form.startswith(RANGE):
+        if form in _NO_TIME or is_range(form):
             return False
         if form in ("integer", "HHMM", EPOCH):
             return bool(self._worded("Start", [name]) or self._worded("End", [name]))
@@ -368,7 +356,7 @@ class _CellSearch:
         ]
 
     def _best_worded(self, field: str) -> list[str]:
-        """The text columns whose names have the most telling word."""
+        """The text columns whose names have the likeliest of the field's words."""
         words = _WORDS[field].split()
         texts = self._worded_texts()
         best = next((word for word in words if any(_has_word(n, [word]) for n in texts)), "")
@@ -388,7 +376,7 @@ _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 
 
 def _has_word(name: str, words: Sequence[str]) -> bool:
-    """Whether a name has one of these words: `set_start`, `StartTime`, `dtstart` all have start."""
+    """Whether a name has one of these words: `set_start` and `StartTime` have start."""
     parts = [part.casefold() for part in _PARTS.findall(_CAMEL.sub(" ", name))]
     return any(
         part in words or any(len(w) > 4 and part.startswith(w) for w in words) for part in parts
@@ -406,16 +394,16 @@ _NO_NAME = re.compile(r"https?://|[\d.,\-]+$|true$|false$|[{\[]|.{121,}", re.IGN
 
 
 class HeaderByCells(NamedTuple):
-    """Names for the columns of a file without a header, and how its first row then reads."""
+    """Names for the columns of a file without a header, and how its first row reads with them."""
 
     names: tuple[str, ...]
     reading: str
 
 
 def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[HeaderByCells]:
-    """Names for the columns, judging by their cells; nothing if no column has the time.
+    """Names for the columns, by their cells; none if no column has the time.
 
-    With two text columns, either may be the performer: a person has to say.
+    Of two text columns, either may be the performer: a person has to decide.
     """
     divided = [next(csv.reader([line], delimiter=each)) for each in delimiters for line in lines]
     widths = Counter(len(cells) for cells in divided if len(cells) > 2)
@@ -430,7 +418,7 @@ def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[He
     for at, form in enumerate(forms):
         if dates[at] and "Date" not in names:
             names[at] = "Date"
-        elif form.startswith(RANGE):
+        elif is_range(form):
             names[at] = TIME
         elif form not in _NO_TIME and form != EPOCH:
             names[at] = next(times, names[at])
@@ -440,18 +428,18 @@ def headers_by_cells(lines: Sequence[str], delimiters: Sequence[str]) -> list[He
     if timed is None or not texts or time_form(rows[0][timed]) in _NO_TIME:
         return []
     orders = [texts[:2], texts[:2][::-1]] if len(texts) > 1 else [texts]
-    found = []
+    headers = []
     for order in orders:
         named = [*names]
         for at, field in zip(order, ("Performer", "Stage"), strict=False):
             named[at] = field
         reading = " at ".join(rows[0][at].strip() for at in order)
-        found.append(HeaderByCells(tuple(named), reading))
-    return found
+        headers.append(HeaderByCells(tuple(named), reading))
+    return headers
 
 
-def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
-    """A table with a column for each stage cannot be read; the inspection says so."""
+def _report_grid(evidence: Evidence, missing: set[str]) -> None:
+    """Report a table with a column for each stage, which cannot be read."""
     names = evidence.sample.names
     starts = [name for name in names if _has_word(name, _WORDS["Start"].split())]
     ends = [name for name in names if _has_word(name, ("end", "ende", "fin", "slut"))]
@@ -463,8 +451,8 @@ def _tell_a_grid(evidence: Evidence, missing: set[str]) -> None:
     wide = len(starts) > 1 and len(ends) > 1 and {"Start", "End"} <= missing
     if "Performer" in missing and (wide or (timed and guessed and nameless)):
         seen = "this looks like a table with a column for each stage, which is not read"
-        way = "one row for each performance, with its stage"
-        evidence.questions = [Question(seen, "the file", way, True)]
+        remedy = "one row for each performance, with its stage"
+        evidence.questions = [Question(seen, THE_FILE, remedy, True)]
 
 
 def _is_title(row: dict[str, object]) -> bool:
@@ -475,9 +463,9 @@ def _use(evidence: Evidence, column: str) -> ColumnUse:
     fields = [name for name, used in evidence.by_field.items() if used == column]
     how = ""
     if fields:
-        own, said = fields[0], dict(evidence.given.columns)
+        own, mapped = fields[0], dict(evidence.given.columns)
         how = "alias"
-        if said.get(own) or column == f"<{own}>":
+        if mapped.get(own) or column == f"<{own}>":
             how = "mapping"
         elif own in evidence.options.get("columns", {}):
             how = "cells"

@@ -1,7 +1,7 @@
-"""Where a nested JSON document's rows are: every object that looks like one, by path.
+"""Finds the paths to a nested JSON document's rows: the objects that look like performances.
 
-A key counts as a date only if it looks like one, and as a stage only if the rows below have no
-stage of their own; any other level of keys is `*`.
+A level of keys counts as dates only if they look like dates, and as stages only if the rows below
+have no stage of their own; any other level of several keys is `*`.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from festival.lineup.columns import match
 from festival.lineup.fields.text import Number, RuleError, clean, fold, preview, text_of
 from festival.lineup.fields.times import moment
-from festival.lineup.formats.json_document import ANY, rows_at, said_by
+from festival.lineup.formats.json_document import ANY, PathRows, plain_values
 from festival.lineup.mapped.dates import written
 from festival.lineup.mapped.moments import epoch
 from festival.lineup.mapping import DEFAULT_MAPPING
@@ -39,7 +39,7 @@ _Table = list[dict[str, Any]] | dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PathReading:
-    """A path for the mapping's `rows`: how many rows it reaches, and how many it misses where."""
+    """A path for the mapping's `rows`, how many rows it reaches, how many it misses and where."""
 
     path: Path
     rows: int
@@ -62,19 +62,19 @@ class _FoundRow(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """What the row itself says, and what is said above it."""
+        """The names of the row's own values and of those above it."""
         return self.own | self.above
 
 
 def find_paths(document: Any) -> list[PathReading]:
     """Every sensible `rows` for a document, likeliest first; none if nothing looks like rows."""
-    found = _likeliest(_walk(document, (), frozenset()))
-    if not found:
+    rows = _likeliest(_walk(document, (), frozenset()))
+    if not rows:
         return []
-    lengths = Counter(len(each.path) for each in found)
+    lengths = Counter(len(each.path) for each in rows)
     length = max(lengths, key=lambda each: (lengths[each], each))
-    group = [each for each in found if len(each.path) == length]
-    return [_with_example(document, _counted(path, found)) for path in _generalised(group)]
+    group = [each for each in rows if len(each.path) == length]
+    return [_with_example(document, _counted(path, rows)) for path in _generalised(group)]
 
 
 def reading_of(document: Any, path: Path) -> PathReading:
@@ -83,32 +83,37 @@ def reading_of(document: Any, path: Path) -> PathReading:
 
 
 def _with_example(document: Any, reading: PathReading) -> PathReading:
-    """The reading, with its keys' names in the first row."""
+    """The reading, with the keys that lead to the first row as an example."""
     row = next(flat_rows_at(document, reading.path), {})
     named = [f"{step[1:-1]} {row.get(step)}" for step in reading.path if step.startswith("<")]
     return replace(reading, example=", ".join(named) or "its keys say nothing")
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with its objects' and lists' values by path: `stage.name`, `artists[0].title`."""
+    """A row with the values in its objects and lists by path: `stage.name`, `artists[0].title`."""
     return dict(_leaves(row, "", _FLAT_DEPTH))
 
 
+def objects_at(document: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """The objects that a path leads to. Raises LineupError if it leads to no row."""
+    return (row for row in PathRows(document, path) if isinstance(row, dict))
+
+
 def flat_rows_at(document: Any, path: Path) -> Iterator[dict[str, Any]]:
-    """The objects that a path leads to, flat. Raises LineupError if it leads nowhere."""
-    return (flat(row) for row in rows_at(document, path) if isinstance(row, dict))
+    """The same objects, flat."""
+    return map(flat, objects_at(document, path))
 
 
 def unified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Flat rows in which a value has the same name, whether in a list or in an object."""
-    known = list(rows)
-    listed = {name for row in known for name in row if "[0]" in name}
+    """Flat rows in which a value has one name, whether it is in a list or in an object."""
+    flat_rows = list(rows)
+    listed = {name for row in flat_rows for name in row if "[0]" in name}
     names = {name.replace("[0]", ""): name for name in listed}
-    return [{names.get(name, name): cell for name, cell in row.items()} for row in known]
+    return [{names.get(name, name): cell for name, cell in row.items()} for row in flat_rows]
 
 
 def several(row: dict[str, Any]) -> Iterator[str]:
-    """The names of a row's lists with more than one element, as `flat` names their first."""
+    """The names of a row's lists with more than one element, as `flat` names their first one."""
     for key, item in row.items():
         if isinstance(item, list) and len(item) > 1:
             yield f"{key}[0]"
@@ -120,17 +125,17 @@ def find_lookups(document: Any, path: Path, rows: Sequence[dict[str, Any]]) -> d
     The names of the column and the list must refer to the same field: ids are often just small
     numbers, which match every list.
     """
-    found: dict[str, Any] = {}
+    lookups: dict[str, Any] = {}
     tables = [(at, each) for at, each in _tables(document, ()) if at != path[: len(at)]]
     for column in dict.fromkeys(name for row in rows for name in row if "." not in name):
         values = {preview(row[column]) for row in rows if preview(row.get(column)).strip()}
         field = field_of_ids(column)
         fitting = (each for each in tables if field == field_of_ids(each[0][-1]))
         naming = _DATING if field == "Date" else _NAMING
-        said = next(filter(None, (_lookup(values, *each, naming) for each in fitting)), None)
-        if values and field and said:
-            found[column] = said
-    return found
+        lookup = next(filter(None, (_lookup(values, *each, naming) for each in fitting)), None)
+        if values and field and lookup:
+            lookups[column] = lookup
+    return lookups
 
 
 def field_of_ids(column: str) -> str:
@@ -172,19 +177,19 @@ def _lookup(values: set[str], at: Path, table: _Table, naming: frozenset[str]) -
 
 
 def _mostly(values: set[str], ids: set[str]) -> bool:
-    """Whether most values are known ids: an unknown one is rejected when the rows are read."""
+    """Whether most values are known ids; rows with other ones are rejected when they are read."""
     return len(values & ids) > len(values) / 2
 
 
 def _named(element: dict[str, Any], naming: frozenset[str]) -> list[str]:
-    """Where an object's name is: under a key such as `name`, or by language, in `name.en`."""
-    found = []
+    """The paths to an object's name: a key such as `name` or, if it has languages, `name.en`."""
+    names = []
     for key, item in element.items():
         if fold(key) not in naming:
             continue
         languages = [each for each in item if item[each]] if isinstance(item, dict) else []
-        found += [f"{key}.{each}" for each in languages[:1]] or [key]
-    return found
+        names += [f"{key}.{each}" for each in languages[:1]] or [key]
+    return names
 
 
 def looks_like_a_date(key: str) -> bool:
@@ -209,14 +214,14 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -> list[_FoundRow]:
-    """The objects at or below a value that look like rows, without those that contain some."""
+    """The objects at or below a value that look like rows, except those that contain such rows."""
     if len(path) > _DEEPEST:
         return []
     if isinstance(value, list):
         return [*chain.from_iterable(_walk(each, path, above) for each in value)]
     if not isinstance(value, dict):
         return []
-    own = _said_names(value, path)
+    own = _own_names(value, path)
     inner = {key: item for key, item in value.items() if isinstance(item, dict | list)}
     below = [
         *chain.from_iterable(
@@ -231,14 +236,14 @@ def _walk(value: Any, path: Path, above: frozenset[str], by_key: bool = False) -
     return [_FoundRow(path, frozenset(flat(value)), above, kind, by_key)] if kind else []
 
 
-def _said_names(value: dict[str, Any], path: Path) -> frozenset[str]:
-    plain = [key for key, _ in said_by(value)]
-    led_by = path[-1] if path else ""
-    return frozenset(chain(plain, (f"{led_by}.{key}" for key in plain if led_by)))
+def _own_names(value: dict[str, Any], path: Path) -> frozenset[str]:
+    plain = [key for key, _ in plain_values(value)]
+    step = path[-1] if path else ""
+    return frozenset(chain(plain, (f"{step}.{key}" for key in plain if step)))
 
 
 def _kind(value: dict[str, Any], above: frozenset[str]) -> int:
-    """How row-like an object is: 3 for performer and start, 2 for a start, 1 for any time."""
+    """How row-like an object is: 3 with performer and start, 2 with a start, 1 with any time."""
     names = tuple(flat(value))
     performer, _, _, start, *_ = match(names, DEFAULT_MAPPING).places
     if start is not None and isinstance(value.get(names[start]), dict | list):
@@ -265,9 +270,8 @@ def _is_timed(key: str, cell: Any) -> bool:
     return True
 
 
-def _likeliest(found: Iterable[_FoundRow]) -> list[_FoundRow]:
-    """Only the rows of the kind that looks most like rows."""
-    rows = list(found)
+def _likeliest(rows: Sequence[_FoundRow]) -> list[_FoundRow]:
+    """Only the objects of the kind that looks most like a row."""
     best = max((each.kind for each in rows), default=0)
     return [each for each in rows if each.kind == best]
 
@@ -321,11 +325,11 @@ def _holds_stages(keys: Sequence[str]) -> bool:
     return len(keys) == 1 and field_of_path(f"{keys[0]}.name") == "Stage"
 
 
-def _counted(path: Path, found: Sequence[_FoundRow]) -> PathReading:
-    missed = [each.path for each in found if not _fits(path, each.path)]
+def _counted(path: Path, rows: Sequence[_FoundRow]) -> PathReading:
+    missed = [each.path for each in rows if not _fits(path, each.path)]
     places = dict.fromkeys(" → ".join(each) or "the list itself" for each in missed)
     some = ", ".join(f"'{each}'" for each in list(places)[:3])
-    return PathReading(path, len(found) - len(missed), len(missed), some)
+    return PathReading(path, len(rows) - len(missed), len(missed), some)
 
 
 def _fits(path: Path, keys: Path) -> bool:
@@ -339,7 +343,7 @@ _NAMING = frozenset(("name", "title", "label", "displayname", "fullname", "text"
 
 
 def field_of_path(name: str) -> str:
-    """The field of `performer.name`, `stages.title` or `artists[0]`, by the first part."""
+    """The field of `performer.name`, `stages.title` or `artists[0]`, by its first part."""
     head, _, tail = name.replace("[0]", ".").strip(".").rpartition(".")
     if name.endswith("[0]"):
         head, tail = name[: -len("[0]")], "name"

@@ -1,7 +1,7 @@
-"""What the cells leave open: dates, times, nights, names, popularities; proposals on evidence.
+"""Examines what the cells leave open: dates, times, nights, names, popularities.
 
-Each function looks at one kind of doubt. What the cells settle becomes an option in the proposal;
-what they do not becomes a question, with the possible answers.
+Each function examines one kind of doubt. If the cells settle it, an option is added to the
+proposal; if not, a question with the possible answers.
 """
 
 import re
@@ -19,18 +19,20 @@ from festival.inspection.forms import (
     LATE,
     OTHER,
     PLACEHOLDER,
-    RANGE,
     as_moment,
     counted_forms,
     date_form,
     is_open_end,
+    is_open_range,
     is_placeholder,
+    is_range,
+    time_in,
     written_days,
 )
 from festival.inspection.matching import match_fields
-from festival.inspection.result import Answer, Question
-from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
-from festival.lineup.fields.times import Moment, parts
+from festival.inspection.result import THE_FILE, Answer, Question
+from festival.lineup.fields.text import RuleError, fold, preview, text_of
+from festival.lineup.fields.times import parts
 from festival.lineup.mapped.dates import (
     NUMBERS,
     WEEKDAY,
@@ -60,30 +62,30 @@ _NOON = 12 * 60
 _LONG_DAY = 12 * 60
 
 
-def weigh(evidence: Evidence) -> None:
-    """Gather everything that the sample adds to the given mapping."""
+def examine(evidence: Evidence) -> None:
+    """Collect everything that the sample adds to the given mapping."""
     match_fields(evidence)
     for name, column in evidence.by_field.items():
         if name not in (DURATION, END_DATE):
             evidence.forms += counted_forms(name, evidence.sample.cells(column))
-    _weigh_fill_down(evidence)
-    _weigh_dates(evidence)
-    _weigh_instants(evidence)
-    _weigh_integers(evidence)
-    _weigh_clock(evidence)
-    _weigh_lengths(evidence)
-    _weigh_ends(evidence)
-    _weigh_names(evidence)
-    _weigh_popularity(evidence)
-    _weigh_nights(evidence)
+    _examine_fill_down(evidence)
+    _examine_dates(evidence)
+    _examine_instants(evidence)
+    _examine_integers(evidence)
+    _examine_clock(evidence)
+    _examine_lengths(evidence)
+    _examine_ends(evidence)
+    _examine_names(evidence)
+    _examine_popularity(evidence)
+    _examine_nights(evidence)
 
 
-def _weigh_fill_down(evidence: Evidence) -> None:
-    """Cells merged in a spreadsheet: the value once, then blanks below it."""
+def _examine_fill_down(evidence: Evidence) -> None:
+    """Ask about cells merged in a spreadsheet: a value once, then blanks below it."""
     blanks = {}
     for name in ("Date", "Stage"):
         column = evidence.by_field.get(name)
-        texts = [preview(row.get(column)).strip() for row in evidence.performing() if column]
+        texts = [preview(row.get(column)).strip() for row in evidence.rows_with_start() if column]
         blank = texts.count("")
         if texts and texts[0] and blank and (blank >= len(texts) / 4 or blank > _MANY):
             blanks[name] = blank
@@ -97,15 +99,15 @@ def _weigh_fill_down(evidence: Evidence) -> None:
         )
 
 
-def _weigh_dates(evidence: Evidence) -> None:
+def _examine_dates(evidence: Evidence) -> None:
     column = evidence.by_field.get("Date")
     cells = evidence.sample.cells(column)
     given = dict(evidence.given.dates)
     texts = [text_of(cell) for cell in cells if isinstance(cell, str) and fold(cell) not in given]
-    found = [(text, each) for text in texts for each in written_days(text)[:1]]
-    readings = [each for _, each in found]
-    _weigh_order(evidence, found)
-    _weigh_years(evidence, readings)
+    dates = [(text, each) for text in texts for each in written_days(text)[:1]]
+    readings = [each for _, each in dates]
+    _examine_order(evidence, dates)
+    _examine_years(evidence, readings)
     if days := sum(each.form in (WEEKDAY, WEEKDAY_AND_DAY) for each in readings):
         seen = f"dates that are weekdays or days of a month: {days:,}"
         _ask_first_date(evidence, seen, "2025-06-12")
@@ -126,7 +128,7 @@ def _weigh_dates(evidence: Evidence) -> None:
         )
 
 
-def _weigh_years(evidence: Evidence, readings: Sequence[WrittenDate]) -> None:
+def _examine_years(evidence: Evidence, readings: Sequence[WrittenDate]) -> None:
     without = [
         each
         for each in readings
@@ -157,17 +159,17 @@ def _ask_first_date(evidence: Evidence, seen: str, example: str) -> None:
     )
 
 
-def _weigh_order(evidence: Evidence, found: Sequence[tuple[str, WrittenDate]]) -> None:
-    readings = [each for _, each in found]
+def _examine_order(evidence: Evidence, dates: Sequence[tuple[str, WrittenDate]]) -> None:
+    readings = [each for _, each in dates]
     numbers = [each.numbers for each in readings if each.numbers and each.form == NUMBERS]
     if "date_order" in evidence.options:
         return
-    between = [text for text, each in found if each.month and each.last is not None]
+    between = [text for text, each in dates if each.month and each.last is not None]
     if between and not numbers:
         _ask_order(evidence, between, ["day_first", "year_first"])
     if not numbers:
         return
-    texts = [text for text, each in found if each.numbers]
+    texts = [text for text, each in dates if each.numbers]
     orders = _orders(texts, numbers)
     if len(orders) == 1:
         evidence.options["date_order"] = orders[0]
@@ -200,13 +202,13 @@ def _orders(texts: Sequence[str], numbers: Sequence[tuple[int, int]]) -> list[st
         orders = ["day_first"]
     elif second > 12 >= first:
         orders = ["month_first"]
-    # 25-06-13 begins with the year as often as it ends with it; 13/06/25 hardly ever does.
+    # Dates such as 25-06-13 begin with the year as often as they end with it; 13/06/25 rarely does.
     if all(_SHORT_YEAR.fullmatch(text) for text in texts) and second <= 12:
         orders.append("year_first")
     return orders
 
 
-def _weigh_instants(evidence: Evidence) -> None:
+def _examine_instants(evidence: Evidence) -> None:
     epochs = sum(evidence.count(name, EPOCH) for name in ("Date", *_TIMES))
     offsets = sum(evidence.count(name, "date-time with offset") for name in _TIMES)
     if epochs:
@@ -215,15 +217,15 @@ def _weigh_instants(evidence: Evidence) -> None:
         )
     elif offsets:
         cells = [cell for cell in evidence.cells(*_TIMES) if isinstance(cell, str)]
-        in_utc = sum((found := as_moment(cell)) is not None and found.offset == 0 for cell in cells)
+        in_utc = sum((time := as_moment(cell)) is not None and time.offset == 0 for cell in cells)
         seen = "date-times with an offset, taken as the clock shows there"
         if in_utc * 2 > len(cells):
             seen = f"date-times in UTC: {in_utc:,}"
         evidence.ask(seen, "time_zone", f"{_ZONES}, if they are not local")
 
 
-def _weigh_integers(evidence: Evidence) -> None:
-    """Whole numbers below 25 throughout are hours, but the kit's own rule reads 20 as 00:20."""
+def _examine_integers(evidence: Evidence) -> None:
+    """Ask what times that are numbers count: hours, hours and minutes, or minutes."""
     texts = _texts_of(evidence.cells("Start"))
     if texts and all(text.isdecimal() and int(text) < 25 for text in texts):
         answers = [Answer(each, {"integer_is": each}) for each in ("hour", "hhmm")]
@@ -237,15 +239,15 @@ def _weigh_integers(evidence: Evidence) -> None:
         )
     elif texts and all(_DECIMAL_HOUR.fullmatch(text) for text in texts):
         _ask_what_counts(evidence, texts, "hour")
-    elif any(map(_is_no_hhmm, [*texts, *_texts_of(evidence.cells("End"))])):
+    elif any(map(_is_not_hhmm, [*texts, *_texts_of(evidence.cells("End"))])):
         _ask_what_counts(evidence, texts, "minute")
 
 
 def _texts_of(cells: Sequence[Any]) -> list[str]:
-    return [cell.text if isinstance(cell, Number) else preview(cell).strip() for cell in cells]
+    return [preview(cell).strip() for cell in cells]
 
 
-def _is_no_hhmm(text: str) -> bool:
+def _is_not_hhmm(text: str) -> bool:
     return text.isdecimal() and len(text) in (3, 4) and int(text[-2:]) > 59
 
 
@@ -271,21 +273,21 @@ def _halves(cells: Sequence[Any]) -> list[Any]:
     return halves
 
 
-def _weigh_clock(evidence: Evidence) -> None:
-    """Hours up to 12 without am or pm may be on either clock."""
+def _examine_clock(evidence: Evidence) -> None:
+    """Ask about hours up to 12 without am or pm, which may be on either clock."""
     if evidence.given.clock or any(each.option == "integer_is" for each in evidence.questions):
         return
     cells = [*evidence.cells("Start", "End"), *_halves(evidence.cells(TIME))]
-    found = [each for cell in cells if (each := as_moment(cell))]
-    if not found or any(each.form not in _CLOCK_FORMS for each in found):
+    times = [each for cell in cells if (each := as_moment(cell))]
+    if not times or any(each.form not in _CLOCK_FORMS for each in times):
         return
-    if not all(60 <= each.minutes < 13 * 60 for each in found):
+    if not all(60 <= each.minutes < 13 * 60 for each in times):
         return
     starts = [*evidence.cells("Start"), *(_halves([cell])[0] for cell in evidence.cells(TIME))]
     halves = _half_days(evidence, starts)
     answers = [Answer(each, {"clock": each}) for each in ("24h", *halves)]
     evidence.ask(
-        f"no hour is above 12, and none has am or pm: {len(found):,} times",
+        f"no hour is above 12, and none has am or pm: {len(times):,} times",
         "clock",
         " or ".join(each.label for each in answers),
         answers=answers,
@@ -294,12 +296,12 @@ def _weigh_clock(evidence: Evidence) -> None:
 
 
 def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
-    """The 12-hour readings: from noon on, and from the morning if a start is at 10 or 11.
+    """The 12-hour readings: from noon on and, if a start is at 10 or 11, from the morning on.
 
-    The first is the one in which a stage's performances come in the order of the rows.
+    The first is that in which a stage's performances are nearest to the order of the rows.
     """
     late_morning = range(10 * 60, 12 * 60)
-    if not any((found := as_moment(cell)) and found.minutes in late_morning for cell in starts):
+    if not any((time := as_moment(cell)) and time.minutes in late_morning for cell in starts):
         return ["12h"]
     return sorted(("12h", "12h from 10:00"), key=lambda each: _disorder(evidence, {"clock": each}))
 
@@ -314,8 +316,8 @@ def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
     )
 
 
-def _weigh_lengths(evidence: Evidence) -> None:
-    """Lengths that are bare numbers: only their size may tell the unit."""
+def _examine_lengths(evidence: Evidence) -> None:
+    """Ask about lengths that are bare numbers: only their size suggests the unit."""
     texts = _texts_of(evidence.cells(DURATION))
     numbers = [float(each.replace(",", ".")) for each in texts if _NUMBER.fullmatch(each)]
     if not numbers or all(each.is_integer() and 10 <= each <= 1440 for each in numbers):
@@ -336,7 +338,7 @@ def _lie(numbers: Sequence[float], least: float, most: float) -> bool:
     return all(least <= each <= most or not each for each in numbers)
 
 
-def _weigh_ends(evidence: Evidence) -> None:
+def _examine_ends(evidence: Evidence) -> None:
     if late := sum(evidence.count(name, LATE) for name in _TIMES):
         evidence.ask(
             f"times past 24:00: {late:,}",
@@ -352,10 +354,13 @@ def _weigh_ends(evidence: Evidence) -> None:
         each
         for each in evidence.forms
         if each.field == TIME
-        and (", open" in each.form or not each.form.startswith((RANGE, OTHER, BLANK, PLACEHOLDER)))
+        and (
+            is_open_range(each.form)
+            or not (is_range(each.form) or each.form in (OTHER, BLANK, PLACEHOLDER))
+        )
     ]
     column = evidence.by_field.get("End")
-    ends = [row.get(column) for row in evidence.performing() if column]
+    ends = [row.get(column) for row in evidence.rows_with_start() if column]
     blank = sum(not preview(end).strip() for end in ends) + sum(e.count for e in open_ended)
     if blank:
         evidence.ask(
@@ -367,15 +372,16 @@ def _weigh_ends(evidence: Evidence) -> None:
         )
 
 
-def _weigh_names(evidence: Evidence) -> None:
-    said = set(map(fold, evidence.given.placeholders))
-    for name, found in (
+def _examine_names(evidence: Evidence) -> None:
+    placeholders = set(map(fold, evidence.given.placeholders))
+    for name, candidates in (
         *((each, evidence.cells(each)) for each in ("Performer", "Stage", "End")),
         ("End", [_open_end(cell) for cell in evidence.cells(TIME)]),
     ):
-        known = is_open_end if name == "End" else is_placeholder
-        cells = [cell for cell in found if known(cell)]
-        words = [*dict.fromkeys(preview(cell) for cell in cells if fold(preview(cell)) not in said)]
+        means_unknown = is_open_end if name == "End" else is_placeholder
+        cells = [cell for cell in candidates if means_unknown(cell)]
+        texts = dict.fromkeys(map(preview, cells))
+        words = [text for text in texts if fold(text) not in placeholders]
         if not words:
             continue
         quoted = ", ".join(f'"{word}"' for word in words[:_LABELS])
@@ -392,12 +398,12 @@ def _weigh_names(evidence: Evidence) -> None:
                 f"{some}: {len(cells):,}", "placeholders", choices, False, (Answer(label, options),)
             )
         )
-    _weigh_ids(evidence)
-    _weigh_cancelled(evidence)
+    _examine_ids(evidence)
+    _examine_cancelled(evidence)
 
 
-def _weigh_ids(evidence: Evidence) -> None:
-    """A performer or stage that is a number in every row is an id for a name."""
+def _examine_ids(evidence: Evidence) -> None:
+    """Ask about a performer or stage that is a number or an id in every row."""
     for name in ("Performer", "Stage"):
         column = evidence.by_field.get(name)
         texts = _texts_of(evidence.cells(name))
@@ -410,21 +416,15 @@ def _weigh_ids(evidence: Evidence) -> None:
 
 
 def _open_end(cell: Any) -> str:
-    """What stands for the end of a cell such as `10pm - late`."""
+    """The end of a cell such as `10pm - late`."""
     try:
-        return preview(parts(cell, _a_time)[1])
+        return preview(parts(cell, time_in)[1])
     except RuleError:
         return ""
 
 
-def _a_time(text: str) -> Moment:
-    if found := as_moment(text):
-        return found
-    raise RuleError("is not a time")
-
-
-def _weigh_cancelled(evidence: Evidence) -> None:
-    """A column that says which rows will not be played."""
+def _examine_cancelled(evidence: Evidence) -> None:
+    """Report a column that says which rows will not be played."""
     used = set(evidence.by_field.values())
     for name in evidence.sample.names:
         if name in used or not _STATUS.search(name):
@@ -435,12 +435,12 @@ def _weigh_cancelled(evidence: Evidence) -> None:
             word, count = next(iter(off.items()))
             evidence.ask(
                 f"the column '{name}' says '{word}': {count:,}; such rows are read as all others",
-                "the file",
+                THE_FILE,
                 "take out rows that are not played",
             )
 
 
-def _weigh_popularity(evidence: Evidence) -> None:
+def _examine_popularity(evidence: Evidence) -> None:
     texts = _texts_of(evidence.cells("Popularity"))
     whole = Counter(int(text) for text in texts if text.isdecimal() and len(text) < 9)
     answers = [Answer(each, {"popularity_is": each}) for each in ("rank", "score")]
@@ -469,14 +469,17 @@ def _weigh_popularity(evidence: Evidence) -> None:
 
 
 def _are_all_from_1(scores: Counter[int]) -> bool:
-    """Whether scores run from 1 to some number, as ranks do; often-repeated 1 to 100 are scores."""
+    """Whether the scores are all the numbers from 1 to some number, as ranks are.
+
+    If they are 1 to 100, and some occur twice, they are scores.
+    """
     last = len(scores)
     is_all = last >= _MANY and sorted(scores) == list(range(1, last + 1))
     return is_all and (last < _BEST or scores.total() == last)
 
 
-def _weigh_nights(evidence: Evidence) -> None:
-    """Whether starts after midnight belong to the evening before; the widest gap is the night."""
+def _examine_nights(evidence: Evidence) -> None:
+    """Ask whether starts after midnight belong to the evening before them."""
     if any(each.option == "day_starts_at" for each in evidence.questions):
         return
     dated = evidence.by_field.get("Date") == evidence.by_field.get("Start")
@@ -507,7 +510,7 @@ def _weigh_nights(evidence: Evidence) -> None:
 
 
 def _night(label: str, day: str, minutes: int) -> str:
-    """How a `date_is` reads a start after midnight."""
+    """How an answer reads a start after midnight."""
     try:
         at = date.fromisoformat(day)
         after = at + timedelta(days=label == "festival_day")
@@ -524,9 +527,9 @@ def _festival_day(minutes: int) -> Answer:
 
 
 def _day_starts(performances: Sequence[Performance]) -> int:
-    """The middle of the day's widest gap between performances, on the hour; 06:00 if none is wide.
+    """The middle of the widest gap between performances, on the hour; 06:00 if none is wide.
 
-    Only a gap that ends by noon is a night: starts before it belong to the evening.
+    Only a gap that ends by noon counts: starts before it may belong to the evening before.
     """
     busy = [False] * MINUTES_PER_DAY
     for each in performances:

@@ -1,5 +1,6 @@
-"""Any lineup that a person's machine can read: text, Excel workbook or calendar, by content."""
+"""Reads any lineup that a person's machine can: text, workbook or calendar, told by content."""
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from itertools import chain
@@ -15,7 +16,6 @@ from festival.lineup.read import read_lineup
 # The first bytes of a zip archive, and so of a workbook.
 ZIP = b"PK\x03\x04"
 _CALENDAR = b"BEGIN:VCALENDAR"
-_MARK = b"\xef\xbb\xbf"
 
 
 class _FileKind(NamedTuple):
@@ -42,7 +42,7 @@ def inspect_any(
     mapping: LineupMapping = DEFAULT_MAPPING,
     sheet: str | None = None,
 ) -> Inspection:
-    """How a lineup, a workbook or a calendar is understood.
+    """The inspection of a lineup, a workbook or a calendar.
 
     A bad file raises nothing: `problem` says why it cannot be read. A source that cannot be opened,
     or a missing sheet, raises LineupError.
@@ -57,7 +57,7 @@ def _kind_of(chunks: Iterable[bytes], sheet: str | None) -> _FileKind:
         return _workbook(first + b"".join(rest), sheet)
     if sheet is not None:
         raise LineupError(f"the file is not a workbook and has no sheet '{sheet}'")
-    if first.removeprefix(_MARK).lstrip()[: len(_CALENDAR)].upper() == _CALENDAR:
+    if first.removeprefix(codecs.BOM_UTF8).lstrip()[: len(_CALENDAR)].upper() == _CALENDAR:
         return _calendar(first + b"".join(rest))
     whole = chain([first], rest)
     return _FileKind(

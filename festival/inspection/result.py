@@ -1,4 +1,4 @@
-"""What `inspect` found in a lineup file: plain facts, open questions, a mapping to start from."""
+"""The result of an inspection: facts about the file, open questions, a mapping to start from."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,13 @@ from typing import Any
 
 from festival.lineup.mapping import LineupMapping
 
+THE_FILE = "the file"
+"""The `option` of a question that no mapping settles: the file itself has to change."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnUse:
-    """A column and its field, as found by name, alias, mapping or cells."""
+    """A column and its field; `how` it was matched: by name, alias, mapping or cells."""
 
     name: str
     field: str
@@ -20,7 +23,7 @@ class ColumnUse:
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """How many of a field's cells have a form, and the first of them."""
+    """How many of a field's cells have a form, and the first of these cells."""
 
     field: str
     form: str
@@ -30,7 +33,7 @@ class FormCount:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer to a question: its options, and how a real row then reads."""
+    """One answer to a question: its options, and how a row of the file then reads."""
 
     label: str
     options: Mapping[str, Any]
@@ -39,11 +42,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the file leaves open: what was seen, and which mapping option settles it.
+    """Something that the file leaves open: what was seen, and the mapping option that settles it.
 
-    If it `must` be settled, rows are rejected until it is; otherwise an answer changes what the
-    values mean. `answers` are the known ones; `assumed` are options for reading the rows meanwhile,
-    to show what the other questions change.
+    If it `must` be settled, rows are rejected until it is; otherwise an answer changes what values
+    mean. `answers` are those known in advance. `assumed` are options to read rows with in the
+    meantime, in order to show what the other questions change.
     """
 
     seen: str
@@ -54,7 +57,7 @@ class Question:
     assumed: Mapping[str, Any] = field(default_factory=dict)
 
     def line(self) -> str:
-        """The question in one line, with the readings of a real row."""
+        """The question in one line, with the readings of a row of the file."""
         readings = "; ".join(f"{each.label} → {each.reading}" for each in self._shown())
         word = "decide" if self.must else "check"
         return f"{word:<7} {self.seen}: {self.option} ({self.choices})" + (
@@ -78,12 +81,12 @@ class RefusedReason:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """A file as it was understood.
+    """How a file was understood.
 
-    `rows` were examined (only the first ones, if there are `more`); `kept` of these are
-    performances under the `proposal`, the rest are `refused`, both as `festival check` counts them.
-    `missed` rows of a JSON document are outside the proposal's path. `problem` is why the file
-    cannot be read as it is; `refusal` is why it cannot be read under the proposal.
+    `rows` were examined (only the first ones, if there are `more`). Of these, `kept` are
+    performances under the `proposal` and the others are `refused`, as `festival check` counts them.
+    `missed` is how many rows of a JSON document are outside the proposal's path. `problem` says why
+    the file cannot be read as it is, `refusal` why it cannot be read under the proposal.
     """
 
     encoding: str
@@ -103,11 +106,11 @@ class Inspection:
     refusal: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """The inspection as plain values, the proposal as options."""
+        """The inspection as plain values, with the proposal as options."""
         return {**asdict(self), "proposal": self.proposal.to_dict()}
 
     def lines(self) -> list[str]:
-        """The inspection for a person, line by line."""
+        """The inspection as lines of text for a person."""
         return [*self._file(), *self._columns(), *self._forms(), *self._open(), *self._result()]
 
     def _file(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where lineups are found: a file, a folder, a prefix in S3; each with its mapping beside it."""
+"""Finds the lineups in a file, a folder or an S3 prefix, each with the mapping beside it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LINEUP_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xlsx",
 class LineupSource:
     """A lineup to read: its name, how to open its bytes, and the mapping it is read with.
 
-    `sheet` is the sheet of a workbook to read; None: the only one that has rows.
+    `sheet` is the workbook's sheet to read; None means the only one that has rows.
     """
 
     name: str
@@ -36,14 +36,14 @@ class LineupSource:
     sheet: str | None = None
 
     def inspect(self) -> Inspection:
-        """How it is read. A bad file raises nothing: `problem` says why it cannot be read."""
+        """Inspect it. A bad file raises nothing: `problem` says why it cannot be read."""
         try:
             return inspect_any(self.open(), mapping=self.mapping, sheet=self.sheet)
         except LineupError as error:
             return inspected(SampledFile(problem=str(error)), self.mapping, lambda mapping: ())
 
     def blocks(self) -> Iterator[Block]:
-        """Its rows. Raises LineupError as `read_lineup` does."""
+        """Read its rows. Raises LineupError as `read_lineup` does."""
         return read_any(self.open(), mapping=self.mapping, sheet=self.sheet)
 
 
@@ -67,11 +67,11 @@ def lineups_in(
     nothing to read, or no such mapping.
     """
     default = _mapping_file(Path(mapping)) if mapping else DEFAULT_MAPPING
-    nothing = True
-    for found in _sources(source, clients, default):
-        nothing = False
-        yield found
-    if nothing:
+    is_empty = True
+    for lineup in _sources(source, clients, default):
+        is_empty = False
+        yield lineup
+    if is_empty:
         endings = ", ".join(LINEUP_ENDINGS)
         raise FestivalError(f"no lineup in {source}: expected names that end in {endings}")
 
@@ -124,8 +124,8 @@ def _is_named_like_a_lineup(name: str) -> bool:
 
 def _bytes(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as opened:
-            while chunk := opened.read(CHUNK_BYTES):
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except OSError as error:
         raise LineupError(f"cannot be read: {error.strerror or error}") from None
@@ -134,11 +134,11 @@ def _bytes(path: Path) -> Iterator[bytes]:
 def _object(s3: "S3Client", bucket: str, key: str) -> Iterator[bytes]:
     stored = current_object(s3, bucket, key)
     if stored is None:
-        raise LineupError("was deleted while it was looked for")
+        raise LineupError("was deleted before it could be read")
     yield from object_chunks(s3, stored)
 
 
 def _refused(why: str) -> Iterator[bytes]:
-    """No bytes, only the error as the file's reader would meet it."""
+    """No bytes, only an error, raised when the file is read."""
     yield from ()
     raise LineupError(why)

@@ -1,4 +1,4 @@
-"""Spreadsheet rows, as openpyxl gives them, to blocks of performances."""
+"""Reads Excel workbooks: the rows that openpyxl gives become blocks of performances."""
 
 import warnings
 import zipfile
@@ -33,14 +33,14 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, Block, Rejection, RowWarning, clock
 from festival.lineup.normalise import Normaliser
 
-Row = tuple[object, ...]
+SheetRow = Sequence[object]
 
 
-def rows_of_workbook(book: Path | IO[bytes], sheet: str | None = None) -> Iterator[Row]:
-    """The rows of a sheet as plain values, its header among them; formulas as their last result.
+def rows_of_workbook(book: Path | IO[bytes], sheet: str | None = None) -> Iterator[SheetRow]:
+    """A sheet's rows as plain values, with the header; a formula is its last result.
 
-    Without `sheet`, only one sheet may have rows. Raises LineupError if it is not a workbook, is
-    larger than a decompressed file may be, or leaves open which sheet is meant.
+    Without `sheet`, only one sheet may have rows. Raises LineupError if the file is not a workbook,
+    is larger than a decompressed file may be, or does not show which sheet is meant.
     """
     try:
         with zipfile.ZipFile(book) as archive:
@@ -82,7 +82,7 @@ def _chosen(sheets: list[Any], name: str | None) -> Any:
 
 
 def _has_a_row(sheet: Any) -> bool:
-    sheet.reset_dimensions()  # some programs declare the sheet to be one cell large
+    sheet.reset_dimensions()  # some programs declare that a sheet has only one cell
     return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
@@ -93,8 +93,6 @@ _DATE = FIELDS.index("Date")
 _CALENDAR_BEGINS = (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1), date(1904, 1, 1))
 _EXPECTED = "expected a sheet with a header row"
 
-SheetRow = Sequence[object]
-
 
 def read_rows(
     rows: Iterable[SheetRow],
@@ -102,10 +100,10 @@ def read_rows(
     mapping: LineupMapping = DEFAULT_MAPPING,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
-    """Read a sheet's rows, the header among them, as `read_lineup` reads a file.
+    """Read a sheet's rows, with the header, as `read_lineup` reads a file.
 
     Cells are text, numbers, dates, times or None. Lines are the sheet's row numbers; reading
-    cannot go on from a block. Raises LineupError for a sheet without a header, needed columns or
+    cannot resume from a block. Raises LineupError for a sheet without a header, needed columns or
     any row.
     """
     return read_numbered(enumerate(rows, 1), mapping=mapping, limits=limits)
@@ -118,12 +116,12 @@ def read_numbered(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Block]:
     """Read rows with line numbers, as `read_rows` does."""
-    found, rows = _opened(numbered, mapping)
-    if found.misfit:
-        raise found.misfit
-    sheet = _Sheet(found.header, mapping)
+    (header, warnings, misfit, _), rows = _opened(numbered, mapping)
+    if misfit:
+        raise misfit
+    sheet = _Sheet(header, mapping)
     block: list[tuple[int, SheetRow]] = []
-    read, warnings = 0, found.warnings
+    read = 0
     for number, row in chain(rows, [(0, ())]):
         if number:
             block.append((number, row))
@@ -141,57 +139,57 @@ def read_numbered(
 def inspect_rows(
     rows: Iterable[SheetRow], *, mapping: LineupMapping = DEFAULT_MAPPING
 ) -> Inspection:
-    """A sheet's rows, the header among them, as `inspect_lineup` looks at a file."""
+    """Inspect a sheet's rows, with the header, as `inspect_lineup` does a file."""
     sheet = list(islice(rows, SAMPLE_ROWS + _TITLES))
 
-    def looked_at(told: LineupMapping) -> SampledFile:
-        return _sampled(SampledFile(shape=SHAPE, encoding="cells"), enumerate(sheet, 1), told)
+    def sample_with(mapping: LineupMapping) -> SampledFile:
+        return _sampled(SampledFile(shape=SHAPE, encoding="cells"), enumerate(sheet, 1), mapping)
 
     lines = [text_of_row(row) for row in sheet[:HEADER_LINES]]
-    look = with_header(looked_at(mapping), lines, (CELLS,), mapping, looked_at)
-    return inspected(look, mapping, lambda proposal: read_rows(sheet, mapping=proposal))
+    sampled = with_header(sample_with(mapping), lines, (CELLS,), mapping, sample_with)
+    return inspected(sampled, mapping, lambda proposal: read_rows(sheet, mapping=proposal))
 
 
 def inspect_numbered(
     numbered: Iterator[tuple[int, SheetRow]],
-    look: SampledFile,
+    sampled: SampledFile,
     mapping: LineupMapping,
     read: Callable[[LineupMapping], Iterable[Block]],
 ) -> Inspection:
-    """Look at rows with line numbers; `read` reads them with a mapping."""
-    return inspected(_sampled(look, numbered, mapping), mapping, read)
+    """Inspect rows with line numbers; `read` reads them with a mapping."""
+    return inspected(_sampled(sampled, numbered, mapping), mapping, read)
 
 
 def _sampled(
-    look: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
+    sampled: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> SampledFile:
     try:
-        if not look.problem:
-            _sample(look, numbered, mapping)
+        if not sampled.problem:
+            _sample(sampled, numbered, mapping)
     except LineupError as error:
-        look.problem = str(error)
-    return look
+        sampled.problem = str(error)
+    return sampled
 
 
 def _sample(
-    look: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
+    sampled: SampledFile, numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> None:
-    found, rows = _opened(numbered, mapping)
-    look.names = list(found.header.names)
-    look.problem = str(found.misfit or "")
-    date_place = found.header.columns.places[_DATE]
+    (header, _, misfit, _), rows = _opened(numbered, mapping)
+    sampled.names = list(header.names)
+    sampled.problem = str(misfit or "")
+    date_place = header.columns.places[_DATE]
     for _, row in rows:
         cells = _cells(row, date_place)
         if _is_blank(cells):
             continue
-        if len(look.rows) == SAMPLE_ROWS:
-            look.more = True
+        if len(sampled.rows) == SAMPLE_ROWS:
+            sampled.more = True
             break
-        look.rows.append(dict(zip(found.header.names, cells, strict=False)))
+        sampled.rows.append(dict(zip(header.names, cells, strict=False)))
 
 
 class _Sheet:
-    """Judges a sheet's rows under its header."""
+    """Applies the rules to a sheet's rows."""
 
     def __init__(self, header: Header, mapping: LineupMapping) -> None:
         self._names = header.names
@@ -203,7 +201,7 @@ class _Sheet:
         self._normaliser = Normaliser(mapping)
 
     def block(self, numbered: Sequence[tuple[int, SheetRow]], warnings: list[RowWarning]) -> Block:
-        """Results for some rows."""
+        """The block of some rows with their line numbers."""
         width = len(self._names)
         lines, rows, six, refused = [], [], [], []
         for line, row in numbered:
@@ -238,18 +236,18 @@ class _Sheet:
 def _opened(
     numbered: Iterator[tuple[int, SheetRow]], mapping: LineupMapping
 ) -> tuple[FoundHeader, Iterator[tuple[int, SheetRow]]]:
-    """A sheet's header, found like a CSV's, and the rows below it."""
+    """A sheet's header, found as in a CSV, and the rows below it."""
     head = list(islice(numbered, _TITLES))
     text = [text_of_row(row) for _, row in head]
     first = first_with_text(text)
     if first is None:
         raise LineupError(f"the sheet is empty; {_EXPECTED}")
-    found, height = found_header(text, head[0][0], first, mapping, (CELLS,))
-    return found, chain(head[height:], numbered)
+    header, height = found_header(text, head[0][0], first, mapping, (CELLS,))
+    return header, chain(head[height:], numbered)
 
 
 def text_of_row(row: SheetRow) -> str:
-    """A row as a line of text in which CELLS divides the cells."""
+    """A row as a line of text, with its cells divided by CELLS."""
     return CELLS.join(clean(preview(cell)) for cell in _cells(row, None))
 
 
@@ -258,7 +256,7 @@ def _cells(row: SheetRow, date_place: int | None) -> list[Any]:
 
 
 def _cell(value: object, *, is_date: bool) -> Any:
-    """A cell as the rules know it: text, or a Number as JSON has it."""
+    """A cell in a form that the rules know: text, or a Number as in JSON."""
     if isinstance(value, datetime):
         if value.date() in _CALENDAR_BEGINS:
             return value.time().isoformat()

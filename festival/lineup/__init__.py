@@ -1,1 +1,1 @@
-"""Text to performances: what a lineup file is, and how it is read. Standard library only."""
+"""Reads lineup files: bytes to performances, rejections, warnings. Standard library only."""

@@ -1,4 +1,4 @@
-"""Which column is which field, by name; if two columns match, that is reported, not guessed."""
+"""Finds each field's column by name. If two columns match, that is reported, not guessed."""
 
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -37,12 +37,12 @@ LAST_ALIASES = {
     "End": "event end time",
     END_DATE: "event end date",
 }
-"""Names for a field that count only if no other is present: beside one they mean something else."""
+"""Names that count only if the field has no other: beside another, they mean something else."""
 _START_DATE = frozenset(("startdate", "datestart", "eventstartdate"))
 
 
 def _folded(aliases: str) -> frozenset[str]:
-    """Aliases as compared, with and without accents: capitals often lose theirs."""
+    """Aliases folded for comparison, with and without accents: capitals often lose theirs."""
     names = {fold(alias) for alias in aliases.split(",")} - {""}
     return frozenset(names | {unaccented(name) for name in names})
 
@@ -57,12 +57,20 @@ _FOLDED_ALIASES = {field: _folded(aliases) for field, aliases in ALIASES.items()
 _FOLDED_LAST = {field: _folded(aliases) for field, aliases in LAST_ALIASES.items()}
 
 
+class Unclear(NamedTuple):
+    """Why a field's column is not clear, and which columns it could be."""
+
+    reason: str
+    field: str = ""
+    candidates: tuple[str, ...] = ()
+
+
 class Columns(NamedTuple):
     """Each of the six fields' column index, or None; the other columns are ignored.
 
     `end_parts` are the columns of the end's date and of the length. `constants` are the values of
     fields without a column. With `is_range`, one column is both Start and End. `missing` fields
-    have no column; `unclear` says which matches are ambiguous.
+    have no column; `unclear` are the matches that a person has to settle.
     """
 
     places: tuple[int | None, ...]
@@ -71,7 +79,7 @@ class Columns(NamedTuple):
     is_range: bool = False
     ignored: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    unclear: tuple[str, ...] = ()
+    unclear: tuple[Unclear, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -101,22 +109,24 @@ def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
     """
     search = _Search(names, mapping)
     places = {field: search.place(field) for field in FIELDS}
-    is_range = search.says(TIME) or (places["Start"] is None and places["End"] is None)
+    is_range = search.is_mapped(TIME) or (places["Start"] is None and places["End"] is None)
     time = search.place(TIME) if is_range else None
     if time is not None:
         places["Start"] = places["End"] = time
     if mapping.date_is == "festival_day" and places["Date"] == places["Start"] is not None:
         search.unclear.append(
-            "Date and Start are one column, whose date is the calendar_day; expected the mapping's "
-            "date_is to say so"
+            Unclear(
+                "Date and Start are one column, whose date is the calendar_day; expected the "
+                "mapping's date_is to say so"
+            )
         )
     if places["Date"] is None and places["Start"] is not None and not time:
         places["Date"] = search.start_date()
     end_parts = search.end_parts(None if time is not None else places["End"])
     constants = dict(mapping.constants)
-    told = {*constants, *mapping.sections}
+    elsewhere = {*constants, *mapping.sections}
     if mapping.default_length or end_parts[-1:] not in ((), (None,)):
-        told.add("End")
+        elsewhere.add("End")
     used = {*places.values(), *end_parts}
     return Columns(
         places=tuple(places.values()),
@@ -124,50 +134,51 @@ def match(names: Sequence[str], mapping: LineupMapping) -> Columns:
         constants=tuple((FIELDS.index(field), text) for field, text in mapping.constants),
         is_range=time is not None,
         ignored=tuple(name for at, name in enumerate(names) if at not in used and fold(name)),
-        missing=tuple(f for f in REQUIRED if places[f] is None and f not in told),
+        missing=tuple(f for f in REQUIRED if places[f] is None and f not in elsewhere),
         unclear=tuple(search.unclear),
     )
 
 
 class _Search:
-    """Looks for columns by name, and notes what is unclear."""
+    """Looks for columns by name and records unclear matches."""
 
     def __init__(self, names: Sequence[str], mapping: LineupMapping) -> None:
-        self.unclear: list[str] = []
+        self.unclear: list[Unclear] = []
         self._names = names
         self._folded = [fold(name) for name in names]
-        self._said = dict(mapping.columns)
+        self._mapped = dict(mapping.columns)
         self._constants = dict(mapping.constants)
         self._sections = mapping.sections
         # The Start may be the Date's column: date-times are both.
-        taken = {fold(name) for field, name in self._said.items() if name and field != "Date"}
+        taken = {fold(name) for field, name in self._mapped.items() if name and field != "Date"}
         self._free = [name if name not in taken else "" for name in self._folded]
 
-    def says(self, field: str) -> bool:
+    def is_mapped(self, field: str) -> bool:
         """Whether the mapping names a column for the field."""
-        return bool(self._said.get(field))
+        return bool(self._mapped.get(field))
 
     def start_date(self) -> int | None:
         """The column of the start's date, if no other column is the Date."""
-        said = "Date" in self._said or "Date" in self._constants
-        return None if said else self._only("Date", self._free, _START_DATE)
+        if "Date" in self._mapped or "Date" in self._constants:
+            return None
+        return self._only("Date", self._free, _START_DATE)
 
     def end_parts(self, end: int | None) -> tuple[int | None, ...]:
         """The columns of the end's date and of the length; empty if there is neither.
 
         If there is an End, only a column called or mapped as Duration is the length.
         """
-        date = None if end is None and not self.says(END_DATE) else self.place(END_DATE)
-        if end is None or DURATION in self._said:
+        date = None if end is None and not self.is_mapped(END_DATE) else self.place(END_DATE)
+        if end is None or DURATION in self._mapped:
             length = self.place(DURATION)
         else:
             length = self._only(DURATION, self._free, {fold(DURATION)})
         return () if date is None and length is None else (date, length)
 
     def place(self, field: str) -> int | None:
-        """The index of the field's column, or None; `<Field>` are keys of a nested document."""
-        if field in self._said:
-            name = self._said[field]
+        """The index of the field's column, or None. A column `<Field>` has a document's keys."""
+        if field in self._mapped:
+            name = self._mapped[field]
             return self._by_mapping(field, name) if name else None
         if field in self._constants or field in self._sections:
             return None
@@ -182,17 +193,21 @@ class _Search:
         place = self._only(field, self._folded, {fold(name)})
         if place is None:
             self.unclear.append(
-                f"the mapping's columns say that '{preview(name)}' is the {field}; "
-                "expected a column of that name"
+                Unclear(
+                    f"the mapping's columns say that '{preview(name)}' is the {field}; "
+                    "expected a column of that name"
+                )
             )
         return place
 
     def _only(self, field: str, folded: Sequence[str], wanted: Collection[str]) -> int | None:
-        found = [at for at, name in enumerate(folded) if name in wanted]
-        if len(found) > 1:
-            both = " and ".join(f"'{preview(self._names[at])}'" for at in found)
-            self.unclear.append(
+        places = [at for at, name in enumerate(folded) if name in wanted]
+        if len(places) > 1:
+            candidates = tuple(self._names[at] for at in places)
+            both = " and ".join(f"'{preview(name)}'" for name in candidates)
+            reason = (
                 f"the columns {both} could each be the {field}; expected one: say which with the "
                 "mapping's columns"
             )
-        return found[0] if found else None
+            self.unclear.append(Unclear(reason, field, candidates))
+        return places[0] if places else None

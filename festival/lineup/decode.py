@@ -1,4 +1,4 @@
-"""Bytes to decoded physical lines, block by block, with every line's place known.
+"""Decodes bytes into physical lines, block by block, and keeps track of their positions.
 
 A line ends at LF, CR or CR LF and nowhere else: U+2028 and similar characters are text.
 """
@@ -20,20 +20,20 @@ GIB = 1024 * MIB
 
 
 class Limits(NamedTuple):
-    """The most a reader takes as one record, one document or one decompressed file.
+    """The most that a reader accepts in one record, one document or one decompressed file.
 
-    `record_bytes` and `record_lines` bound one row (a quoted cell may span lines), `document_bytes`
-    a JSON document that can only be read whole, `decompressed_bytes` what a `.gz` may grow to,
-    `barren_bytes` lines without a row, one after another. `block_bytes` and `block_rows` bound what
-    is in memory at once: 32 KiB of text and its rows stay in the processor's cache, which makes
-    reading a third faster than 128 KiB does.
+    `record_bytes` and `record_lines` limit one row (a quoted cell may span lines), `document_bytes`
+    a JSON document that can only be read whole, `decompressed_bytes` the size of a `.gz` once
+    decompressed, `rowless_bytes` consecutive lines without a row. `block_bytes` and `block_rows`
+    limit what is in memory at once: 32 KiB of text and its rows stay in the processor's cache,
+    which makes reading a third faster than 128 KiB does.
     """
 
     record_bytes: int = MIB
     record_lines: int = 1_000
     document_bytes: int = 16 * MIB
     decompressed_bytes: int = 4 * GIB
-    barren_bytes: int = 8 * MIB
+    rowless_bytes: int = 8 * MIB
     block_bytes: int = 32 * KIB
     block_rows: int = 4_096
 
@@ -45,7 +45,7 @@ _REFUSED = "festival.refused"
 _REFUSED_BYTE = b"\xff"
 codecs.register_error(_REFUSED, lambda error: ("\udcff", error.end))  # type: ignore[attr-defined]
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 16
 _UTF8 = ("utf-8", "utf-8-sig")
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -72,7 +72,10 @@ EXPECTED = "expected a CSV with a header row, a JSON array of objects, or JSON L
 
 
 class Origin(NamedTuple):
-    """Where plain bytes come from, so that their count becomes a Position in the object."""
+    """How a stored object holds the plain bytes: this turns a count of them into a Position.
+
+    `base` is how many plain bytes come before the first one read.
+    """
 
     compression: str = ""
     encoding: str = "utf-8"
@@ -80,11 +83,11 @@ class Origin(NamedTuple):
 
     def position(self, taken: int, line: int, shape: str) -> Position:
         """The Position after `taken` plain bytes read since `base`."""
-        place = self.base + taken
+        count = self.base + taken
         direct = not self.compression and self.encoding == "utf-8"
         return Position(
-            offset=place if direct else 0,
-            skip=0 if direct else place,
+            offset=count if direct else 0,
+            skip=0 if direct else count,
             line=line,
             shape=shape,
             encoding=self.encoding,
@@ -93,10 +96,10 @@ class Origin(NamedTuple):
 
 
 class Feed:
-    """Plain bytes, gathered piece by piece: `data` has arrived but is not taken yet.
+    """Plain bytes, gathered piece by piece; `data` holds those that are not taken yet.
 
-    A source that breaks (a gzip stream cut short) ends the feed. What came before stays readable;
-    the reader raises `failure` after handing that on.
+    If the source breaks (a gzip stream is cut short), the feed ends. The bytes before that stay
+    readable, and the reader raises `failure` once it has handed them on.
     """
 
     def __init__(self, pieces: Iterator[bytes], piece_bytes: int) -> None:
@@ -110,7 +113,7 @@ class Feed:
         self._piece_bytes = piece_bytes
 
     def fill(self) -> None:
-        """Gather exactly one more piece, or all that is left, however the bytes arrive."""
+        """Gather exactly one more piece, or all that is left, whatever size the chunks have."""
         parts, size = [self._rest], len(self._rest)
         try:
             while size < self._piece_bytes:
@@ -132,7 +135,7 @@ class Feed:
 
 
 def unwatched() -> None:
-    """Let reading go on."""
+    """Do nothing: the default for `watch`."""
 
 
 def open_source(
@@ -142,11 +145,11 @@ def open_source(
     encoding: str = "",
     watch: Callable[[], None] = unwatched,
 ) -> tuple[Origin, Feed]:
-    """The plain bytes of a file, from its beginning or on from `start`, as UTF-8.
+    """The plain bytes of a file as UTF-8, from its beginning or from `start`.
 
     `encoding` is the mapping's; a byte order mark takes precedence. With a start, `chunks` begin at
-    byte `start.offset` of the object. Raises LineupError for what is plainly something else: a
-    picture, an archive, an Excel workbook.
+    byte `start.offset` of the object. Raises LineupError for a file that is plainly something else:
+    a picture, an archive, an Excel workbook.
     """
     pieces = _small(chunks, limits.block_bytes)
     if start is None:
@@ -167,10 +170,12 @@ def _watched(pieces: Iterator[bytes], watch: Callable[[], None]) -> Iterator[byt
         yield piece
 
 
-def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin, Iterator[bytes]]:
+def _detect(
+    pieces: Iterator[bytes], limits: Limits, declared: str
+) -> tuple[Origin, Iterator[bytes]]:
     origin = Origin()
     head, pieces = _peeked(pieces)
-    if head.startswith(_GZIP):
+    if head.startswith(GZIP):
         origin = origin._replace(compression="gzip")
         head, pieces = _peeked(_gunzipped(pieces, limits))
     for magic, what in _FOREIGN.items():
@@ -178,8 +183,8 @@ def _detect(pieces: Iterator[bytes], limits: Limits, said: str) -> tuple[Origin,
             raise LineupError(f"the file is {what}; {EXPECTED}")
     if encoding := _UTF16.get(head[:2]):
         return origin._replace(encoding=encoding), _utf8_from(pieces, encoding)
-    if said and said not in _UTF8 and not head.startswith(codecs.BOM_UTF8):
-        return origin._replace(encoding=said), _utf8_from(pieces, said)
+    if declared and declared not in _UTF8 and not head.startswith(codecs.BOM_UTF8):
+        return origin._replace(encoding=declared), _utf8_from(pieces, declared)
     return origin, pieces
 
 
@@ -190,12 +195,12 @@ def _small(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 
 def _peeked(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    kept: list[bytes] = []
+    first: list[bytes] = []
     for piece in pieces:
-        kept.append(piece)
-        if sum(map(len, kept)) >= _HEAD_BYTES:
+        first.append(piece)
+        if sum(map(len, first)) >= _HEAD_BYTES:
             break
-    return b"".join(kept)[:_HEAD_BYTES], chain(kept, pieces)
+    return b"".join(first)[:_HEAD_BYTES], chain(first, pieces)
 
 
 def _skipping(pieces: Iterator[bytes], count: int) -> Iterator[bytes]:
@@ -223,7 +228,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 plain = _up_to_damage(before, rest)
                 yield plain
                 raise LineupError(
-                    f"the gzip file is damaged ({error}); expected it whole"
+                    f"the gzip file is damaged ({error}); expected a complete one"
                 ) from None
             rest = engine.unused_data if engine.eof else engine.unconsumed_tail
             total += len(plain)
@@ -238,7 +243,7 @@ def _gunzipped(pieces: Iterator[bytes], limits: Limits) -> Iterator[bytes]:
                 break
     if not engine.eof:
         raise LineupError(
-            f"the gzip file ends early, after {total:,} bytes of text; expected it whole"
+            f"the gzip file ends early, after {total:,} bytes of text; expected a complete one"
         )
 
 
@@ -247,7 +252,7 @@ def _gzip_member() -> "zlib._Decompress":
 
 
 def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
-    """All the text before the damaged byte, read byte by byte: the rows before it are good."""
+    """All the text before the damaged byte, read byte by byte, because its rows are good."""
     plain: list[bytes] = []
     with contextlib.suppress(zlib.error):
         for at in range(len(data)):
@@ -259,7 +264,7 @@ def _up_to_damage(engine: "zlib._Decompress", data: bytes) -> bytes:
 
 
 def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Text in another encoding, as UTF-8; what cannot be decoded becomes an invalid byte."""
+    """Text in another encoding as UTF-8; a character that cannot be decoded becomes a bad byte."""
     head, pieces = _peeked(pieces)
     utf16 = head[:2] in _UTF16 and encoding.startswith("utf-16")
     decoder = codecs.getincrementaldecoder("utf-16" if utf16 else encoding)(
@@ -276,11 +281,8 @@ def _utf8_from(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 _FIRST_BYTES = 800
 AS_CP1252 = (
-    "is not UTF-8; read as Windows-1252, the last resort: the mapping's encoding says another"
-)
-NOT_CP1252 = (
-    "is neither UTF-8 nor, by its letters, Windows-1252; expected UTF-8, or the mapping's "
-    "encoding, such as cp1250, mac_roman or shift_jis"
+    "is not UTF-8; read as Windows-1252, the last resort: set the mapping's encoding if it is "
+    "another"
 )
 # Rare in Windows-1252 text, common in text that is wrongly read as it: signs inside words, capitals
 # with an accent after small letters or inside a word, three letters with accents in a row, and two
@@ -292,17 +294,36 @@ _UNLIKELY = re.compile(
 )
 
 
+class Refusal(NamedTuple):
+    """Why text cannot be used, and the mapping option that would settle it, if there is one."""
+
+    reason: str
+    option: str = ""
+
+    def error(self, what: str, expected: str = "") -> LineupError:
+        """The error about a text that the whole file depends on."""
+        remedy = Remedy.MAPPING if self.option else Remedy.FILE
+        return LineupError(f"{what} {self.reason}{expected}", remedy)
+
+
+_NOT_CP1252 = Refusal(
+    "is neither UTF-8 nor, by its letters, Windows-1252; expected UTF-8, or the mapping's "
+    "encoding, such as cp1250, mac_roman or shift_jis",
+    "encoding",
+)
+
+
 class Lines(NamedTuple):
     """Some whole consecutive lines, decoded; `first` is the first one's number.
 
-    `refused` says by index which lines are not text and why; `assumed`, which were read as CP1252.
-    `final` says that no further line can follow these within the limits.
+    `refused` has, by index, the lines that are not text; `assumed` are those read as Windows-1252.
+    With `final`, no line within the limits can follow these.
     """
 
     raw: bytes
     first: int
     text: list[str]
-    refused: Mapping[int, str] = {}
+    refused: Mapping[int, Refusal] = {}
     assumed: frozenset[int] = frozenset()
     final: bool = False
 
@@ -320,7 +341,7 @@ class LongLine(NamedTuple):
 
 
 class LineReader:
-    """Gives blocks of lines, continuing after the last line that its caller took."""
+    """Gives blocks of lines, each beginning after the last line that the caller took."""
 
     def __init__(
         self, origin: Origin, feed: Feed, limits: Limits, line: int = 1, multibyte: bool = False
@@ -337,9 +358,9 @@ class LineReader:
         return self._feed.failure
 
     def position(self, shape: str) -> Position:
-        """The place before the next line."""
-        place = self._origin.position(self._feed.taken, self.line, shape)
-        return place._replace(seen_multibyte=self.multibyte)
+        """The Position before the next line."""
+        position = self._origin.position(self._feed.taken, self.line, shape)
+        return position._replace(seen_multibyte=self.multibyte)
 
     def next(self, beyond: int = 0) -> Lines | LongLine | None:
         """The next lines, without taking them; more than `beyond` bytes, if there are more.
@@ -362,7 +383,7 @@ class LineReader:
         return self._decoded(feed.data[:cut], final=last)
 
     def take(self, lines: Lines, count: int) -> None:
-        """Take the first `count` of the lines: reading goes on after them."""
+        """Take the first `count` of the lines: the next ones begin after them."""
         whole = count == len(lines.text)
         raw = lines.raw if whole else b"".join(lines.raw.splitlines(keepends=True)[:count])
         self.multibyte = self.multibyte or _has_multibyte(lines, raw, count)
@@ -406,15 +427,15 @@ class LineReader:
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
-        refused: dict[int, str] = {}
+        refused: dict[int, Refusal] = {}
         if len(raw) > self._limits.record_bytes:
             self._refuse_long(lines, [line.encode() for line in lines], refused)
         return Lines(raw, self.line, lines, refused, final=final)
 
     def _decoded_singly(self, raw: bytes, final: bool) -> Lines:
-        """Lines with at least one that is not UTF-8: that one is CP1252, or is rejected."""
+        """Decode lines of which some are not UTF-8: those are Windows-1252, or are rejected."""
         text: list[str] = []
-        refused: dict[int, str] = {}
+        refused: dict[int, Refusal] = {}
         assumed: set[int] = set()
         multibyte = self.multibyte
         singly = raw.splitlines()
@@ -423,53 +444,42 @@ class LineReader:
                 text.append(line.decode())
                 multibyte = multibyte or not line.isascii()
             except UnicodeDecodeError:
-                decoded, reason = last_resort(line, self._origin.encoding, multibyte)
+                decoded, refusal = last_resort(line, self._origin.encoding, multibyte)
                 text.append(decoded)
-                if reason:
-                    refused[index] = reason
+                if refusal:
+                    refused[index] = refusal
                 else:
                     assumed.add(index)
         if len(raw) > self._limits.record_bytes:
             self._refuse_long(text, singly, refused)
         return Lines(raw, self.line, text, refused, frozenset(assumed), final)
 
-    def _refuse_long(self, text: list[str], raw: list[bytes], refused: dict[int, str]) -> None:
+    def _refuse_long(self, text: list[str], raw: list[bytes], refused: dict[int, Refusal]) -> None:
         for index, line in enumerate(raw):
             if len(line) > self._limits.record_bytes:
                 text[index] = self._head(line)
-                refused[index] = too_long(self._limits)
+                refused[index] = Refusal(too_long(self._limits))
 
     def _head(self, line: bytes) -> str:
         return line[: min(_FIRST_BYTES, self._limits.record_bytes)].decode("utf-8", "replace")
 
 
-def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, str]:
-    """Bytes that are not UTF-8, as CP1252; or what can be shown of them, and why they are rejected.
+def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, Refusal | None]:
+    """Bytes that are not UTF-8, read as Windows-1252; or their readable part, and why not.
 
-    CP1252 is assumed only until the file shows multi-byte UTF-8: after that, a byte that does not
-    fit is damage.
+    Windows-1252 is assumed only until the file has shown multi-byte UTF-8: after that, a byte that
+    does not fit is damage.
     """
     readable = raw.decode("utf-8", "replace")
     if encoding != "utf-8":
-        return readable, f"is not {encoding.upper()}; expected whole characters"
+        return readable, Refusal(f"is not {encoding.upper()}; expected whole characters")
     if multibyte:
-        return readable, "is not UTF-8, as the file is up to here; expected one encoding"
+        return readable, Refusal("is not UTF-8, as the file is up to here; expected one encoding")
     try:
         decoded = raw.decode("cp1252")
     except UnicodeDecodeError:
-        return readable, NOT_CP1252
-    return (readable, NOT_CP1252) if _UNLIKELY.search(decoded) else (decoded, "")
-
-
-def option_for(reason: str) -> str:
-    """The mapping option that would settle a line's rejection, or nothing."""
-    return "encoding" if reason == NOT_CP1252 else ""
-
-
-def unreadable(what: str, reason: str, expected: str = "") -> LineupError:
-    """The error about a text that a whole file depends on; an encoding may settle it."""
-    remedy = Remedy.MAPPING if option_for(reason) else Remedy.FILE
-    return LineupError(f"{what} {reason}{expected}", remedy)
+        return readable, _NOT_CP1252
+    return (readable, _NOT_CP1252) if _UNLIKELY.search(decoded) else (decoded, None)
 
 
 def too_long(limits: Limits) -> str:

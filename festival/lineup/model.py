@@ -1,4 +1,4 @@
-"""The words of a lineup file: Performance, Rejection, RowWarning, and the Block they arrive in."""
+"""The data types of reading: Performance, Rejection, RowWarning, and the Block that holds them."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ TIME = "Time"
 END_DATE = "End date"
 DURATION = "Duration"
 COLUMN_FIELDS = (*FIELDS, TIME, END_DATE, DURATION)
-"""What a column may be: a field, or a part of one."""
+"""What a column may hold: a field, or a part of one."""
 
 
 class Performance(NamedTuple):
@@ -25,7 +25,7 @@ class Performance(NamedTuple):
 
     A tuple, not a dataclass: a million of them are made on a seventh of a CPU. `start` and `end`
     are minutes since midnight of `date` (`YYYY-MM-DD`); an end after midnight is 1440 or more.
-    `popularity` is 1 to 100 or None. `line` is where the row begins in its file.
+    `popularity` is 1 to 100 or None. `line` is the line of the file on which the row begins.
     """
 
     performer: str
@@ -73,7 +73,7 @@ class Performance(NamedTuple):
         return (self.performer, self.sort_key)
 
 
-# The same at the speed of C, for loops over a million rows.
+# `Performance.identity` at the speed of C, for loops over a million rows.
 identity_of: Callable[[Performance], tuple[str, str, str, int]] = itemgetter(slice(4))
 
 
@@ -96,7 +96,7 @@ def wall_clock(minutes: int) -> str:
 
 
 class WarningKind(StrEnum):
-    """What was changed or assumed."""
+    """What a warning is about."""
 
     ENCODING = "encoding"
     QUOTE = "quote"
@@ -125,14 +125,14 @@ class RejectionKind(StrEnum):
 
 
 class Doubt(NamedTuple):
-    """What is doubtful about a value that is kept."""
+    """Why a value that was kept is doubtful."""
 
     kind: WarningKind
     reason: str
 
 
 class RowWarning(NamedTuple):
-    """Something changed or assumed in a row that was kept. Line 0 is the whole file."""
+    """Something changed or assumed in a row that was kept. Line 0 stands for the whole file."""
 
     line: int
     field: str
@@ -143,10 +143,10 @@ class RowWarning(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A rejected row: where it is, which field, its value, why.
+    """A rejected row: its line, the field at fault, that field's value, and why.
 
     `original` is the unchanged row: its cells by column name, or the line's text if it could not be
-    split into cells. `option` is the mapping option that would settle it, if there is one.
+    split into cells. `option` is the mapping option that would settle the matter, if there is one.
     """
 
     line: int
@@ -161,13 +161,13 @@ class Rejection:
 
 
 class Position(NamedTuple):
-    """A place between two rows from which reading can go on, small enough for the ledger.
+    """A point between two rows from which reading can resume, small enough for the ledger.
 
-    `offset` is the stored object's byte from which the caller has to read again (0 if the object is
-    compressed or not UTF-8); `skip` is how many bytes of decoded text to skip then. `line` is the
-    number of the next physical line (CSV, JSON Lines) or the index of the next element (JSON
-    array), from 1. `above` is what the rows so far say about those below them. The rest is what the
-    reader learned from the file's head.
+    `offset` is the byte of the stored object from which to read again (0 if the object is
+    compressed or not UTF-8); `skip` is how many bytes of decoded text to skip after that. `line` is
+    the number of the next physical line (CSV, JSON Lines) or of the next element (JSON array), from
+    1. `above` has the titles and cells of earlier rows that also apply to later ones. The rest is
+    what the reader learned from the beginning of the file.
     """
 
     offset: int
@@ -193,7 +193,7 @@ class Position(NamedTuple):
 class Block(NamedTuple):
     """Some consecutive rows of a file, and the position after them.
 
-    `read` counts every row, including rejected ones. `end` is None if reading cannot go on from
+    `read` counts every row, including rejected ones. `end` is None if reading cannot resume
     here (a document that can only be read whole).
     """
 
@@ -206,10 +206,11 @@ class Block(NamedTuple):
 
 @dataclass(slots=True)
 class Rows:
-    """Consecutive rows: their lines, themselves (cells, or an object), their six cells.
+    """Consecutive rows before any rule is applied, as three parallel sequences.
 
-    `rejections` are those that could not be split into cells at all, `warnings` what was assumed
-    while reading. `end` is the place after them.
+    `lines` are their line numbers, `rows` the rows as read (a list of cells, or an object), `cells`
+    the six cells of each in the order of FIELDS. `rejections` are rows that could not be split into
+    cells, `warnings` what was assumed while reading. `end` is the position after the last row.
     """
 
     lines: Sequence[int]
@@ -228,7 +229,11 @@ class Day(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A column whose values are the keys of objects elsewhere in the document."""
+    """A column whose values are the keys of objects elsewhere in the document.
+
+    `rows` is the path to the objects, `key` the name of their key, `value` that of the value to
+    take from them; empty for the whole object.
+    """
 
     column: str
     rows: tuple[str, ...]
@@ -237,5 +242,5 @@ class Lookup(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The column's entry in a mapping's `lookups`."""
-        said: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
-        return {**said, "value": self.value} if self.value else said
+        entry: dict[str, Any] = {"rows": list(self.rows), "key": self.key}
+        return {**entry, "value": self.value} if self.value else entry

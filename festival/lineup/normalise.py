@@ -1,4 +1,4 @@
-"""Rows to performances, fast: each cell's meaning is worked out once and remembered."""
+"""Turns rows into performances, fast: each cell's meaning is worked out once and cached."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ _FAR = 10 * MINUTES_PER_DAY
 
 @dataclass(slots=True)
 class NormalisedRows:
-    """The outcome of some rows."""
+    """The results of applying the rules to some rows."""
 
     performances: list[Performance] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
@@ -35,20 +35,20 @@ class NormalisedRows:
 
 
 class Normaliser:
-    """Turns rows into performances by the rules.
+    """Applies the rules to rows.
 
-    Nearly every row consists of cells seen before and a plain name: those take the short way. What
-    the short way cannot decide is left to `settle`, which alone knows the rules.
+    Nearly every row has a plain name, and otherwise cells seen before: it takes a short path,
+    through caches. Every other row goes to `RowRules.settle`, the only code that knows the rules.
     """
 
     def __init__(self, mapping: LineupMapping = DEFAULT_MAPPING) -> None:
         rules = self._rules = rules_of(mapping)
-        self._names = Memo(_or(None, rules.name))
-        self._dates = Memo(_or(None, self._plain_day))
-        self._starts = Memo(_or(-_FAR, self._plain_start))
-        self._ends = Memo(_or(_FAR, self._plain_end))
+        self._names = Memo(_with_default(None, rules.name))
+        self._dates = Memo(_with_default(None, self._plain_day))
+        self._starts = Memo(_with_default(-_FAR, self._plain_start))
+        self._ends = Memo(_with_default(_FAR, self._plain_end))
         self._memos = (self._names, self._names, self._dates, self._starts, self._ends)
-        self._scores = Memo(_or(_UNCLEAR, rules.score))
+        self._scores = Memo(_with_default(_UNCLEAR, rules.score))
         self._seen_scores = SeenScores()
         # Names that need more than tidying are left to the rules.
         self._tidy_only = not mapping.placeholders
@@ -60,9 +60,9 @@ class Normaliser:
         cells: Iterable[tuple[Any, ...]],
         original: Callable[[Row], Any],
     ) -> NormalisedRows:
-        """The outcome of rows, given as their line, themselves and their six cells.
+        """Apply the rules to rows: their line numbers, the rows as read, and their six cells.
 
-        `original` gives a rejected row as it is in the file, or None if it was not a row at all.
+        `original` gives a row as it is in the file, or None if it is blank and does not count.
         """
         outcome = NormalisedRows()
         keep, new = outcome.performances.append, tuple.__new__
@@ -81,26 +81,26 @@ class Normaliser:
                 stage, day, score = names[stage], dates[day], scores[score]
                 start, end = starts[start], ends[end]
             except (AttributeError, TypeError):
-                # JSON has names that are not text, and cells that no dict can remember.
-                self._carefully(line, row, six, original, outcome)
+                # JSON has names that are not text, and cells that cannot be hashed.
+                self._settle(line, row, six, original, outcome)
                 continue
             try:
                 if end < start:
                     end += MINUTES_PER_DAY
                 short = end - start <= LONG_MINUTES
             except TypeError:
-                # A Moment with more than minutes.
+                # One of them is a Moment, which is more than minutes.
                 short = False
             if short and performer and stage and day and score != _UNCLEAR:
                 keep(new(Performance, (performer, stage, day, start, end, score, line)))
             else:
-                self._carefully(line, row, six, original, outcome)
+                self._settle(line, row, six, original, outcome)
         if any(scores.values()):
             self._seen_scores.note(outcome.performances)
         return outcome
 
     def open_questions(self) -> list[RowWarning]:
-        """What the rows so far leave open, each with the mapping option that settles it."""
+        """What the rows so far leave open, with the mapping option that would settle it."""
         questions = list(self._rules.open_questions())
         ranks = self._seen_scores.ranks
         if ranks and not self._rules.mapping.popularity_is:
@@ -116,7 +116,7 @@ class Normaliser:
         """Whether six cells are a performance."""
         return isinstance(self._rules.settle(0, cells), AcceptedRow)
 
-    def _carefully(
+    def _settle(
         self,
         line: int,
         row: Row,
@@ -130,50 +130,50 @@ class Normaliser:
         if isinstance(settled, AcceptedRow):
             outcome.performances.append(settled.performance)
             outcome.warnings.extend(settled.warnings)
-        elif (stood := original(row)) is not None:
-            outcome.rejections.append(replace(settled, original=stood))
+        elif (as_read := original(row)) is not None:
+            outcome.rejections.append(replace(settled, original=as_read))
 
     def _known(self, cells: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What is remembered for the first five cells; None where the rules must decide."""
+        """The cached results for the first five cells, or None if the rules must decide."""
         try:
             performer, stage, day, start, end = map(getitem, self._memos, cells)
         except TypeError:
-            # JSON has cells that no dict can remember.
+            # JSON has cells that cannot be hashed.
             return (None,) * len(self._memos)
         moments = [each if isinstance(each, Moment) else None for each in (start, end)]
         return (performer, stage, day and Day(day), *moments)
 
     def _plain_day(self, cell: Any) -> str | None:
-        found = self._rules.day(cell)
-        return None if found.doubt else found.text
+        day = self._rules.day(cell)
+        return None if day.doubt else day.text
 
     def _plain_start(self, cell: Any) -> int | Moment:
-        # The short way knows only minutes: a Moment in its arithmetic is a TypeError.
-        found = self._rules.start(cell)
-        return found.minutes if self._rules.is_plain_start(found) else found
+        # The short path adds and compares minutes; a Moment there raises TypeError.
+        start = self._rules.start(cell)
+        return start.minutes if self._rules.is_plain_start(start) else start
 
     def _plain_end(self, cell: Any) -> int | Moment:
-        found = self._rules.end(cell)
-        if found is None:
+        end = self._rules.end(cell)
+        if end is None:
             return _FAR
-        return found.minutes if self._rules.is_plain_end(found) else found
+        return end.minutes if self._rules.is_plain_end(end) else end
 
 
-def _or(otherwise: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _with_default(default: Any, rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def attempt(cell: Any) -> Any:
         try:
             return rule(cell)
         except RuleError:
-            return otherwise
+            return default
 
     return attempt
 
 
 def rules_of(mapping: LineupMapping) -> RowRules:
-    """The rules under a mapping; the kit's own for the default."""
+    """The rules under a mapping; for the default mapping, the kit's own."""
     if mapping == DEFAULT_MAPPING:
         return RowRules()
-    # Time zones and the rest are for mappings: the function starts faster without them.
+    # Without a mapping, the function starts faster if this is not loaded.
     from festival.lineup.mapped.rules import MappedRules
 
     return MappedRules(mapping)

@@ -1,5 +1,6 @@
-"""A lineup file, as it arrives, to blocks of performances and rejections: start here."""
+"""Reads a lineup file, as it arrives, into blocks of performances and rejections: start here."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -24,13 +25,12 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Position, Rows, RowWarning
 from festival.lineup.normalise import Normaliser
 
-_MARK = b"\xef\xbb\xbf"
 _WHITE = b" \t\r\n"
 _LINES_TRIED = 20
 
 
 def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
-    """The shape of the text at the beginning of a feed; removes its byte order mark.
+    """The shape of a file, by the text at its beginning; removes its byte order mark.
 
     Text that begins with `[` is a JSON array. Text that begins with `{` is JSON Lines if its first
     line is an object by itself (or, if that line is damaged, if all the next ones are); otherwise
@@ -38,8 +38,8 @@ def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     mapping says where the rows are, all of these are a document.
     """
     feed.fill()
-    if feed.data.startswith(_MARK):
-        feed.take(len(_MARK))
+    if feed.data.startswith(codecs.BOM_UTF8):
+        feed.take(len(codecs.BOM_UTF8))
         feed.marked = True
     while not (head := feed.data.lstrip(_WHITE)):
         if feed.ended or len(feed.data) > limits.record_bytes:
@@ -102,7 +102,7 @@ def read_lineup(
     earlier block, `chunks` begin at byte `start.offset` and exactly the rows after that block are
     read.
 
-    `watch` is called before each piece of text is read, however few rows come of it; it may raise.
+    `watch` is called before each piece of text is read, even if the piece has no row; it may raise.
 
     Raises LineupError, after yielding every row before the problem, if it is not a lineup: an empty
     file, a picture, a CSV without a header or a needed column, a file that breaks midway, a file
@@ -116,11 +116,10 @@ def read_lineup(
     opened = open_rows(
         chunks, normaliser.accepts, mapping=mapping, start=start, limits=limits, watch=watch
     )
-    judged = _fertile((_judged(normaliser, rows, opened.original) for rows in opened.rows), limits)
+    normalised = (_normalised(normaliser, rows, opened.original) for rows in opened.rows)
+    blocks = _with_questions(_limited(normalised, limits), normaliser)
     read = start is not None
-    for block in _gathered(
-        _with_questions(judged, normaliser), min(limits.block_rows, _LEAST_ROWS)
-    ):
+    for block in _merged(blocks, min(limits.block_rows, _LEAST_ROWS)):
         # A caller that resumes from a block knows that the file has a row.
         read = read or block.read > 0
         if read:
@@ -130,7 +129,7 @@ def read_lineup(
 
 
 def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator[Block]:
-    """The blocks, the last one with what the file as a whole leaves open."""
+    """The blocks, the last one with warnings about what the file as a whole leaves open."""
     last: Block | None = None
     broken: LineupError | None = None
     try:
@@ -146,23 +145,23 @@ def _with_questions(blocks: Iterator[Block], normaliser: Normaliser) -> Iterator
         raise broken
 
 
-def _fertile(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
-    """The same blocks. Raises LineupError if too many consecutive ones have no row."""
-    barren = 0
+def _limited(blocks: Iterator[Block], limits: Limits) -> Iterator[Block]:
+    """The same blocks. Raises LineupError if too many bytes in succession have no row."""
+    rowless = 0
     for block in blocks:
-        barren = 0 if block.read else barren + limits.block_bytes
+        rowless = 0 if block.read else rowless + limits.block_bytes
         yield block
-        if barren > limits.barren_bytes:
+        if rowless > limits.rowless_bytes:
             raise LineupError(
-                f"the file has more than {limits.barren_bytes:,} bytes of lines without a row; "
+                f"the file has more than {limits.rowless_bytes:,} bytes of lines without a row; "
                 "take the empty lines out"
             )
 
 
-def _gathered(blocks: Iterator[Block], least: int) -> Iterator[Block]:
-    """Blocks merged until each has at least `least` rows; the last may have fewer.
+def _merged(blocks: Iterator[Block], least: int) -> Iterator[Block]:
+    """The blocks, merged until each has at least `least` rows; the last may have fewer.
 
-    A file that breaks gives what was gathered before its error.
+    If the file breaks, the rows before that are yielded before the error is raised.
     """
     whole: Block | None = None
     broken: LineupError | None = None
@@ -191,9 +190,9 @@ def _joined(first: Block, second: Block) -> Block:
 
 
 class OpenedLineup(NamedTuple):
-    """A readable file: how it is written, and its rows, before any rule.
+    """How a file is written, and its rows before any rule is applied.
 
-    `original` gives a row as it is in the file; None for a blank row, which does not count.
+    `original` gives a row as it is in the file, or None if it is blank and does not count.
     """
 
     origin: Origin
@@ -214,14 +213,14 @@ def open_rows(
 ) -> OpenedLineup:
     """Find out how a file is written and open its rows. Raises LineupError if it is not a lineup.
 
-    `is_row` says whether six cells are a performance: a quoted cell over several lines is not
-    accepted if it would swallow one.
+    `is_row` says whether six cells are a performance: a quoted cell that spans several lines is not
+    accepted if one of them is a performance by itself.
     """
     origin, feed = open_source(chunks, start, limits, mapping.encoding, watch)
     shape = start.shape if start else sniff(feed, mapping, limits)
     if shape == csv_rows.SHAPE:
         return _open_csv(origin, feed, is_row, mapping, start, limits)
-    objects = ObjectRows(mapping, tell_ignored=start is None)
+    objects = ObjectRows(mapping, warn_of_ignored=start is None)
     if shape == json_stream.ARRAY:
         array = json_stream.ArrayRows(origin, feed, objects, limits, start)
         return OpenedLineup(origin, shape, iter(array), original)
@@ -255,7 +254,7 @@ def _line_reader(
     origin: Origin, feed: Feed, start: Position | None, limits: Limits, mapping: LineupMapping
 ) -> LineReader:
     if start is None:
-        # A file that is UTF-8 by its mapping is not read as anything else.
+        # If the mapping says UTF-8, no line is read as Windows-1252.
         return LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
     return LineReader(origin, feed, limits, start.line, start.seen_multibyte)
 
@@ -268,7 +267,7 @@ def _warned(blocks: Iterator[Rows], warnings: list[RowWarning]) -> Iterator[Rows
         yield rows
 
 
-def _judged(normaliser: Normaliser, rows: Rows, original: Callable[[Any], Any]) -> Block:
+def _normalised(normaliser: Normaliser, rows: Rows, original: Callable[[Any], Any]) -> Block:
     outcome = normaliser.normalise(rows.lines, rows.rows, rows.cells, original)
     rejections = sorted([*rows.rejections, *outcome.rejections], key=lambda each: each.line)
     warnings = sorted([*rows.warnings, *outcome.warnings], key=lambda each: each.line)

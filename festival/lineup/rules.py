@@ -1,11 +1,11 @@
-"""The rules of a row: its six cells to a Performance, or the first rule they break."""
+"""The rules for a row: they turn its six cells into a Performance, or say why they cannot."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from festival.lineup.fields.popularity import ISO_DATE, iso_date, popularity
+from festival.lineup.fields.popularity import popularity
 from festival.lineup.fields.text import (
     EndParts,
     RangeEnd,
@@ -15,7 +15,17 @@ from festival.lineup.fields.text import (
     preview,
     text_of,
 )
-from festival.lineup.fields.times import AM_PM, BARE_FORMS, HALF_DAY, LENGTH, Moment, moment, parts
+from festival.lineup.fields.times import (
+    AM_PM,
+    BARE_FORMS,
+    HALF_DAY,
+    ISO_DATE,
+    LENGTH,
+    Moment,
+    iso_date,
+    moment,
+    parts,
+)
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import (
     FIELDS,
@@ -32,7 +42,7 @@ from festival.lineup.model import (
 
 LONG_MINUTES = 12 * 60
 NIGHT_ENDS = 6 * 60
-_FROM_ABOVE = "or the mapping's fill_down, if it is the row above's"
+_FROM_ABOVE = "or the mapping's fill_down, if the row above has the value"
 _NOTHING_KNOWN = (None,) * 5
 
 
@@ -44,7 +54,7 @@ class AcceptedRow(NamedTuple):
 
 
 class Times(NamedTuple):
-    """When a performance is: its date, and minutes since that date's midnight."""
+    """A performance's date, and its start and end in minutes since that date's midnight."""
 
     day: str
     start: int
@@ -53,10 +63,11 @@ class Times(NamedTuple):
 
 @dataclass(slots=True)
 class SeenTimes:
-    """What a file's times have been like so far, with an example of each kind.
+    """The kinds of times that a file has shown so far.
 
-    `half_day` could be on a 12-hour clock; `full_day` says that the file has a 24-hour clock,
-    `am_pm` that it has am or pm. `night` is a start before 06:00 and `utc` a time that ends in Z.
+    Three fields hold an example: `half_day` of a time that could be on a 12-hour clock, `night` of
+    a start before 06:00, `utc` of a time that ends in Z. `full_day` says that the file has a time
+    on a 24-hour clock, `am_pm` that it has one with am or pm.
     """
 
     half_day: str = ""
@@ -65,20 +76,20 @@ class SeenTimes:
     night: str = ""
     utc: str = ""
 
-    def note(self, cell: Any, found: Moment, *, is_start: bool) -> None:
-        """Remember what a time reveals about its file."""
-        if found.offset == 0 and not self.utc:
+    def note(self, cell: Any, time: Moment, *, is_start: bool) -> None:
+        """Remember what a cell's time reveals about its file."""
+        if time.offset == 0 and not self.utc:
             self.utc = preview(cell)
-        if found.form == AM_PM:
+        if time.form == AM_PM:
             self.am_pm = True
-        elif found.date:
+        elif time.date:
             self.full_day = True
-        elif found.form in BARE_FORMS:
-            if found.minutes // 60 in range(1, 13):
+        elif time.form in BARE_FORMS:
+            if time.minutes // 60 in range(1, 13):
                 self.half_day = self.half_day or preview(cell)
             else:
                 self.full_day = True
-        if is_start and not found.date and found.minutes < NIGHT_ENDS and not self.night:
+        if is_start and not time.date and time.minutes < NIGHT_ENDS and not self.night:
             self.night = preview(cell)
 
 
@@ -96,18 +107,19 @@ class RowRules:
     def settle(
         self, line: int, cells: Sequence[Any], known: Sequence[Any] = _NOTHING_KNOWN
     ) -> AcceptedRow | Rejection:
-        """A row's six cells, in FIELDS order, as a performance, or the first rule they break.
+        """Turn a row's six cells, in FIELDS order, into a performance, or reject it.
 
-        `known` has what the rules make of each of the first five, or None.
+        A rejection names the first rule that is broken. `known` has the results of the rules for
+        the first five cells, or None for those not yet known.
         """
-        kept: list[Any] = []
+        values: list[Any] = []
         try:
             for rule, cell, value in zip(self._in_order, cells, known, strict=False):
-                kept.append(rule(cell) if value is None else value)
-            performer, stage, day, start, end = kept
+                values.append(rule(cell) if value is None else value)
+            performer, stage, day, start, end = values
             times = self.times(day.text, start, end)
         except RuleError as broken:
-            at = min(len(kept), len(self._in_order) - 1)
+            at = min(len(values), len(self._in_order) - 1)
             reason, option = str(broken), broken.option
             if cells[at] is None and not option:
                 reason, option = f"{reason}, or the mapping's columns to say where it is", "columns"
@@ -129,7 +141,7 @@ class RowRules:
         return name(cell)
 
     def stage(self, cell: Any) -> str:
-        """A stage, which may come from the row above."""
+        """A stage; if it is blank, the reason says that it may be in the row above."""
         if _is_blank_text(cell):
             raise RuleError(f"is blank; expected text, {_FROM_ABOVE}", "fill_down")
         return self.name(cell)
@@ -147,19 +159,19 @@ class RowRules:
         return day_in(text, self.mapping)
 
     def start(self, cell: Any) -> Moment:
-        """The Start, also from a cell with both times."""
+        """The Start, from its own cell or from one with both times."""
         if isinstance(cell, RangeStart):
             cell = parts(cell.cell, self._part)[0]
-        found = self.in_its_half(self.moment(cell))
-        self.seen.note(cell, found, is_start=True)
-        return found
+        start = self.in_its_half(self.moment(cell))
+        self.seen.note(cell, start, is_start=True)
+        return start
 
     def in_its_half(self, start: Moment) -> Moment:
-        """A start in its half of the day, if the clock has twelve hours."""
+        """The start in the right half of the day; only a mapping's 12-hour clock changes it."""
         return start
 
     def end(self, cell: Any) -> Moment | None:
-        """The End, also from a cell with both times; None if there may be none."""
+        """The End, from its own cell or from one with both times; None if it may be missing."""
         if isinstance(cell, EndParts):
             return self._end_of(cell)
         if isinstance(cell, RangeEnd):
@@ -167,26 +179,26 @@ class RowRules:
         if self.is_no_end(cell):
             return None
         try:
-            found = self.moment(cell, MINUTES_PER_DAY)
+            end = self.moment(cell, MINUTES_PER_DAY)
         except RuleError as broken:
-            raise _no_end(cell, broken) from None
-        self.seen.note(cell, found, is_start=False)
-        return found
+            raise _not_an_end(cell, broken) from None
+        self.seen.note(cell, end, is_start=False)
+        return end
 
     def score(self, cell: Any) -> int | None:
         """The Popularity, 1 to 100 or None."""
         return popularity(cell)
 
     def is_plain_start(self, start: Moment) -> bool:
-        """Whether a start is only its minutes."""
+        """Whether a start is nothing but minutes, without a date or a doubt."""
         return not (start.date or start.doubt)
 
     def is_plain_end(self, end: Moment | None) -> bool:
-        """Whether an end is only its minutes."""
+        """Whether an end is nothing but minutes, without a date, a doubt or a length."""
         return end is not None and not (end.date or end.doubt) and end.length is None
 
     def is_no_end(self, cell: Any) -> bool:
-        """Whether a cell says that there is no end, and there may be none."""
+        """Whether a cell says that there is no end, and the mapping allows that."""
         return False
 
     def moment(self, cell: Any, last: int = MINUTES_PER_DAY - 1) -> Moment:
@@ -198,12 +210,12 @@ class RowRules:
                 raise
             from festival.lineup.mapped.moments import rare_moment
 
-            if found := rare_moment(cell, self.mapping, last):
-                return found
+            if time := rare_moment(cell, self.mapping, last):
+                return time
             raise
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together. Raises RuleError if the end does not fit the start."""
+        """The date, start and end together. Raises RuleError if the end does not fit the start."""
         return Times(day, start.minutes, self.finish(day, start, end))
 
     def finish(self, day: str, start: Moment, end: Moment | None) -> int:
@@ -217,7 +229,7 @@ class RowRules:
     def assumed(
         self, times: Times, day: Day, start: Moment, end: Moment | None
     ) -> Iterator[tuple[str, Doubt]]:
-        """What was assumed to get the times, and what is doubtful, by field."""
+        """Each assumption and each doubt about the times, with its field."""
         misfit = Doubt(
             WarningKind.OTHER_DATE, f"has a date other than {times.day}, the row's Date; kept Date"
         )
@@ -231,33 +243,33 @@ class RowRules:
         if end.date and not start.date and end.date != later(times.day, times.end):
             yield "End", misfit
         if end.length not in (None, length):
-            said = f"makes {_length(length)}, and the Duration is {_length(end.length or 0)}"
-            yield "End", Doubt(WarningKind.LENGTH, f"{said}; kept End")
+            reason = f"makes {_length(length)}, and the Duration is {_length(end.length or 0)}"
+            yield "End", Doubt(WarningKind.LENGTH, f"{reason}; kept End")
         if start.offset is not None and end.offset not in (None, start.offset):
-            said = f"the clocks change during it; it is {_length(length)} long"
-            yield "End", Doubt(WarningKind.CLOCK_CHANGE, said)
+            reason = f"the clocks change during it; it is {_length(length)} long"
+            yield "End", Doubt(WarningKind.CLOCK_CHANGE, reason)
         if length > LONG_MINUTES and not (start.date and end.date):
-            said = f"is taken as after midnight, which makes {_length(length)}"
-            yield "End", Doubt(WarningKind.LONG, said)
+            reason = f"is taken as after midnight, which makes {_length(length)}"
+            yield "End", Doubt(WarningKind.LONG, reason)
 
     def open_questions(self) -> Iterator[RowWarning]:
-        """What the file as a whole leaves open, and which mapping option would settle it."""
-        seen, said = self.seen, self.mapping
-        if seen.half_day and not seen.full_day and not said.clock:
+        """What the file as a whole leaves open, with the mapping option that would settle it."""
+        seen, mapping = self.seen, self.mapping
+        if seen.half_day and not seen.full_day and not mapping.clock:
             others = "others have it" if seen.am_pm else "none is after 12:59"
             reason = (
                 f"has no am or pm, and {others}; read as on a 24-hour clock: set the mapping's "
                 "clock to 24h or 12h"
             )
             yield RowWarning(0, "Start", seen.half_day, reason, WarningKind.CLOCK)
-        if seen.night and not said.date_is and (seen.full_day or seen.am_pm or said.clock):
+        if seen.night and not mapping.date_is and (seen.full_day or seen.am_pm or mapping.clock):
             reason = (
                 "starts before 06:00, read as the morning of Date; set the mapping's date_is to "
                 "calendar_day if so, or to festival_day with day_starts_at: 06:00 if Date is the "
                 "day of the evening before"
             )
             yield RowWarning(0, "Start", seen.night, reason, WarningKind.NIGHT)
-        if seen.utc and not said.time_zone:
+        if seen.utc and not mapping.time_zone:
             reason = (
                 "times in UTC, read as they are; set the mapping's time_zone, such as "
                 "Europe/Paris, for the time at the festival"
@@ -267,7 +279,7 @@ class RowRules:
     def _with_length(
         self, end: Moment, cell: Any, minutes_long: Callable[[Any, str], int]
     ) -> Moment:
-        """An end with the length beside it, which is doubtful if it cannot be read."""
+        """The end together with the row's length; doubtful if that cannot be read."""
         try:
             return end._replace(length=minutes_long(cell, self.mapping.length_is))
         except RuleError as broken:
@@ -284,17 +296,17 @@ class RowRules:
         if not _is_blank(cell.length) and (_is_blank(end) or self.is_no_end(end)):
             length = minutes_long(cell.length, self.mapping.length_is)
             return Moment(0, LENGTH, length=length)
-        found = self.end(cell.end)
-        if found is None:
+        known = self.end(cell.end)
+        if known is None:
             return None
         if not _is_blank(cell.length):
-            found = self._with_length(found, cell.length, minutes_long)
+            known = self._with_length(known, cell.length, minutes_long)
         if _is_blank(cell.date):
-            return found
+            return known
         day = self.day(cell.date)
-        if found.date and found.date != day.text:
+        if known.date and known.date != day.text:
             raise RuleError(f"has a date other than {day.text}, its End date; expected the same")
-        return found._replace(date=day.text, doubt=found.doubt or day.doubt)
+        return known._replace(date=day.text, doubt=known.doubt or day.doubt)
 
 
 def _is_blank_text(cell: Any) -> bool:
@@ -302,7 +314,7 @@ def _is_blank_text(cell: Any) -> bool:
     return isinstance(cell, str) and not text_of(cell)
 
 
-def _no_end(cell: Any, broken: RuleError) -> RuleError:
+def _not_an_end(cell: Any, broken: RuleError) -> RuleError:
     """Why a cell is not an end, with the option that would settle it, if there is one."""
     if broken.option or isinstance(cell, list | dict | bool):
         return broken
@@ -313,8 +325,8 @@ def _no_end(cell: Any, broken: RuleError) -> RuleError:
         )
     if any(letter.isdigit() for letter in text):
         return broken
-    said = "is not a time; expected one, or the mapping's placeholders and default_length if"
-    return RuleError(f"{said} '{preview(text)}' says that there is no end", "placeholders")
+    reason = "is not a time; expected one, or the mapping's placeholders and default_length if"
+    return RuleError(f"{reason} '{preview(text)}' says that there is no end", "placeholders")
 
 
 def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:
@@ -322,7 +334,7 @@ def _warning(line: int, field: str, cell: Any, doubt: Doubt) -> RowWarning:
 
 
 def _is_blank(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, str) and not text_of(cell))
+    return cell is None or _is_blank_text(cell)
 
 
 def _length(minutes: int) -> str:
@@ -364,7 +376,7 @@ def _at(moment: Moment) -> str:
 
 
 def later(day: str, minutes: int) -> str:
-    """The date some minutes after a day's midnight."""
+    """The date that it is `minutes` after a day's midnight."""
     if 0 <= minutes < MINUTES_PER_DAY:
         return day
     try:

@@ -1,1 +1,1 @@
-"""Notebooks by papermill: parameters, running, reports."""
+"""Runs notebooks by papermill, and has the helpers that the notebooks' cells import."""

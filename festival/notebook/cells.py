@@ -1,4 +1,4 @@
-"""What a notebook needs around its questions: conclusions, mistakes in one sentence, files."""
+"""Helpers for every notebook's cells: setup, one-line errors, summary boxes, default parameters."""
 
 import sys
 import traceback
@@ -22,16 +22,16 @@ from festival.errors import FestivalError
 from festival.inspection.sources import existing
 from festival.kit import Kit, reconcile_files
 from festival.notebook.parameters import Allowed, between, checked_namespace
-from festival.notebook.tables import html_table, number
+from festival.notebook.tables import decimal, html_table
 
-# What notebooks take from here, so that each has two lines of imports.
+# Notebooks import some other modules' names from here, so two lines of imports are enough.
 __all__ = [
     "Box",
     "Kit",
     "between",
-    "found",
     "in_short",
     "last_festival",
+    "locate",
     "most_popular",
     "prepare",
     "reconcile_files",
@@ -39,35 +39,35 @@ __all__ = [
     "table_of",
 ]
 
-MISTAKES = (FestivalError, BotoCoreError, ClientError)
-# Days further apart than this are two festivals.
+ONE_LINE_ERRORS = (FestivalError, BotoCoreError, ClientError)
+# Days that are further apart than this belong to two festivals.
 DAYS_APART = 3
 MOST_DAYS = 14
 
 
 def prepare(namespace: dict[str, Any] | None = None, **allowed: Allowed) -> None:
-    """Call first in a notebook: one line for a user's mistake, tables that are fit to read.
+    """Call this first in a notebook: it makes errors one line long and tables easy to read.
 
-    With the notebook's `globals()`, its parameters are checked and get the types that its
-    parameters cell declares, whoever set them; `allowed` says what a parameter may be, as
-    `files_at_once=between(1, 64)` or `on_error=("continue", "stop")`. A mistake fails the cell, and
-    so the run. Outside IPython only the tables and the parameters change.
+    With the notebook's `globals()` it also checks the parameters and converts them to the types
+    that the parameters cell declares, whoever set them. `allowed` restricts their values:
+    `files_at_once=between(1, 64)`, `on_error=("continue", "stop")`. A wrong value fails the cell,
+    and so the run. Outside IPython, errors stay as they are.
     """
     pd.options.display.max_colwidth = 120
     pd.options.display.max_rows = 40
-    pd.options.display.float_format = number
+    pd.options.display.float_format = decimal
     ipython: Any = sys.modules.get("IPython")
     if ipython is not None and (shell := ipython.get_ipython()) is not None:
-        shell.set_custom_exc(MISTAKES, _show)
+        shell.set_custom_exc(ONE_LINE_ERRORS, _show_error)
         shell.display_formatter.formatters["text/html"].for_type(pd.DataFrame, html_table)
-        # Figures are pictures in the notebook whatever MPLBACKEND says.
+        # Figures appear in the notebook, whatever MPLBACKEND says.
         shell.run_line_magic("matplotlib", "inline")
     if namespace is not None:
         namespace.update(checked_namespace(namespace, allowed))
 
 
 class Box:
-    """Sentences in a box, to begin a notebook with."""
+    """Sentences in a box: the summary at the top of a notebook. Empty ones are left out."""
 
     def __init__(self, *sentences: str) -> None:
         self.sentences = [sentence for sentence in sentences if sentence]
@@ -97,17 +97,18 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, EndpointConnectionError):
         return f"AWS cannot be reached at {error.kwargs.get('endpoint_url')}: is it running?"
     if isinstance(error, ClientError):
-        said = error.response.get("Error", {})
-        text = f"AWS refuses {error.operation_name}: {said.get('Code')}: {said.get('Message')}"
+        answer = error.response.get("Error", {})
+        text = f"AWS refuses {error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
         return " ".join(text.split())
     return " ".join(str(error).split())
 
 
-def found(source: str) -> str:
-    """The file or folder as it is to be opened; `s3://…` as it is.
+def locate(source: str) -> str:
+    """The path under which a file or folder can be opened; `s3://…` stays as it is.
 
-    A relative path is looked for here and in the folder above, because JupyterLab starts a notebook
-    in the notebook's own folder, and papermill in the reader's. Raises FestivalError.
+    A relative path may also start in the parent folder, because JupyterLab runs a notebook in the
+    notebook's own folder, and papermill in the user's. Raises FestivalError if there is no such
+    file.
     """
     above = Path("..") / source
     return str(above) if not Path(source).exists() and above.exists() else existing(source)
@@ -116,10 +117,10 @@ def found(source: str) -> str:
 def last_festival(
     dates: pd.DataFrame, first: str | None = None, last: str | None = None
 ) -> tuple[Any, Any]:
-    """The first and last day to look at: those given, else of the last festival in the table.
+    """The first and last day to show: `first` and `last`, else those of the table's last festival.
 
-    `dates` is `table.dates()`; a festival is a run of days without a longer gap than three days,
-    and at most its first fourteen. Raises FestivalError if the table has no day.
+    `dates` is `table.dates()`. Days belong to one festival if they are at most three days apart;
+    at most its first fourteen days are taken. Raises FestivalError if the table has no day.
     """
     if first and last:
         return first, last
@@ -141,7 +142,7 @@ def last_festival(
 
 
 def in_short(lineup: pd.DataFrame) -> list[str]:
-    """A lineup in a few sentences: its size, its most popular, its busiest hour."""
+    """A lineup in a few sentences: its size, its most popular performance, its busiest hour."""
     if lineup.empty:
         return ["Nothing is on in these days."]
     first, last = lineup["Date"].min(), lineup["Date"].max()
@@ -153,8 +154,10 @@ def in_short(lineup: pd.DataFrame) -> list[str]:
 
 
 def most_popular(lineup: pd.DataFrame) -> pd.Series:
-    """The most popular performance; without any popularity the first. Raises FestivalError if
-    there is none at all."""
+    """The most popular performance, or the first if none has a popularity.
+
+    Raises FestivalError if there is no performance at all.
+    """
     if lineup.empty:
         raise FestivalError(
             "nothing is on in these days: name other days, or performer, date and stage"
@@ -187,10 +190,10 @@ def _busiest(lineup: pd.DataFrame) -> str:
     return f"Busiest hour: {when:%a %H:%M}, with {most.max():.0f} performances."
 
 
-def _show(
+def _show_error(
     shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, **_: Any
 ) -> None:
-    # The kernel's own way of telling its clients; papermill takes the run for failed by it.
+    # By this call the kernel reports an error to its clients, and papermill sees the run fail.
     line = "".join(traceback.format_exception_only(FestivalError(sentence(error)))).strip()
     shell._showtraceback(
         kind, FestivalError(sentence(error)), [line.removeprefix("festival.errors.")]

@@ -1,8 +1,8 @@
-"""A notebook's parameters: read from its `parameters` cell, and what a person gives checked.
+"""A notebook's parameters: reads their declarations and checks the values that a user gives.
 
-papermill's own inspector drops optional types and takes a `#` inside a default for the help, and
-its command turns `007` into 7; so the cell is read with `ast` and `tokenize`, and a value becomes
-what its declared type says.
+They are declared in the notebook's `parameters` cell. papermill's own inspector drops optional
+types and takes a `#` inside a default for the help, and its command turns `007` into 7. So this
+module reads the cell with `ast` and `tokenize`, and converts each value to its declared type.
 """
 
 import ast
@@ -23,7 +23,7 @@ Value = str | int | float | bool | None
 
 TYPES: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
 TRUE, FALSE, NONE = ("true", "yes", "1"), ("false", "no", "0"), "none"
-# How the cell begins that papermill puts after the parameters cell.
+# The first line of the cell that papermill inserts after the parameters cell.
 INJECTED = "# Parameters"
 EXPECTED = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 
@@ -52,7 +52,7 @@ def read_parameters(notebook: Path) -> tuple[Parameter, ...]:
 
 
 def parse(source: str, name: str = "notebook") -> Iterator[Parameter]:
-    """The parameters that a cell's source declares. Raises FestivalError if one is not clear."""
+    """The parameters that a cell declares. Raises FestivalError for any other statement."""
     helps = _comments(source)
     for statement in ast.parse(source).body:
         if not isinstance(statement, ast.AnnAssign) or statement.value is None:
@@ -76,9 +76,9 @@ def check_given(
     given: Iterable[tuple[str, str]],
     notebook: str = "the notebook",
 ) -> dict[str, Value]:
-    """What a person gave, as values of the declared types; text stays text, `007` and dates too.
+    """The texts that a user gave, converted to the declared types; `007` and dates stay text.
 
-    Raises FestivalError for a name the notebook does not have, and for a value of another type.
+    Raises FestivalError for a name that the notebook does not have and for a value of a wrong type.
     """
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, Value] = {}
@@ -108,11 +108,11 @@ class Between:
 
 
 def between(low: float, high: float = math.inf) -> Between:
-    """What a number may be: `between(1, 64)`, or `between(0)` for 0 or more."""
+    """A range of allowed numbers: `between(1, 64)`, or `between(0)` for 0 or more."""
     return Between(low, high)
 
 
-# What a parameter may be: a range of numbers, or one of some texts.
+# The allowed values of a parameter: a range of numbers, or a choice of texts.
 Allowed = Between | tuple[str, ...]
 
 
@@ -121,9 +121,9 @@ def checked_namespace(
 ) -> dict[str, Value]:
     """A running notebook's parameters, as values of the declared types.
 
-    The namespace's `__annotations__` has the types, as the parameters cell declared them, whatever
-    papermill has put in since: of `-p dry_run false` it makes the text "false", which Python takes
-    for true. Raises FestivalError, in one line, for a value of another type or beyond what is
+    The declared types are in the namespace's `__annotations__`, whatever papermill has assigned
+    since. For `-p dry_run false`, for example, it assigns the text "false", which is true to
+    Python. Raises FestivalError, in one line, for a value of a wrong type or one that is not
     `allowed`, and for a parameter that the notebook does not have.
     """
     parameters = {
@@ -133,10 +133,10 @@ def checked_namespace(
     }
     check_given(parameters.values(), ((name, "") for name in _unknown(namespace, parameters)))
     values = {name: _typed(parameter, namespace[name]) for name, parameter in parameters.items()}
-    for name, wanted in allowed.items():
+    for name, choices in allowed.items():
         value: Any = values[name]
-        if value not in wanted:
-            expected = str(wanted) if isinstance(wanted, Between) else ", ".join(wanted)
+        if value not in choices:
+            expected = str(choices) if isinstance(choices, Between) else ", ".join(choices)
             raise FestivalError(f"parameter {name} is {value!r}: expected {expected}")
     return values
 
@@ -144,12 +144,12 @@ def checked_namespace(
 def _declared(name: str, kind: Any) -> Parameter | None:
     """A parameter by its annotation: `str`, `int | None`, or the same as text."""
     declared = kind.__name__ if isinstance(kind, type) else str(kind)
-    known = declared.removesuffix(" | None")
-    return Parameter(name, known, declared != known, None, "") if known in TYPES else None
+    base = declared.removesuffix(" | None")
+    return Parameter(name, base, declared != base, None, "") if base in TYPES else None
 
 
 def _unknown(namespace: Mapping[str, Any], known: Container[str]) -> Iterator[str]:
-    """What papermill was given and the notebook does not declare, by the cell that it put in."""
+    """The names that papermill's inserted cell sets, but the notebook does not declare."""
     for source in namespace.get("In", ()):
         if source.startswith(INJECTED):
             for statement in ast.parse(source).body:
@@ -159,10 +159,10 @@ def _unknown(namespace: Mapping[str, Any], known: Container[str]) -> Iterator[st
 
 
 def _typed(parameter: Parameter, value: Any) -> Value:
-    """A value of Python as one of the declared type; text is read as on the command line."""
+    """A Python value as one of the declared type; text is read as on the command line."""
     wanted = parameter.type
     if isinstance(value, str):
-        # papermill's own command makes None of `None`, and leaves `none` as text.
+        # papermill's own command turns `None` into None, but leaves `none` as text.
         return _value(parameter, value)
     if value is None and parameter.optional:
         return None
@@ -170,7 +170,7 @@ def _typed(parameter: Parameter, value: Any) -> Value:
         if wanted == "bool":
             return value
     elif wanted == "str" and (value is None or isinstance(value, int)):
-        # "1914" is a band, of which papermill makes a number; of 1.10 nobody knows the text.
+        # "1914" is a band, and papermill makes it a number. The text of 1.10 cannot be recovered.
         return "" if value is None else str(value)
     elif wanted == "int" and isinstance(value, int):
         return value
@@ -195,7 +195,7 @@ def _value(parameter: Parameter, text: str) -> Value:
         except ValueError:
             pass
         else:
-            # `nan` and `inf` are floats to Python, and no answer to any question here.
+            # Python accepts `nan` and `inf` as floats; no parameter can mean them.
             if number - number == 0:
                 return number
     expected = EXPECTED[parameter.type] + (" or none" if parameter.optional else "")

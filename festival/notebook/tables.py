@@ -1,4 +1,4 @@
-"""DataFrames as tables that are read by people: text left, figures right, units in the heads."""
+"""DataFrames as HTML tables: text to the left, numbers to the right, units in the headings."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from festival.text import counted
 MOST_ROWS = 200
 TOTAL = "total"
 DAY, TIME, MOMENT = "{:%a %Y-%m-%d}", "{:%H:%M}", "{:%a %Y-%m-%d %H:%M}"
-# A long table scrolls in a box of its own, under its heads; on paper it is whole.
+# A long table scrolls in its own box, below its headings; printed, it is shown in full.
 STYLE = (
     "<style>.ft-box{overflow:auto;max-height:70vh;margin:4px 0}table.ft{border-collapse:collapse}"
     "table.ft th,table.ft td{text-align:left!important;vertical-align:top;white-space:pre-line;"
@@ -27,23 +27,23 @@ STYLE = (
 )
 
 
-def number(value: float) -> str:
-    """A figure with as many digits as say something.
+def decimal(value: float) -> str:
+    """A number rounded to the digits that matter.
 
-    >>> number(300_000), number(13.2807), number(0.00001666667)
+    >>> decimal(300_000), decimal(13.2807), decimal(0.00001666667)
     ('300,000', '13.28', '0.00001667')
     """
     if not math.isfinite(value) or value == 0:
         return f"{value:.0f}"
     if abs(value) >= 1:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
-    # Below 1 four significant digits, and never an exponent.
+    # Below 1: four significant digits, and never an exponent.
     digits = 3 - math.floor(math.log10(abs(value)))
     return f"{value:.{digits}f}".rstrip("0").rstrip(".")
 
 
 def dollars(value: float) -> str:
-    """Money with two digits after the point, or with four if there is less than a cent of it.
+    """Dollars with two digits after the point, or with four if it is less than a cent.
 
     >>> dollars(1234.5), dollars(0.0123), dollars(0.00061), dollars(0.00001)
     ('1,234.50', '0.01', '0.0006', 'under 0.0001')
@@ -64,7 +64,7 @@ def hours_and_minutes(minutes: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 as a percentage without its sign.
+    """A fraction as a percentage, without the sign.
 
     >>> percent(0.1234)
     '12.3'
@@ -72,7 +72,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-# How a column of a certain name is headed and written; other columns by their type.
+# The heading and the format of columns with these names; others are formatted by their type.
 BY_NAME: dict[str, tuple[str, Callable[[Any], str]]] = {
     "Minutes": ("Length (h:mm)", hours_and_minutes),
     "minutes later": ("later by (h:mm)", hours_and_minutes),
@@ -81,34 +81,34 @@ BY_NAME: dict[str, tuple[str, Callable[[Any], str]]] = {
     "README from": ("README from ($)", dollars),
     "README to": ("README to ($)", dollars),
     "work": ("work ($)", dollars),
-    "standing stack": ("standing stack ($)", dollars),
-    "together": ("together ($)", dollars),
+    "idle stack": ("idle stack ($)", dollars),
+    "total": ("total ($)", dollars),
     "share": ("share (%)", percent),
 }
 
 
 def html_table(frame: pd.DataFrame) -> str:
-    """The frame as an HTML table; of more than two hundred rows the first, and how many more.
+    """The frame as an HTML table: its first two hundred rows, and how many more there are.
 
-    Next to a column `Date`, `Start` and `End` are times only. Columns that `frame.attrs["total"]`
-    names have their total in a last row.
+    Beside a column `Date`, `Start` and `End` are shown as times only. Columns named in
+    `frame.attrs["total"]` get their total in a last row.
     """
-    shown = frame.head(MOST_ROWS)
+    head = frame.head(MOST_ROWS)
     if not isinstance(frame.index, pd.RangeIndex):
-        shown = shown.reset_index()
-    columns = [_column(shown, place) for place in range(shown.shape[1])]
-    heads = "".join(f"<th{kind}>{escape(head)}</th>" for head, kind, _ in columns)
+        head = head.reset_index()
+    columns = [_column(head, number) for number in range(head.shape[1])]
+    headings = "".join(f"<th{kind}>{escape(heading)}</th>" for heading, kind, _ in columns)
     rows = zip(*(cells for _, _, cells in columns), strict=True)
     kinds = [kind for _, kind, _ in columns]
     body = "".join(_row(kinds, row) for row in rows)
     if (totals := frame.attrs.get(TOTAL)) and len(frame) > 1:
-        body += _row(kinds, _totals(frame, list(shown.columns), totals), ' class="sum"')
-    more = len(frame) - len(shown)
+        body += _row(kinds, _totals(frame, list(head.columns), totals), ' class="sum"')
+    more = len(frame) - len(head)
     note = f"<p>and {counted(more, 'more row')}</p>" if more else ""
     note = note or ("" if len(frame) else "<p>none</p>")
     return (
         f'{STYLE}<div class="ft-box tex2jax_ignore mathjax_ignore"><table class="ft">'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
+        f"<thead><tr>{headings}</tr></thead><tbody>{body}</tbody></table>{note}</div>"
     )
 
 
@@ -118,36 +118,39 @@ def _row(kinds: list[str], cells: Any, kind: str = "") -> str:
     return f"<tr{kind}>{cells}</tr>"
 
 
-def _column(frame: pd.DataFrame, place: int) -> tuple[str, str, list[str]]:
-    """A column's head, its class, and its cells."""
-    values, name = frame.iloc[:, place], str(frame.columns[place])
+def _column(frame: pd.DataFrame, number: int) -> tuple[str, str, list[str]]:
+    """A column's heading, its CSS class, and its cells."""
+    values, name = frame.iloc[:, number], str(frame.columns[number])
     if name in BY_NAME:
-        head, write = BY_NAME[name]
-        return head, ' class="n"', _written(values, write)
+        heading, write = BY_NAME[name]
+        return heading, ' class="n"', _format(values, write)
     if types.is_bool_dtype(values):
-        return name, "", _written(values, lambda value: "yes" if value else "no")
+        return name, "", _format(values, lambda value: "yes" if value else "no")
     if types.is_numeric_dtype(values):
-        whole = types.is_integer_dtype(values)
-        return name, ' class="n"', _written(values, "{:,}".format if whole else number)
+        is_whole = types.is_integer_dtype(values)
+        return name, ' class="n"', _format(values, "{:,}".format if is_whole else decimal)
     if types.is_datetime64_any_dtype(values):
         return name, ' class="k"', _moments(frame, values, name)
-    return name, "", _written(values, str)
+    return name, "", _format(values, str)
 
 
 def _moments(frame: pd.DataFrame, values: "pd.Series[Any]", name: str) -> list[str]:
-    """Days with their weekday; times alone if an earlier column of the row has the day."""
+    """Days with their weekday; only times if an earlier column of the row shows the day."""
     if "Date" in frame and name in ("Start", "End"):
-        return _written(values, TIME.format)
+        return _format(values, TIME.format)
     known = values.dropna()
     if (known == known.dt.normalize()).all():
-        return _written(values, DAY.format)
+        return _format(values, DAY.format)
     first = frame.iloc[:, list(frame.dtypes).index(values.dtype)]
-    named = ((values - first).abs() < pd.Timedelta(days=1)) & (name != first.name)
-    whole, times = _written(values, MOMENT.format), _written(values, TIME.format)
-    return [short if one else long for one, short, long in zip(named, times, whole, strict=True)]
+    same_day = ((values - first).abs() < pd.Timedelta(days=1)) & (name != first.name)
+    moments, times = _format(values, MOMENT.format), _format(values, TIME.format)
+    return [
+        time if same else moment
+        for same, time, moment in zip(same_day, times, moments, strict=True)
+    ]
 
 
-def _written(values: "pd.Series[Any]", write: Callable[[Any], str]) -> list[str]:
+def _format(values: "pd.Series[Any]", write: Callable[[Any], str]) -> list[str]:
     return ["" if _is_missing(value) else escape(write(value)) for value in values]
 
 
@@ -156,8 +159,8 @@ def _is_missing(value: Any) -> bool:
 
 
 def _totals(frame: pd.DataFrame, columns: list[Any], totals: Any) -> list[str]:
-    written = [
-        BY_NAME.get(str(name), ("", number))[1](frame[name].sum()) if name in totals else ""
+    cells = [
+        BY_NAME.get(str(name), ("", decimal))[1](frame[name].sum()) if name in totals else ""
         for name in columns
     ]
-    return ["total" if not number and not text else text for number, text in enumerate(written)]
+    return [cells[0] or "total", *cells[1:]]

@@ -1,1 +1,1 @@
-"""Asks the table: access patterns, and a fast reader of whole answers. boto3 only."""
+"""Queries the table: the access patterns, and a fast reader of their answers. boto3 only."""

@@ -1,6 +1,6 @@
-"""The table's answers, straight into columns for DataFrames, or as performances.
+"""Reads the table's answers, straight into columns for DataFrames, or as performances.
 
-A page's values go into lists at once, while the next page is already on its way.
+Each page's values are added to lists while the next page is being fetched.
 """
 
 import random
@@ -24,15 +24,15 @@ from festival.table.schema import ATTRIBUTES
 
 _ITEMS = b'"Items":['
 _END_OF_ITEMS = b'"}}]'
-# JSON text holds no raw control characters: these can stand for escapes for a moment.
+# JSON text has no raw control characters, so these two can stand in for escapes meanwhile.
 _BACKSLASH, _QUOTE = b"\x02", b"\x01"
 _OTHER_ESCAPES = re.compile(rb'(?<!\\)(?:\\\\)*\\[^\\"]')
 
 
 def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
-    """The items in a Query's or Scan's answer, and the bytes they count for (`item_size`).
+    """The items in a Query's or Scan's answer, and their size in bytes (see `item_size`).
 
-    An attribute is given as its text, a number as its digits. Raises ValueError or LookupError for
+    Every value is text; a number is its digits. Raises ValueError or LookupError if the body is
     anything else.
     """
     try:
@@ -43,7 +43,7 @@ def texts(body: bytes) -> tuple[list[dict[str, str]], int]:
             {name: next(iter(value.values())) for name, value in item.items()} for item in typed
         ]
         return plain, sum(map(_size, typed))
-    # Minus the brackets and commas around items, and six characters around each name and value.
+    # Less the brackets and commas around items, and six characters around each name and value.
     size = length - 1 - 2 * len(items) - 6 * sum(map(len, items))
     return items, size - _surplus(items)
 
@@ -76,12 +76,13 @@ _DIGITS_SURPLUS = _DigitsSurplus()
 
 
 def _unwrapped(body: bytes) -> tuple[list[dict[str, str]], int]:
-    """The items, by cutting `{"S":` and its brace out of DynamoDB's own compact spelling.
+    """The items, by cutting `{"S":` and its closing brace out of DynamoDB's compact JSON.
 
-    Once escapes are out of the way, every quote delimits a string, so `{"S":"` only ever opens a
-    value, and each value ends in `"}`. A text that begins with `}` looks like such an end, and so
-    does the end of another type: there are then more ends than beginnings. Raises ValueError for
-    these. The length is the items' JSON, with each escape counted as what it stands for.
+    Once the escapes have been replaced, every quote delimits a string: `{"S":"` can only open a
+    value, and each value ends in `"}`. A text that begins with `}` looks like such an end too, and
+    so does the end of a value of another type. There are then more ends than beginnings, which
+    raises ValueError. The length is that of the items' JSON, with each escape counted as the
+    character it stands for.
     """
     escaped = b"\\" in body
     if escaped:
@@ -119,7 +120,7 @@ _LONGEST_KEY_JSON = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class PageCost:
-    """What one page took: the RRU that DynamoDB charged, the bytes of items read, milliseconds."""
+    """What one page cost: the RRU that DynamoDB charged, the bytes of its items, milliseconds."""
 
     request: int
     items: int
@@ -129,7 +130,7 @@ class PageCost:
 
 
 class TableAnswer(NamedTuple):
-    """The performances that a pattern asks for, in the pattern's order, and what each page took."""
+    """The performances that a pattern asks for, in its order, and what each page cost."""
 
     performances: list[Performance]
     pages: list[PageCost]
@@ -138,7 +139,7 @@ class TableAnswer(NamedTuple):
 def answer(connection: Connection, table: str, pattern: AccessPattern) -> TableAnswer:
     """The whole answer to a pattern. Raises the same errors as `read_columns`."""
     pages: list[PageCost] = []
-    columns = read_columns(connection, table, pattern, names=ESSENTIAL, saw=pages.append)
+    columns = read_columns(connection, table, pattern, names=ESSENTIAL, on_page=pages.append)
     return TableAnswer(sorted(_performances(columns, repeat(0)), key=pattern.order), pages)
 
 
@@ -148,22 +149,22 @@ def read_columns(
     pattern: AccessPattern,
     *,
     names: Sequence[str] = COLUMNS,
-    saw: Callable[[PageCost], None] | None = None,
+    on_page: Callable[[PageCost], None] | None = None,
 ) -> Columns:
     """The answer to a pattern as columns.
 
-    In the pattern's order, except for ties, which a single Query gives in its index's order. Each
-    of `names` is a column, numbers are int, and attributes that an item lacks are None. Waits out
-    throttles; raises FestivalError if the table does not exist or may not be read, RetryableError
-    if a later try may succeed. `saw` is called with what each page took.
+    The rows are in the pattern's order; ties of a single Query are in its index's order. Each of
+    `names` is a column, numbers are int, and attributes that an item lacks are None. `on_page` is
+    called with the cost of each page. Waits while DynamoDB throttles. Raises FestivalError if the
+    table does not exist or may not be read, RetryableError if a later try may succeed.
     """
     wanted = tuple(dict.fromkeys((*names, *(ESSENTIAL if _needs_selecting(pattern) else ()))))
     requests = [query.request(table) for query in pattern.queries]
-    found = [_empty(wanted) for _ in requests]
+    answers = [_empty(wanted) for _ in requests]
     for page, number in _pages(connection, "Query", requests):
-        _append(found[number], page, number, saw)
-    columns = found[0]
-    for more in found[1:]:
+        _append(answers[number], page, number, on_page)
+    columns = answers[0]
+    for more in answers[1:]:
         for name in wanted:
             columns[name] += more[name]
     return _select(columns, pattern)
@@ -175,11 +176,11 @@ def scan_columns(
     *,
     names: Sequence[str] = COLUMNS,
     segments: int = 4,
-    saw: Callable[[PageCost], None] | None = None,
+    on_page: Callable[[PageCost], None] | None = None,
 ) -> Iterator[Columns]:
     """Every item in a table, a page of columns at a time, in no particular order: a parallel Scan.
 
-    Reads the whole table, and costs one RRU per 8 KB. Segments are read at the same time
+    This reads the whole table and costs one RRU for each 8 KB. Segments are read at the same time
     ("Parallel scan" in Scan's docs); at most one page of each is in memory.
     """
     requests = [
@@ -193,11 +194,11 @@ def scan_columns(
     ]
     for page, number in _pages(connection, "Scan", requests):
         columns = _empty(names)
-        _append(columns, page, number, saw)
+        _append(columns, page, number, on_page)
         yield columns
 
 
-class _Fetched(NamedTuple):
+class _Page(NamedTuple):
     body: bytes
     milliseconds: float
 
@@ -207,7 +208,7 @@ def _empty(names: Sequence[str]) -> Columns:
 
 
 def _append(
-    columns: Columns, page: _Fetched, request: int, saw: Callable[[PageCost], None] | None
+    columns: Columns, page: _Page, request: int, on_page: Callable[[PageCost], None] | None
 ) -> None:
     items, size = texts(page.body)
     try:
@@ -217,10 +218,10 @@ def _append(
         for item in loads(page.body)["Items"]:
             from_item(item)
         raise FestivalError(f"an item has no usable {cause}: expected a performance") from cause
-    if saw is not None:
+    if on_page is not None:
         units = _value(b'"CapacityUnits"', page.body) or 0.0
-        looked_at = _value(b'"ScannedCount"', page.body) or len(items)
-        saw(PageCost(request, int(looked_at), size, float(units), page.milliseconds))
+        scanned = _value(b'"ScannedCount"', page.body) or len(items)
+        on_page(PageCost(request, int(scanned), size, float(units), page.milliseconds))
 
 
 def _values(name: str, items: list[dict[str, str]]) -> Iterable[Any]:
@@ -238,14 +239,14 @@ def _needs_selecting(pattern: AccessPattern) -> bool:
 
 
 def _select(columns: Columns, pattern: AccessPattern) -> Columns:
-    """The rows that the pattern keeps, in its order. For a moment, a row's line is its place."""
+    """The rows that the pattern keeps, in its order. Until then, a row's line is its index."""
     if not _needs_selecting(pattern):
         return columns
-    places = range(len(columns["Performer"]))
-    chosen = [row.line for row in pattern.select(list(_performances(columns, places)))]
-    if chosen == list(places):
+    indexes = range(len(columns["Performer"]))
+    chosen = [row.line for row in pattern.select(list(_performances(columns, indexes)))]
+    if chosen == list(indexes):
         return columns
-    return {name: [values[place] for place in chosen] for name, values in columns.items()}
+    return {name: [values[index] for index in chosen] for name, values in columns.items()}
 
 
 def _performances(columns: Columns, lines: Iterable[int]) -> Iterator[Performance]:
@@ -254,14 +255,14 @@ def _performances(columns: Columns, lines: Iterable[int]) -> Iterator[Performanc
 
 def _pages(
     connection: Connection, operation: str, requests: Sequence[dict[str, Any]]
-) -> Generator[tuple[_Fetched, int], None, None]:
-    """Several requests' pages as they come, each with its request's number.
+) -> Generator[tuple[_Page, int], None, None]:
+    """The pages of several requests as they arrive, each with its request's number.
 
-    One request's pages stay in order, and the next is requested before one is yielded.
+    A request's pages stay in order, and the next one is requested before one is yielded.
     """
     with ThreadPoolExecutor(max_workers=min(len(requests), _AT_ONCE)) as threads:
 
-        def fetch(request: dict[str, Any]) -> Future[_Fetched]:
+        def fetch(request: dict[str, Any]) -> Future[_Page]:
             return threads.submit(_fetch, connection, operation, request)
 
         coming = {fetch(request): number for number, request in enumerate(requests)}
@@ -278,8 +279,8 @@ def _pages(
                 waiting.cancel()
 
 
-def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _Fetched:
-    """One page, requested again while DynamoDB asks for patience."""
+def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _Page:
+    """One page, requested again as long as DynamoDB asks for patience."""
     body = dumps(request).encode()
     attempt = 0
     while True:
@@ -289,7 +290,7 @@ def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _
         try:
             answer = connection.call(operation, body)
             if answer.status == 200:
-                return _Fetched(answer.body, 1000 * (time.perf_counter() - began))
+                return _Page(answer.body, 1000 * (time.perf_counter() - began))
             trouble = failure(request["TableName"], answer.status, *answer.error())
         except RetryableError as lost:
             trouble = lost
@@ -299,19 +300,19 @@ def _fetch(connection: Connection, operation: str, request: dict[str, Any]) -> _
 
 
 def _next_key(body: bytes) -> Any:
-    """Where the next page begins, found without decoding the page; None at the end."""
+    """The key after which the next page begins, without decoding the page; None at the end."""
     return _value(b'"LastEvaluatedKey"', body)
 
 
 def _value(name: bytes, body: bytes) -> Any:
-    """The answer's own value with this name, None if it has none.
+    """The value with this name beside the items in an answer; None if there is none.
 
-    DynamoDB puts these names beside the items. The search starts at the end, because searching
-    every page's megabyte for each of three names takes a tenth of a reader's time.
+    The search begins at the end, because to search every page's megabyte for each of three names
+    would take a tenth of a reader's time.
     """
     at = len(body)
     while (at := body.rfind(name, 0, at)) >= 0:
-        if found := _AFTER_A_NAME.match(body, at + len(name)):
-            text = body[found.end() : found.end() + _LONGEST_KEY_JSON].decode("utf-8", "ignore")
+        if colon := _AFTER_A_NAME.match(body, at + len(name)):
+            text = body[colon.end() : colon.end() + _LONGEST_KEY_JSON].decode("utf-8", "ignore")
             return JSONDecoder().raw_decode(text)[0]
     return None

@@ -1,9 +1,9 @@
-"""What is in the table: its dates, stages and performers, from what ingests recorded. No Scan.
+"""Lists the table's dates, stages and performers, from what ingests recorded: without a Scan.
 
-Every ingest stores, in the reports bucket, a list of the performances it wrote (reconciling depends
-on these lists). Together, the lists of the versions that count say what the table has, each
-performance once, however many files contain it. Files ingested from a machine, without the ledger,
-are not in any list.
+Every ingest stores, in the reports bucket, a list of the performances that it wrote; reconciling
+depends on these lists. Together, the lists of the versions that count show what the table has, each
+performance once, however many files contain it. A file that was ingested from a machine, without
+the ledger, is in no list.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ Identity = tuple[str, str, str, int]
 
 @dataclass(slots=True)
 class Group:
-    """One date's, stage's or performer's performances: how many, who, where and when."""
+    """The performances of one date, stage or performer: how many, who, where and when."""
 
     performances: int = 0
     performers: set[str] = field(default_factory=set)
@@ -58,10 +58,10 @@ class Contents:
 
 
 def contents_of(identities: Iterable[Identity]) -> Contents:
-    """Groups distinct performances: (performer, stage, date, start). Pure.
+    """The contents of a table with these performances; repeated ones count once. Pure.
 
-    >>> found = contents_of([("Elbow", "Park", "2025-07-11", 1200)])
-    >>> found.stages["Park"].performers
+    >>> contents = contents_of([("Elbow", "Park", "2025-07-11", 1200)])
+    >>> contents.stages["Park"].performers
     {'Elbow'}
     """
     dates: dict[str, Group] = {}
@@ -81,14 +81,14 @@ def contents_of(identities: Iterable[Identity]) -> Contents:
 
 
 def scanned_contents(connection: Connection, table: str) -> Contents:
-    """The same, but reading the whole table, to find what no ingest recorded: a Scan."""
+    """The contents by a Scan of the whole table, which also finds what no ingest recorded."""
     names = ("Performer", "Stage", "Date", "StartMinutes")
     pages = scan_columns(connection, table, names=names)
     return contents_of(row for page in pages for row in zip(*page.values(), strict=True))
 
 
 def unknown_name(what: str, name: str, read: Callable[[], Contents]) -> str:
-    """Says that the table has no such performer or stage and what is near; '' if it has one.
+    """The message that the table has no such performer or stage, with near names; '' if it has.
 
     `what` is `performer` or `stage`. If the table's contents are not known, no name is suggested.
     """
@@ -97,16 +97,14 @@ def unknown_name(what: str, name: str, read: Callable[[], Contents]) -> str:
     except FestivalError:
         return f"no {what} '{name}' in the table"
     known = contents.performers if what == "performer" else contents.stages
-    asked = clean(name)
-    return (
-        ""
-        if asked in known
-        else f"no {what} '{asked}' in the table; {suggestion(name, known)}".rstrip("; ")
-    )
+    wanted = clean(name)
+    if wanted in known:
+        return ""
+    return f"no {what} '{wanted}' in the table; {suggestion(name, known)}".rstrip("; ")
 
 
 class RecordedContents:
-    """Reads the lists and keeps them, so that asking again costs only what is new.
+    """Reads the lists and keeps them, so that reading again costs only what is new.
 
     The versions that count are the last one ingested, and earlier ones whose items nobody has
     removed yet (`festival reconcile`).

@@ -1,16 +1,17 @@
-"""Names as people write them, and the nearest names in the table."""
+"""Finds the names in the table that are nearest to a name as a person wrote it."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-# Three letters say too little about a name for every name that contains them to count as near.
+from festival.lineup.columns import unaccented
+
+# Three letters are in too many names for every name that contains them to count as near.
 SHORTEST_PART = 4
 
 
 def plain(name: str) -> str:
-    """The name without case, accents, punctuation and a leading `the`; `&` and `+` are `and`.
+    """The name without case, accents, punctuation and a leading `the`; `&` and `+` as `and`.
 
     >>> plain("The Beyoncé & Jay-Z")
     'beyonceandjayz'
@@ -20,17 +21,12 @@ def plain(name: str) -> str:
 
 
 def words_of(name: str) -> list[str]:
-    """Its words, in lower case without accents."""
-    return re.findall(r"\w+", without_accents(name))
-
-
-def without_accents(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+    """A name's words, in lower case without accents."""
+    return re.findall(r"\w+", unaccented(name.casefold()))
 
 
 def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
-    """The names that somebody who wrote `name` may have meant, likeliest first.
+    """The names that a person who wrote `name` may have meant, likeliest first.
 
     First those that differ only in case, accents and punctuation, then those that contain it or are
     contained in it, then those that differ by a few letters.
@@ -38,13 +34,13 @@ def nearest(name: str, names: Iterable[str], most: int = 3) -> list[str]:
     >>> nearest("megan the stalion", ["Megan Thee Stallion", "Meghan Trainor", "Elbow"])
     ['Megan Thee Stallion']
     """
-    asked = plain(name)
+    wanted = plain(name)
     by_plain: dict[str, list[str]] = {}
     for each in names:
         by_plain.setdefault(plain(each), []).append(each)
-    parts = [one for one in by_plain if one != asked and _contains(one, asked)]
-    close = get_close_matches(asked, by_plain, n=most, cutoff=0.7)
-    ranked = dict.fromkeys([*([asked] if asked in by_plain else []), *sorted(parts, key=len)])
+    parts = [one for one in by_plain if one != wanted and _contains(one, wanted)]
+    close = get_close_matches(wanted, by_plain, n=most, cutoff=0.7)
+    ranked = dict.fromkeys([*([wanted] if wanted in by_plain else []), *sorted(parts, key=len)])
     return [each for one in dict.fromkeys([*ranked, *close]) for each in by_plain[one]][:most]
 
 
@@ -54,22 +50,21 @@ def matching(text: str, names: Iterable[str]) -> list[str]:
     >>> matching("MEG", ["Megan Thee Stallion", "Elbow"])
     ['Megan Thee Stallion']
     """
-    asked = "".join(words_of(text)) or text
+    wanted = "".join(words_of(text)) or text
     return sorted(
-        (name for name in names if asked in "".join(words_of(name)) or text in name),
+        (name for name in names if wanted in "".join(words_of(name)) or text in name),
         key=str.casefold,
     )
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` with the nearest names as they are spelled, or ''."""
-    found = nearest(name, names)
-    quoted = [f"'{each}'" for each in found]
-    return f"did you mean {' or '.join(quoted)}?" if found else ""
+    quoted = [f"'{each}'" for each in nearest(name, names)]
+    return f"did you mean {' or '.join(quoted)}?" if quoted else ""
 
 
 def none_contains(text: str, names: Iterable[str]) -> str:
-    """Says that no performer's name contains the text, and gives the nearest names.
+    """The message that no performer's name contains the text, with the nearest names.
 
     >>> none_contains("meghan", ["Megan Thee Stallion", "Megan"])
     "no performer contains 'meghan'; did you mean 'Megan'?"

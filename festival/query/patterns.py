@@ -1,10 +1,10 @@
-"""The access patterns: the questions the table answers with Queries, and their answers.
+"""The access patterns: the questions that the table answers with Queries.
 
-A pattern is pure data; `columns` asks it.
+A pattern is pure data; `query.columns` runs its Queries.
 
-A lineup with a festival day stores a set at half past one in the night under the day before, as
-`25:30`. A pattern means calendar time, so if that spelling is possible (before noon) it has an
-extra Query for it.
+If a lineup has festival days, a set at half past one at night is stored under the day before, as
+`25:30`. A pattern's times are calendar times, so one before noon, which may have been stored like
+that, has a second Query for it.
 """
 
 import re
@@ -26,35 +26,35 @@ from festival.table.schema import (
     Index,
 )
 
-# How far past midnight a festival day may go on: `35:59` is 11:59 of the next calendar day.
+# How far past midnight a festival day may last: `35:59` is 11:59 of the next calendar day.
 FESTIVAL_DAY_ENDS = MINUTES_PER_DAY + 12 * 60
 
-# More days than this mean a mistyped year, or a question for a Scan.
+# More days than this mean a mistyped year, or call for a Scan.
 MOST_DAYS = 366
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME = re.compile(r"(\d{1,2}):([0-5]\d)", re.ASCII)
 
 
-def asked_moment(date: str, time: str) -> tuple[int, int]:
-    """The calendar day's number and the minute in it; `25:30` is half past one on the next day.
+def day_and_minute(date: str, time: str) -> tuple[int, int]:
+    """A calendar day's number and a minute of that day; `25:30` is half past one on the next day.
 
-    Raises FestivalError for what is not a date or time.
+    Raises FestivalError for anything that is not a date or time.
     """
-    days, minute = divmod(asked_minutes(time, "time"), MINUTES_PER_DAY)
-    return asked_day(date) + days, minute
+    days, minute = divmod(clock_minutes(time, "time"), MINUTES_PER_DAY)
+    return usable_day(date) + days, minute
 
 
-def asked_day(date: str) -> int:
-    """The number of a day that is asked about; the days around it have to exist too."""
+def usable_day(date: str) -> int:
+    """The number of a date's day; the days around it have to exist too."""
     day = day_number(date)
     if 3 <= day < calendar_date.max.toordinal():
         return day
     raise FestivalError(f"date '{date}': expected a day with neighbours in the calendar")
 
 
-def asked_minutes(time: str, what: str) -> int:
-    """`HH:MM` as minutes since midnight; `what` is the time's name in the error."""
+def clock_minutes(time: str, what: str) -> int:
+    """`HH:MM` as minutes since midnight; `what` names the time in the error."""
     match = _TIME.fullmatch(time)
     if match and (minutes := int(match[1]) * 60 + int(match[2])) < FESTIVAL_DAY_ENDS:
         return minutes
@@ -62,7 +62,7 @@ def asked_minutes(time: str, what: str) -> int:
 
 
 def day_number(date: str) -> int:
-    """A date's day number, which grows by one a day."""
+    """A date's day number, which grows by one from day to day."""
     if _DATE.fullmatch(date):
         with suppress(ValueError):
             return calendar_date.fromisoformat(date).toordinal()
@@ -101,10 +101,10 @@ class KeyQuery:
 
 @dataclass(frozen=True, slots=True)
 class AccessPattern:
-    """A question in words, the Queries that answer it, and which of their items are the answer.
+    """A question in words, the Queries that answer it, and which of their items to keep.
 
-    `keep` is what a key condition cannot express; `order` sorts several Queries' answers.
-    `in_order` says that the answers, one Query after the other, are already in order.
+    `keep` is a condition that a key condition cannot express; `order` sorts several Queries'
+    answers. `in_order` says that the answers, one Query after the other, are already in order.
     """
 
     question: str
@@ -122,7 +122,7 @@ class AccessPattern:
         return tuple(map(_spelled, self.queries))
 
     def select(self, performances: Sequence[Performance]) -> list[Performance]:
-        """What was asked for among what the Queries found, in order."""
+        """The performances to keep among those that the Queries returned, in order."""
         return sorted(
             filter(self.keep, performances) if self.keep else performances, key=self.order
         )
@@ -144,9 +144,9 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
     anything that is not a date or time.
     """
     day, begin, end = (
-        asked_day(date),
-        asked_minutes(time_from, "time from"),
-        asked_minutes(time_to, "time to"),
+        usable_day(date),
+        clock_minutes(time_from, "time from"),
+        clock_minutes(time_to, "time to"),
     )
     day, begin, end = day + begin // MINUTES_PER_DAY, begin % MINUTES_PER_DAY, end % MINUTES_PER_DAY
     if end < begin:
@@ -166,7 +166,7 @@ def on_date(date: str, time_from: str = "00:00", time_to: str = "23:59") -> Acce
 def on_days(first: str, last: str) -> AccessPattern:
     """Every performance on the lineup's days from `first` to `last`, both included: a Query a day.
 
-    A day is what the lineup calls one (`Date`): if it goes on past midnight, so does the day.
+    A day is a Date of the lineup: if that continues past midnight, so does the day.
     """
     begin, end = day_number(first), day_number(last)
     if end < begin:
@@ -191,7 +191,7 @@ def on_days(first: str, last: str) -> AccessPattern:
 def stage_at_exactly(stage: str, date: str, time: str) -> AccessPattern:
     """The performances on a stage that start at exactly this time."""
     stage = _name(stage, "stage")
-    day, minute = asked_moment(date, time)
+    day, minute = day_and_minute(date, time)
     spans = [(day, minute, minute), *_festival_spelling(day, minute, minute)]
     queries = tuple(
         KeyQuery(
@@ -210,13 +210,13 @@ def on_stage_at(stage: str, date: str, time: str) -> AccessPattern:
     """Who is on a stage at a moment: all performances with start ≤ moment < end.
 
     No performance is longer than 24 hours, so the Query asks for starts in the last 24 hours, and
-    the rest is arithmetic in absolute minutes. Gives all that match: stages do get double-booked.
+    `keep` compares absolute minutes. All that match are kept: stages do get double-booked.
     """
     stage = _name(stage, "stage")
-    day, minute = asked_moment(date, time)
+    day, minute = day_and_minute(date, time)
     starts = [((day - 1, minute), (day, minute))]
     if minute < FESTIVAL_DAY_ENDS - MINUTES_PER_DAY:
-        # Started yesterday morning, but stored as the night of the day before yesterday.
+        # It may have started yesterday morning, stored in the night of the day before yesterday.
         late = minute + MINUTES_PER_DAY
         starts.append(((day - 2, late), (day - 2, FESTIVAL_DAY_ENDS - 1)))
     queries = tuple(
@@ -285,10 +285,10 @@ def _by_popularity(performance: Performance) -> tuple[int, int, str, str]:
     return (-(performance.popularity or 0), *_by_start(performance))
 
 
-def _name(asked: str, what: str) -> str:
-    """A name as the table has it, cleaned by the same rule as the lineup's."""
-    if not isinstance(asked, str):
-        raise FestivalError(f"{what} {asked!r}: expected the name as text")
-    if name := clean(asked):
-        return name
-    raise FestivalError(f"{what} is empty: expected the name as it stands in the lineup")
+def _name(name: str, what: str) -> str:
+    """A name as the table has it, cleaned by the same rule as in a lineup."""
+    if not isinstance(name, str):
+        raise FestivalError(f"{what} {name!r}: expected the name as text")
+    if cleaned := clean(name):
+        return cleaned
+    raise FestivalError(f"{what} is empty: expected the name as in the lineup")

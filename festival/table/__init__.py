@@ -1,1 +1,1 @@
-"""The single table: its schema, items, bulk writer and access patterns. boto3 only."""
+"""The DynamoDB table: its schema, its items, the connection, the bulk writer. boto3 only."""

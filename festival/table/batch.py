@@ -1,4 +1,4 @@
-"""One BatchWriteItem: its body, and what an answer to it means. Pure.
+"""Makes the body of a BatchWriteItem, and works out what the answer to it means. Pure.
 
 A batch cannot come near the 16 MB limit of a request: the keys' limits and a `Source` path of at
 most 4,096 bytes keep a row under about 60 KB of JSON, even if every byte is escaped to six.
@@ -13,13 +13,13 @@ from festival.lineup.model import Performance
 from festival.table.faults import Response, failure, is_throttle
 from festival.table.item import from_item
 
-# These concern a whole body; which row is to blame has to be found out.
+# Errors about a whole body, which do not say which row caused them.
 _ABOUT_A_ROW = frozenset({"ValidationException", "SerializationException"})
 _ALL_STORED = b'"UnprocessedItems":{}'
 
 
 class Stored(NamedTuple):
-    """Done, except for the rows that DynamoDB asks to have sent again."""
+    """Every row is stored, except those that DynamoDB wants sent again."""
 
     unprocessed: list[Performance]
 
@@ -51,7 +51,7 @@ Verdict = Stored | Unprocessed | Refused | Failed
 
 
 def last_of_each_key(rows: Sequence[Performance]) -> list[Performance]:
-    """The last of the rows with one key, because a batch may not hold a key twice."""
+    """The last of the rows with each key, because a batch may not hold a key twice."""
     return list({row.identity: row for row in rows}.values())
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB's errors: which ones pass by themselves, and how to put any of them in one line.
+"""DynamoDB's errors: tells which ones are temporary, and puts each in one line.
 
 Source: "Error handling with DynamoDB" (docs: Programming.Errors), its list of codes to retry.
 """
@@ -32,11 +32,11 @@ class Response(NamedTuple):
     body: bytes
 
     def error(self) -> tuple[str, str]:
-        """An error answer's code and message; if the body is not DynamoDB's, it is the message."""
+        """An error answer's code and message; a body that is not DynamoDB's is the message."""
         try:
-            said = loads(self.body)
-            code = str(said["__type"]).rpartition("#")[2]
-            return code, str(said.get("message", said.get("Message", "")))
+            error = loads(self.body)
+            code = str(error["__type"]).rpartition("#")[2]
+            return code, str(error.get("message", error.get("Message", "")))
         except (ValueError, LookupError, AttributeError, TypeError):
             return f"HTTP {self.status}", self.body[:100].decode("utf-8", "replace")
 
@@ -54,16 +54,19 @@ def is_throttle(status: int, code: str) -> bool:
 
 
 def in_one_line(table: str, code: str, message: str) -> str:
-    """What went wrong with a table: `table lineup: ResourceNotFoundException: …`."""
+    """An error of a table in one line: `table lineup: ResourceNotFoundException: …`."""
     return f"table {table}: {code}: {' '.join(message.split())}".rstrip(": ")
 
 
+def one_line_of(error: BaseException) -> str:
+    """An exception in one line: `TimeoutError: timed out`."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 FIRST_PAUSE = 0.05
-
-
 LONGEST_PAUSE = 5.0
 
 
 def pause(attempt: int, chance: float) -> float:
-    """How many seconds to wait after failed try n (from 1); `chance` is random, 0 to 1."""
+    """Seconds to wait after failed try number `attempt` (from 1); `chance` is random, 0 to 1."""
     return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt - 1, 16))

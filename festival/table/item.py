@@ -1,6 +1,6 @@
-"""A performance as the table stores it, and back.
+"""Converts a performance into a table item, and back.
 
-Three forms of the same thing, all made from the schema's table of attributes: `attributes` (plain
+An item has three forms, all made from the schema's table of attributes: `attributes` (plain
 values, for people), `to_item` (DynamoDB's typed attributes, for boto3) and `put_request_encoder`
 (a PutRequest's JSON text, for the bulk writer).
 """
@@ -87,7 +87,7 @@ def from_item(item: Mapping[str, Mapping[str, str]]) -> Performance:
 
 
 def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
-    """How many bytes DynamoDB counts for an item, by "DynamoDB item sizes and formats".
+    """The bytes that DynamoDB counts for an item, by "DynamoDB item sizes and formats".
 
     Names and strings count their UTF-8 bytes; a number takes about one byte for every two
     significant digits, plus one (and one for a minus sign).
@@ -98,7 +98,7 @@ def item_size(item: Mapping[str, Mapping[str, str]]) -> int:
 def _value_size(value: Mapping[str, str]) -> int:
     if "S" in value:
         return _bytes(value["S"])
-    # Digits share bytes in pairs; only whole pairs of zeros at the end take none.
+    # Two digits share a byte; only whole pairs of zeros at the end take none.
     digits = re.sub("(00)+$", "", value["N"].lstrip("-0"))
     return (len(digits) + 1) // 2 + 1 + value["N"].startswith("-")
 
@@ -138,8 +138,8 @@ def _over(
 
 
 def rejection(performance: Performance, field: str, value: str, reason: str) -> Rejection:
-    """Turns a performance that DynamoDB cannot hold into the refused row it came from."""
-    shown = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
+    """The rejection of a row whose performance DynamoDB cannot store."""
+    excerpt = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}…"
     original = {
         "Performer": performance.performer,
         "Stage": performance.stage,
@@ -148,7 +148,7 @@ def rejection(performance: Performance, field: str, value: str, reason: str) -> 
         "End": clock(performance.end),
         "Popularity": performance.popularity,
     }
-    return Rejection(performance.line, field, shown, reason, original)
+    return Rejection(performance.line, field, excerpt, reason, original)
 
 
 Render = Callable[[str, str, str, str, str, str, int, int, int | None], str]
@@ -163,30 +163,29 @@ def renderer(
 ) -> Render:
     """A function of a performance's parts, in the order of `Render`, that returns a row's text.
 
-    `form` gives the text around an attribute's value (`"{Stage}"`, with its value in the schema's
-    form). Attributes that need one of `lacking` are left out. Compiled as an f-string, because
-    `str.format` takes nine times as long, and there are a million rows.
+    `form` gives an attribute's text, with its value in the schema's form, such as `"{stage}"`.
+    Attributes that need one of `lacking` are left out. Compiled as an f-string, because
+    `str.format` takes nine times as long, and there may be a million rows.
     """
-    kept = (each for each in ATTRIBUTES if each.needs not in lacking)
-    text = opening + between.join(map(form, kept)) + closing
+    present = (each for each in ATTRIBUTES if each.needs not in lacking)
+    text = opening + between.join(map(form, present)) + closing
     parts = "performer, stage, date, begins, starts_at, ends_at, start, end, popularity"
-    made: Render = eval(f"lambda {parts}: f{text!r}")
-    return made
+    render: Render = eval(f"lambda {parts}: f{text!r}")
+    return render
 
 
 def put_request_encoder(*, source: str | None = None) -> Callable[[Performance], str]:
     """A function from a performance to the ASCII JSON text of its PutRequest.
 
-    The content is the same as `{"PutRequest": {"Item": to_item(…)}}`, but on a seventh of a CPU,
-    json.dumps of nested dicts takes more time than everything else.
+    The text means the same as `{"PutRequest": {"Item": to_item(…)}}`. On a seventh of a CPU,
+    json.dumps of nested dicts would take more time than everything else together.
     """
-
     lacking = ["source"] if source is None else []
-    its_text = encode_basestring_ascii(source or "")[1:-1].replace("{", "{{").replace("}", "}}")
+    source_text = encode_basestring_ascii(source or "")[1:-1].replace("{", "{{").replace("}", "}}")
 
     def typed(attribute: Attribute) -> str:
         name, kind, value, needs = attribute
-        value = its_text if needs == "source" else value
+        value = source_text if needs == "source" else value
         return f'"{name}":{{{{"{kind}":"{value}"}}}}'
 
     opening, closing = '{{"PutRequest":{{"Item":{{', "}}}}}}"
@@ -211,7 +210,7 @@ def put_request_encoder(*, source: str | None = None) -> Callable[[Performance],
     return encode
 
 
-# A lineup has few stages, days and times, and many rows. Bounded, in case a file is different.
+# A lineup has few stages, days and times, and many rows. Bounded, in case a file has many.
 @lru_cache(maxsize=1024)
 def _escaped(text: str) -> str:
     return encode_basestring_ascii(text)[1:-1]

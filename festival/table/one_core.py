@@ -11,11 +11,11 @@ _FIELD_OF_THE_CORE = 36  # of /proc/self/stat, counted after the program's name 
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this thread, and the threads it starts, on the core it is on; restored afterwards.
+    """Keep this thread, and the threads it starts, on its present core until the block ends.
 
-    Python's threads take turns on one lock. If they are on two cores, each turn passes from core to
-    core: writing 100,000 rows took 52,000 voluntary context switches and half as much processor
-    time again, and finished no sooner. Does nothing on a platform without `sched_setaffinity`, and
+    Python's threads take turns on one lock. On two cores, every turn moves from core to core:
+    writing 100,000 rows took 52,000 voluntary context switches and half as much processor time
+    again, and finished no sooner. Does nothing on a platform without `sched_setaffinity`, and
     never raises.
     """
     if sys.platform != "linux":

@@ -1,4 +1,4 @@
-"""The table's names: keys, indexes, attributes and the limits DynamoDB sets on them.
+"""The table's names: keys, indexes, attributes, and the limits that DynamoDB sets.
 
 Limits: "Quotas in Amazon DynamoDB" (docs: ServiceQuotas, Constraints).
 """
@@ -34,9 +34,8 @@ class Attribute(NamedTuple):
     """One attribute of an item.
 
     `value` is made from a performance's parts: performer, stage, date, start and end (minutes),
-    begins (the start by the file's clock), starts_at and ends_at (by a clock on the wall),
-    popularity, and source (the file). An item without the part that `needs` names does not have
-    the attribute.
+    begins (the start by the file's clock), starts_at and ends_at (by a wall clock), popularity, and
+    source (the file). If the part that `needs` names is missing, so is the attribute.
     """
 
     name: str
@@ -45,8 +44,8 @@ class Attribute(NamedTuple):
     needs: str = ""
 
 
-# The order counts: whatever writes an item or a row, or reads columns, is made from this table.
-# The keys use the file's own clock, which goes past 24 with a festival day.
+# The order matters: all code that writes an item or a row, or reads columns, follows this table.
+# The keys use the file's own clock, which runs past 24:00 if the file has festival days.
 ATTRIBUTES = (
     Attribute("Performer", "S", "{performer}"),
     Attribute("Performance", "S", "{date}#{begins}#{stage}"),

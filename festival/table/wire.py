@@ -1,12 +1,12 @@
-"""The quick way to DynamoDB: a ready-made body, signed and sent as it is.
+"""The fast transport to DynamoDB: signs a body that is already JSON, and sends it as it is.
 
-boto3's client spends most of its processor time validating, serialising and parsing what the table
-already knows. This module leaves to botocore what has to be botocore's (credentials and refreshing
-them, the signature, the endpoint, TLS and proxies).
+boto3's client spends most of its processor time validating, serialising and parsing data whose form
+the table already knows. Only what must be botocore's is left to botocore: the credentials and their
+refresh, the signature, the endpoint, TLS and proxies.
 
 This is the only module that uses private names of botocore and urllib3: in `Wire.from_client`,
-`_pool` and `Wire._take`. A later version may change them, so `connection` imports this module late
-and carries on without it if anything here fails.
+`_pool` and `Wire._take`. A later version may change them, so `connection` imports this module only
+when it needs it, and carries on without it if anything here fails.
 """
 
 import socket
@@ -25,7 +25,7 @@ from urllib3.util import Timeout
 from urllib3.util.connection import is_connection_dropped
 
 from festival.errors import FestivalError, RetryableError
-from festival.table.faults import Response
+from festival.table.faults import Response, one_line_of
 
 _API = "DynamoDB_20120810"
 _CHUNK = 1 << 16
@@ -38,7 +38,7 @@ class UnusualAnswerError(Exception):
 
 
 class Reply(NamedTuple):
-    """An HTTP answer: its status, its body, DynamoDB's checksum, whether the connection ends."""
+    """An HTTP answer: its status, body and checksum, and whether the connection closes after it."""
 
     status: int
     body: bytes
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
 
 
 def message(target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """A POST, as sent over the wire."""
+    """A POST request as bytes."""
     lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
     head = (
         f"POST {target} HTTP/1.1\r\nAccept-Encoding: identity\r\n{''.join(lines)}"
@@ -91,7 +91,7 @@ def _is_count(value: bytes | None) -> TypeGuard[bytes]:
 
 
 def _header(head: bytes, name: bytes) -> bytes | None:
-    """A header's value, in lower case; `name` has to be in lower case too."""
+    """A header's value, in lower case; `name` must be in lower case."""
     head = head.lower()
     at = head.find(b"\r\n" + name + b":")
     if at < 0:
@@ -125,8 +125,8 @@ def _left(until: float) -> float:
 
 
 class _Request:
-    """The parts of botocore's AWSRequest that SigV4Auth looks at. Making a whole one costs as
-    much again as signing it."""
+    """The parts of botocore's AWSRequest that SigV4Auth reads. To make a whole AWSRequest would
+    cost as much again as to sign it."""
 
     method = "POST"
     params = None
@@ -158,8 +158,8 @@ class Wire:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._pool, self._target = _pool(session, self._url)
-        # A proxy that is not a tunnel needs its own headers, and urllib3 knows them.
-        self._has_short_way = self._target.startswith("/")
+        # A proxy that is not a tunnel needs headers of its own, which only urllib3 adds.
+        self._may_exchange = self._target.startswith("/")
         self._headers = {
             "Content-Type": "application/x-amz-json-1.0",
             "User-Agent": user_agent,
@@ -168,21 +168,21 @@ class Wire:
 
     @classmethod
     def from_client(cls, client: Any) -> "Wire":
-        """Uses the same endpoint, credentials, TLS, proxies and time-outs as a boto3 client.
+        """A transport with a boto3 client's endpoint, credentials, TLS, proxies and time-outs.
 
-        botocore resolves these from arguments, environment and files while it makes a client, and
-        keeps the results private; taking them from there is the only way to get exactly the same.
-        If botocore has changed, raises whatever error that causes.
+        botocore resolves these from arguments, environment and files when it makes a client, and
+        keeps the results private. No public call gives exactly the same ones. If botocore has
+        changed, this raises whatever error follows from that.
         """
         config = client.meta.config
-        theirs = client._endpoint.http_session
+        original = client._endpoint.http_session
         # Otherwise each request waits 40 ms for an acknowledgement that the server delays.
         no_delay: Any = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ours = URLLib3Session(
-            verify=theirs._verify,
-            proxies=theirs._proxy_config._proxies,
-            proxies_config=theirs._proxy_config.settings,
-            client_cert=(theirs._cert_file, theirs._key_file),
+        session = URLLib3Session(
+            verify=original._verify,
+            proxies=original._proxy_config._proxies,
+            proxies_config=original._proxy_config.settings,
+            client_cert=(original._cert_file, original._key_file),
             max_pool_connections=16,
             socket_options=[no_delay],
         )
@@ -190,29 +190,24 @@ class Wire:
             client.meta.endpoint_url,
             client.meta.region_name,
             client._request_signer._credentials,
-            ours,
+            session,
             user_agent=config.user_agent,
             connect_timeout=config.connect_timeout,
             read_timeout=config.read_timeout,
         )
 
     def call(self, operation: str, body: bytes, *, timeout: float | None = None) -> Response:
-        """Send one operation (`BatchWriteItem`, `Query`, …) and return DynamoDB's answer.
+        """Send one operation and return DynamoDB's answer: see `Connection.call`.
 
-        Only for operations that may be carried out twice: after an unusual answer it asks again.
-
-        `timeout`, in seconds, further limits the client's own time-outs. Raises RetryableError if
-        no complete answer came (time-out, dropped connection, wrong checksum), FestivalError if
-        none ever will (no credentials, an untrusted certificate).
+        `timeout`, in seconds, further limits the client's own time-outs.
         """
         headers = self._signed(operation, body)
         try:
-            reply = self._short_way(headers, body, timeout) or self._long_way(
-                headers, body, timeout
-            )
+            reply = self._by_exchange(headers, body, timeout)
+            reply = reply or self._by_urllib3(headers, body, timeout)
         except (HTTPError, OSError) as error:
             kind = FestivalError if _is_distrust(error) else RetryableError
-            raise kind(f"{operation} at {self._url}: {_short(error)}") from error
+            raise kind(f"{operation} at {self._url}: {one_line_of(error)}") from error
         if reply.checksum is not None and reply.checksum != str(crc32(reply.body)):
             raise RetryableError(f"{operation} at {self._url}: the answer's checksum is wrong")
         return Response(reply.status, reply.body)
@@ -221,45 +216,45 @@ class Wire:
         """Close the open connections that are not in use."""
         self._pool.close()
 
-    def _short_way(
+    def _by_exchange(
         self, headers: dict[str, str], body: bytes, timeout: float | None
     ) -> Reply | None:
-        """Sends over an open connection; None if there is none, or the answer is unusual."""
-        if not self._has_short_way or (kept := self._take()) is None:
+        """Send over an open connection; None if there is none, or if the answer is unusual."""
+        if not self._may_exchange or (connection := self._take()) is None:
             return None
         reply = None
         try:
             wait = self._read_timeout if timeout is None else min(self._read_timeout, timeout)
-            reply = exchange(kept.sock, message(self._target, headers, body), wait)
+            reply = exchange(connection.sock, message(self._target, headers, body), wait)
         except UnusualAnswerError:
-            self._has_short_way = False
+            self._may_exchange = False
         finally:
             if reply is None or reply.closes:
-                kept.close()
-            self._give_back(kept)
+                connection.close()
+            self._give_back(connection)
         return reply
 
     def _take(self) -> Any:
         """A connection from the pool, if it is open."""
         queue = self._pool.pool
         try:
-            kept = queue.get_nowait()
+            taken = queue.get_nowait()
         except (Empty, AttributeError):  # all in use, or the pool is closed and has no queue
             return None
-        if kept is not None and kept.sock is not None and not is_connection_dropped(kept):
-            return kept
-        self._give_back(kept)
+        if taken is not None and taken.sock is not None and not is_connection_dropped(taken):
+            return taken
+        self._give_back(taken)
         return None
 
-    def _give_back(self, kept: Any) -> None:
+    def _give_back(self, connection: Any) -> None:
         try:
-            self._pool.pool.put_nowait(kept)
+            self._pool.pool.put_nowait(connection)
         except (Full, AttributeError):
-            if kept is not None:
-                kept.close()
+            if connection is not None:
+                connection.close()
 
-    def _long_way(self, headers: dict[str, str], body: bytes, timeout: float | None) -> Reply:
-        """Sends by urllib3, which connects, with TLS and through proxies, and reads any answer."""
+    def _by_urllib3(self, headers: dict[str, str], body: bytes, timeout: float | None) -> Reply:
+        """Send by urllib3, which connects, with TLS and through proxies, and reads any answer."""
         limit = float("inf") if timeout is None else timeout
         response = self._pool.urlopen(
             "POST",
@@ -285,7 +280,7 @@ class Wire:
         try:
             if self._credentials is None:
                 raise NoCredentialsError()
-            # Frozen again for each request, because this is where botocore refreshes them in time.
+            # Frozen again for each request, because this call refreshes them in time.
             frozen = self._credentials.get_frozen_credentials()
             request: Any = _Request(self._url, headers, body)
             SigV4Auth(frozen, "dynamodb", self._region).add_auth(request)
@@ -321,7 +316,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while link is not None:
         yield link
         link = link.__cause__ or link.__context__
-
-
-def _short(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

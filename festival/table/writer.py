@@ -1,4 +1,4 @@
-"""The bulk writer: puts performances into the table, many requests at once, and loses nothing."""
+"""The bulk writer: puts performances into the table by many requests at once, and loses none."""
 
 import random
 import time
@@ -24,18 +24,18 @@ ANSWERS_OF_REST = 1000
 class Pace(NamedTuple):
     """How many requests may be in flight at once: from 1 to `most`.
 
-    It grows as long as that brings more answers a second: it doubles at first, and adds one at a
-    time once the table has throttled. A growth that brings nothing is undone, and tried again
-    later.
+    The number grows as long as that brings more answers a second: it doubles at first, and grows by
+    one at a time once the table has throttled. A growth that brings nothing is undone, and tried
+    again later.
     """
 
     most: int
     allowed: int = 2
     cut_at: float = float("-inf")
-    answers: int = 0  # since the moment `since`
+    answers: int = 0  # since the time `since`
     since: float = float("-inf")
     rate_before: float = 0.0  # answers a second before the last growth
-    growth: int = 0  # how many more that growth allowed; 0 while none is on trial
+    growth: int = 0  # by how much that growth was; 0 if none is on trial
     rest: int = 0  # answers before the next growth is tried
 
     def after_success(self, now: float) -> "Pace":
@@ -46,16 +46,16 @@ class Pace(NamedTuple):
         if answers < ANSWERS_TO_JUDGE_BY * self.allowed:
             return self._replace(answers=answers, rest=self.rest - 1)
         rate = answers / max(now - self.since, 1e-9)
-        anew = self._replace(answers=0, since=now, growth=0)
+        restarted = self._replace(answers=0, since=now, growth=0)
         if self.growth and rate < self.rate_before * self._least_gain:
-            return anew._replace(allowed=self.allowed - self.growth, rest=ANSWERS_OF_REST)
+            return restarted._replace(allowed=self.allowed - self.growth, rest=ANSWERS_OF_REST)
         growth = min(self.most - self.allowed, self.allowed if self.cut_at == float("-inf") else 1)
         if self.rest > 0 or not growth:
-            return anew._replace(rest=self.rest - 1)
-        return anew._replace(allowed=self.allowed + growth, growth=growth, rate_before=rate)
+            return restarted._replace(rest=self.rest - 1)
+        return restarted._replace(allowed=self.allowed + growth, growth=growth, rate_before=rate)
 
     def after_throttle(self, sent: float, now: float) -> "Pace":
-        """Halve, once for all the requests that were in flight together."""
+        """Halve, once for all requests that were in flight together."""
         if sent < self.cut_at:
             return self
         return self._replace(
@@ -64,7 +64,7 @@ class Pace(NamedTuple):
 
     @property
     def _least_gain(self) -> float:
-        """A growth has to bring a quarter of what it could: 1.25 if it doubled."""
+        """The least gain in answers a second: a quarter of the growth, so 1.25 for a doubling."""
         return 1 + self.growth / (self.allowed - self.growth) / 4
 
 
@@ -76,7 +76,7 @@ class Batch(NamedTuple):
 
 
 class Lanes:
-    """A writer's waiting rows."""
+    """A writer's waiting rows: each key has its lane, and a lane sends one batch at a time."""
 
     def __init__(self, count: int) -> None:
         self.waiting = 0
@@ -109,7 +109,7 @@ class Lanes:
         return self._load(chosen) if chosen else None
 
     def give_back(self, load: Batch) -> None:
-        """Reopen a load's lanes: its rows are stored, refused or given up."""
+        """Reopen a batch's lanes, because its rows are stored, refused or given up."""
         for number in load.lanes:
             self._held[number] = False
             if len(self._rows[number]) >= MAX_BATCH_ITEMS:
@@ -134,7 +134,7 @@ class Lanes:
         return Batch(rows, numbers)
 
 
-# DynamoDB answers in milliseconds; an answer that has not come by then was lost on the way.
+# Seconds. DynamoDB answers in milliseconds: an answer that takes longer than this is lost.
 _LONGEST_REQUEST = 10.0
 BATCHES_WAITING_PER_LANE = 4
 
@@ -144,7 +144,7 @@ class WriteOutcome(NamedTuple):
 
     `rejections` are rows that DynamoDB can never hold, `unwritten` those not stored when writing
     stopped, and `reason` says why it stopped. Both lists are in the order of the file's lines. Of
-    several unwritten rows with one key only the last is named, because it would have overwritten
+    several unwritten rows with one key, only the last is listed, because it would have overwritten
     the others. `requests` counts every call, `retries` those that repeat rows, `throttles` the
     answers that asked for fewer requests.
     """
@@ -160,10 +160,10 @@ class WriteOutcome(NamedTuple):
 class BulkWriter:
     """Writes performances by BatchWriteItem, in lanes, at the pace the table allows.
 
-    Rows with one key reach the table in the order they were put: they share a lane, and a lane
-    sends its next rows only when those before are settled. If a batch would hold a key twice, the
-    last row is sent. Throttled or unprocessed rows are sent again with exponential backoff and full
-    jitter, with fewer requests in flight.
+    Rows with one key reach the table in the order in which they were put: they share a lane, and a
+    lane sends its next rows only when those before are settled. If a batch would hold a key twice,
+    only the last row is sent. Throttled or unprocessed rows are sent again, with exponential
+    backoff, full jitter and fewer requests in flight.
 
     What is not guaranteed: a request without an answer (time-out, dropped connection) is sent again
     before anything newer in its lane, but DynamoDB may still carry out the first one late. If it
@@ -171,7 +171,7 @@ class BulkWriter:
     ingested again. BatchWriteItem has no condition that would prevent this.
 
     `deadline` is a time on `clock`: no request begins after it, and none waits past it. It may be
-    moved while rows are being written. With or without one, the writer gives up after `patience`
+    changed while rows are being written. With or without one, the writer gives up after `patience`
     seconds in which no request succeeded. Threads start when there is something to send, and end
     with `close()`.
     """
@@ -225,7 +225,7 @@ class BulkWriter:
         return self._stopped
 
     def flush(self) -> WriteOutcome:
-        """Wait until every row put so far is stored, refused or given up; returns which."""
+        """Wait until every row put so far is stored, refused or given up; says which."""
         with self._changed:
             self._flushing = True
             self._start_threads()
@@ -269,7 +269,7 @@ class BulkWriter:
         self._requests = self._retries = self._throttles = 0
 
     def _start_threads(self) -> None:
-        """Start another thread for each load that may be sent now; call it holding the lock."""
+        """Start another thread for each batch that may be sent now. The caller holds the lock."""
         while self._active < self._pace.allowed and (load := self._next_load()):
             self._active += 1
             self._threads.submit(self._work, load)
@@ -278,7 +278,7 @@ class BulkWriter:
         return None if self._stopped else self._lanes.take(partial=self._flushing)
 
     def _work(self, load: Batch | None) -> None:
-        """Store load after load, until there is none or fewer threads are wanted."""
+        """Store batch after batch, until there is none or fewer threads are wanted."""
         try:
             while load is not None:
                 load = self._settle(load, self._store(load.rows))
@@ -289,8 +289,8 @@ class BulkWriter:
                 self._stop(f"{type(error).__name__}: {error}")
 
     def _settle(self, load: Batch, given_up: Sequence[Performance]) -> Batch | None:
-        """End a load and return the next; None ends the thread. Decided and counted in one step:
-        otherwise two threads might each make way for the other."""
+        """Finish a batch and return the next; None ends the thread. The lock is held throughout:
+        otherwise two threads might each end in favour of the other."""
         with self._changed:
             self._given_up += given_up
             self._lanes.give_back(load)
@@ -302,7 +302,7 @@ class BulkWriter:
             return following
 
     def _store(self, rows: Sequence[Performance]) -> Sequence[Performance]:
-        """Send rows until each is stored or refused; returns those that were given up."""
+        """Send rows until each is stored or refused; return those that were given up."""
         attempt, trouble, began = 0, "", self._clock()
         while rows and self._may_send(attempt, trouble, began):
             match self._send(batch.last_of_each_key(rows), again=attempt > 0):
@@ -318,7 +318,7 @@ class BulkWriter:
         return rows
 
     def _may_send(self, attempt: int, trouble: str, began: float) -> bool:
-        """Pause before another try. False if there is no time for one, or no point."""
+        """Pause before another try; return False if there is no time for one, or no point in it."""
         now = self._clock()
         wait = pause(attempt, self._random()) if attempt else 0.0
         if now + wait >= self.deadline:
@@ -330,7 +330,7 @@ class BulkWriter:
         return not self._stopped
 
     def _store_apart(self, rows: Sequence[Performance], message: str) -> Sequence[Performance]:
-        """Halve a refused batch, in order, until the row to blame is found."""
+        """Halve a refused batch, keeping its order, until the row at fault is found."""
         if len(rows) == 1:
             row = rows[0]
             self._refuse(rejection(row, "Performance", f"{row.performer} {row.sort_key}", message))
@@ -355,7 +355,7 @@ class BulkWriter:
         return verdict
 
     def _note(self, verdict: batch.Verdict, sent: float, again: bool) -> None:
-        """Learn from an answer: update the counts and the pace."""
+        """Update the counts and the pace from an answer."""
         with self._changed:
             self._requests += 1
             self._retries += again

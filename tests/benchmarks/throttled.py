@@ -103,7 +103,7 @@ class Scenario:
         """What the cost model says of a whole core that need not read a file or start."""
         shape, core = forecast(self.rows), {"memory_mb": 1769, "rows_per_cpu_second": 100_000}
         took = ingest_time(len(self.rows), shape=shape, **core)
-        least = max(took.processor, took.lent.low)
+        least = max(took.processor, took.with_credit.low)
         return Range(least, max(least, took.partitions.median), took.partitions.high)
 
     def write(self) -> tuple[Throttling, float]:

@@ -553,7 +553,7 @@ def what_has_a_name_that_cannot_be_a_lineup_ends_in_an_e_mail(story):
 def a_file_of_empty_lines_ends_in_an_e_mail(story):
     rows = BJORK + b"\n" * 100_000
     version = story.upload(gzip.compress(rows, mtime=0))
-    made = replace(story.resources, limits=Limits(barren_bytes=50_000))
+    made = replace(story.resources, limits=Limits(rowless_bytes=50_000))
     assert Ingestor(made).ingest(story.event(version), "me", WHOLE).action == Action.INGESTED
     assert story.post.subjects == ["failure"]
     assert "50,000 bytes of lines without a row" in story.record(version).error
@@ -722,7 +722,7 @@ def every_mapping_belongs_to_a_file(patch):
 
 
 def empty_lines_are_read_for_ever(patch):
-    patch.setattr("festival.lineup.read._fertile", lambda blocks, limits: blocks)
+    patch.setattr("festival.lineup.read._limited", lambda blocks, limits: blocks)
 
 
 def the_clock_is_asked_by_rows_alone(patch):

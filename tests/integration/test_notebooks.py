@@ -163,7 +163,7 @@ def test_without_parameters_it_looks_at_the_last_festival_and_its_most_popular(w
 def test_a_table_that_is_not_there_is_one_sentence_and_fails_the_run(world):
     said, executed = world.fails("query", table="nowhere")
     assert said.startswith(
-        "query.ipynb failed in cell 4 (What is on, where and when?): the table nowhere is not that"
+        "query.ipynb failed in cell 4 (What is on, where and when?): the table nowhere does not"
     )
     (error,) = executed.errors
     assert len("".join(error.traceback).splitlines()) == 1
@@ -244,8 +244,8 @@ def test_a_new_version_of_a_file_is_compared_and_reconciled(world, backfilled):
     executed = world.run("reconcile", dry_run="no")
     assert "Northern Line" in executed.text("changes")
     assert executed.pictures("pictures") == 1
-    assert executed.text("look").startswith("1 files: 1 moved, 1 cancelled; 2 items are left from")
-    assert executed.text("conclude").startswith("2 items are left from older versions; 2 were")
+    assert executed.text("look").startswith("1 file: 1 moved, 1 cancelled; 2 items left by older")
+    assert executed.text("conclude").startswith("Items left by older versions: 2; removed: 2")
 
 
 def test_a_report_opens_without_a_network(backfilled, world):

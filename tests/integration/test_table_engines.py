@@ -17,7 +17,7 @@ from festival.query.patterns import (
 )
 from festival.stack.stack import TEMPLATE
 from festival.stack.template import parse_template
-from festival.table.connection import ClientWay, Connection
+from festival.table.connection import ClientTransport, Connection
 from festival.table.item import attributes, to_item
 from festival.table.writer import BulkWriter
 
@@ -64,12 +64,12 @@ def table(dynamodb):
     return name
 
 
-@pytest.fixture(params=["the quick way", "the client's methods"])
+@pytest.fixture(params=["the fast transport", "the client's methods"])
 def connection(dynamodb, request):
     connection = Connection.from_client(dynamodb)
     if request.param == "the client's methods":
-        connection._way.close()
-        connection._way = ClientWay(dynamodb)
+        connection._transport.close()
+        connection._transport = ClientTransport(dynamodb)
     yield connection
     connection.close()
 

@@ -10,7 +10,7 @@ import engines
 import pytest
 
 from festival.lineup.model import Performance
-from festival.table.connection import ClientWay, Connection
+from festival.table.connection import ClientTransport, Connection
 from festival.table.item import from_item
 from festival.table.writer import BulkWriter
 
@@ -91,7 +91,7 @@ def unreliable(request):
     server.server_close()
 
 
-@pytest.mark.parametrize("way", ["the quick way", "the client's methods"])
+@pytest.mark.parametrize("way", ["the fast transport", "the client's methods"])
 @pytest.mark.parametrize("unreliable", [2024, 2025], indirect=True)
 def test_every_row_arrives_and_the_last_of_each_key_stands(unreliable, way, monkeypatch):
     monkeypatch.setattr("festival.table.writer._LONGEST_REQUEST", 0.3)
@@ -103,7 +103,7 @@ def test_every_row_arrives_and_the_last_of_each_key_stands(unreliable, way, monk
     client = engines.client(f"http://127.0.0.1:{unreliable.server_port}", read_timeout=0.3)
     connection = Connection.from_client(client)
     if way == "the client's methods":
-        connection._way = ClientWay(client)
+        connection._transport = ClientTransport(client)
     with BulkWriter(connection, "lineup", lanes=8) as writer:
         for first in range(0, len(rows), 250):
             writer.put(rows[first : first + 250])

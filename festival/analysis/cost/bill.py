@@ -1,7 +1,7 @@
-"""What the stack costs in a month: the bill line by line, each amount times its price.
+"""What the stack costs in a month: the bill, line by line, each an amount times a price.
 
-Amounts follow the rules of the services; what had to be assumed is a field of `Workload` or
-`StackProfile` with a default that says so. A month has 30 days, a GB 2^30 bytes.
+Amounts follow the services' own rules. Each assumption is a field of `Workload` or `StackProfile`
+with a default. A month has 30 days, and a GB 2^30 bytes.
 """
 
 import math
@@ -20,24 +20,24 @@ GB = 1024**3
 POLLERS = 5
 POLL_SECONDS = 20
 IDLE_RECEIVES = POLLERS * DAYS * 24 * 3600 // POLL_SECONDS
-# One ingest in the ledger: three writes of the head, three of the version's item and of the index
-# it is in, two consistent reads. Where rows are rejected, the second and the third of the version's
-# writes are of an item of nearly 3 KB, because it has the first twenty for the e-mail.
+# One ingest writes the ledger's head item three times, and the version's item three times, on the
+# table and on its index. It makes two consistent reads. If rows are rejected, the last two writes
+# of the version's item are almost 3 KB: it holds the first twenty rejections for the e-mail.
 LEDGER_WRITE_UNITS = 3 + 3 * 2
 LEDGER_WRITE_UNITS_REJECTING = 3 + (1 + 3 + 3) * 2
 LEDGER_READ_UNITS = 2
 LEDGER_ENTRY_BYTES = 2 * (1000 + 100)
 LEDGER_ENTRY_BYTES_REJECTING = 2 * (3000 + 100)
 LEDGER_DAYS = KEEP_DAYS
-# A file is read and its rows are listed in blocks of so many bytes.
+# A file is read, and its keys are listed, in blocks of this many bytes.
 BLOCK_BYTES = 64 * 1024
-# Lambda's START, END and REPORT lines and the function's own JSON line with its metrics.
+# Lambda's START, END and REPORT lines, and the function's own JSON line with its metrics.
 LOG_BYTES_PER_INVOCATION = 2500
 
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One line of the bill: so much of something, at its price; `how` is the arithmetic."""
+    """One line of the bill: an amount of an item, its price, and in `how` the arithmetic."""
 
     component: str
     item: str
@@ -58,8 +58,8 @@ def bill(
 ) -> tuple[BillLine, ...]:
     """The bill of the `month`-th month (1 is the first), line by line.
 
-    Stored data grows every day, so that storage is billed at the month's mean. With `free_tier`,
-    the allowances that an account keeps for ever are taken off, as if this were its only stack.
+    Stored data grows every day, so storage is billed at the month's mean. With `free_tier`, the
+    allowances that an account keeps for ever are deducted, as if this were its only stack.
     """
     stack = stack or StackProfile()
     lines = [
@@ -70,7 +70,7 @@ def bill(
         *_queue(workload, prices),
         *_files(workload, profile, prices, stack, month),
         *_emails(workload, prices, stack),
-        *_watching(workload, prices, stack),
+        *_monitoring(workload, prices, stack),
         *_schedule(prices, stack),
     ]
     return _priced(lines, free_tier)
@@ -87,16 +87,16 @@ def idle_bill(
 
 
 def total(lines: Iterable[BillLine]) -> float:
-    """Dollars of all lines together."""
+    """The dollars of all lines."""
     return sum(line.dollars for line in lines)
 
 
 def sentence(lines: Iterable[BillLine], idle: Iterable[BillLine], month: int) -> str:
     """The bill in one sentence."""
-    whole, standing = total(lines), total(idle)
+    whole, fixed = total(lines), total(idle)
     return (
-        f"Month {month} costs ${whole:,.2f}: ${standing:,.2f} because the stack stands there, "
-        f"${whole - standing:,.2f} because of what it does."
+        f"Month {month} costs ${whole:,.2f}: ${fixed:,.2f} for the idle stack and "
+        f"${whole - fixed:,.2f} for its work."
     )
 
 
@@ -149,15 +149,15 @@ def _writes(workload: Workload, profile: RowProfile, prices: PriceList) -> list[
 
 
 def _reads(workload: Workload, prices: PriceList) -> list[BillLine]:
-    asked, files = workload.reads_per_day * DAYS, _files_a_month(workload)
+    questions, files = workload.reads_per_day * DAYS, _files_a_month(workload)
     price = prices["dynamodb_read"]
     return [
         BillLine(
             "DynamoDB reads",
             "questions",
-            asked * workload.read_units,
+            questions * workload.read_units,
             price,
-            f"{asked:,.0f} questions × {workload.read_units:g} RRU",
+            f"{questions:,.0f} questions × {workload.read_units:g} RRU",
         ),
         BillLine(
             "DynamoDB reads",
@@ -194,11 +194,15 @@ def _storage(
         ),
     ]
     if stack.point_in_time_recovery:
-        kept = (rows * profile.in_table + entries * entry / 2) / GB
+        gigabytes = (rows * profile.in_table + entries * entry / 2) / GB
         how = f"{rows:,.0f} rows × {profile.in_table:,.0f} B and the ledger, without indexes"
         lines.append(
             BillLine(
-                "DynamoDB storage", "point-in-time recovery", kept, prices["dynamodb_pitr"], how
+                "DynamoDB storage",
+                "point-in-time recovery",
+                gigabytes,
+                prices["dynamodb_pitr"],
+                how,
             )
         )
     return lines
@@ -208,9 +212,9 @@ def _function(
     workload: Workload, profile: RowProfile, prices: PriceList, stack: StackProfile
 ) -> list[BillLine]:
     files = _files_a_month(workload)
-    took = stack.ingest_time(workload.rows_per_file, profile.shape)
-    seconds = files * took.seconds
-    how = f"{files:,.0f} files × {took.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
+    time = stack.ingest_time(workload.rows_per_file, profile.shape)
+    seconds = files * time.seconds
+    how = f"{files:,.0f} files × {time.seconds:,.2f} s × {stack.memory_mb} MB / 1,024"
     return [
         BillLine("Lambda", "requests", files, prices["lambda_requests"], f"{files:,.0f} files"),
         BillLine(
@@ -234,7 +238,7 @@ def _files(
 ) -> list[BillLine]:
     files = _files_a_month(workload)
     a_day = workload.rows_per_day * profile.in_file / GB
-    kept = a_day * _days_so_far(month)
+    current = a_day * _days_so_far(month)
     old = a_day * workload.repeated * min(_days_so_far(month), stack.old_version_days)
     row = f"{profile.in_file:.0f} B a row"
     parts = max(1, math.ceil(workload.rows_per_file * profile.in_file / BLOCK_BYTES))
@@ -262,7 +266,7 @@ def _files(
             prices["s3_get"],
             f"{files:,.0f} files, HEAD, GET, and GET of a mapping",
         ),
-        BillLine("S3", "storage", kept, prices["s3_storage"], f"every file kept, {row}"),
+        BillLine("S3", "storage", current, prices["s3_storage"], f"every file kept, {row}"),
         BillLine(
             "S3",
             "key lists, storage",
@@ -296,7 +300,7 @@ def _emails(workload: Workload, prices: PriceList, stack: StackProfile) -> list[
     return lines
 
 
-def _watching(workload: Workload, prices: PriceList, stack: StackProfile) -> list[BillLine]:
+def _monitoring(workload: Workload, prices: PriceList, stack: StackProfile) -> list[BillLine]:
     files = _files_a_month(workload)
     logged = files * LOG_BYTES_PER_INVOCATION / GB
     hours = min(24.0, workload.files_per_day) * DAYS
@@ -342,20 +346,20 @@ def _watching(workload: Workload, prices: PriceList, stack: StackProfile) -> lis
 def _schedule(prices: PriceList, stack: StackProfile) -> list[BillLine]:
     builds = stack.builds_per_day * DAYS
     minutes = math.ceil(stack.build_minutes)
-    kept = stack.archive_mb * 1024**2 / GB if builds else 0.0
+    archive = stack.archive_mb * 1024**2 / GB if builds else 0.0
     return [
         BillLine(
             "schedule",
             "CodeBuild",
             builds * minutes,
             prices["codebuild"],
-            f"{builds:,.0f} builds × {minutes} minutes begun, general1.small",
+            f"{builds:,.0f} builds × {minutes} started minutes, general1.small",
         ),
         BillLine("schedule", "starts", builds, prices["scheduler"], f"{builds:,.0f} builds"),
         BillLine(
             "schedule",
             "archive",
-            kept,
+            archive,
             prices["s3_storage"],
             f"{stack.archive_mb:,.0f} MB in the deployment bucket",
         ),
@@ -363,7 +367,7 @@ def _schedule(prices: PriceList, stack: StackProfile) -> list[BillLine]:
 
 
 def _priced(lines: Sequence[BillLine], free_tier: bool) -> tuple[BillLine, ...]:
-    """The lines with their dollars; an allowance is shared by the lines it is for."""
+    """The lines with their dollars; lines with the same price share its free allowance."""
     used: dict[str, float] = {}
     for line in lines:
         used[line.price.name] = used.get(line.price.name, 0.0) + line.amount

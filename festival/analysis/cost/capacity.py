@@ -1,4 +1,4 @@
-"""What DynamoDB charges for a write, a read and a stored item, exactly.
+"""What DynamoDB charges for a write, a read and a stored item, by its own rules.
 
 Rules: "DynamoDB read and write operations" (capacity unit consumption), "Using Global Secondary
 Indexes in DynamoDB" (read and write considerations) and "DynamoDB item sizes and formats".
@@ -18,18 +18,18 @@ STORED_OVERHEAD = 100
 
 Item = Mapping[str, Mapping[str, str]]
 
-# What `Source` is of a file in the stack's own bucket: its bucket and its key.
+# `Source` of a file in the stack's own bucket: its bucket and its key.
 EXAMPLE_SOURCE = "o240-festival-uploads-123456789012-us-east-1/lineup.csv"
 
 
 def written_item(performance: Performance, source: str = EXAMPLE_SOURCE) -> Item:
-    """The item that the ingest of the file `source` writes; the writer makes the same."""
+    """The item that an ingest of the file `source` writes for a performance."""
     return to_item(performance, source=source)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteUnits:
-    """The WRU of one put: on the table, and on each index by name (those without cost left out)."""
+    """The WRU of one put: on the table, and by name on each index that holds the item."""
 
     table: int
     indexes: Mapping[str, int]
@@ -40,7 +40,7 @@ class WriteUnits:
 
 
 def write_units(size: int) -> int:
-    """WRU to write one entry of `size` bytes: one for each kilobyte begun, and never none."""
+    """WRU to write one entry of `size` bytes: one for each started kilobyte, and at least one."""
     return max(1, -(-size // WRITE_BLOCK))
 
 
@@ -51,26 +51,26 @@ def put_units(item: Item) -> WriteUnits:
 
 
 def _holds(index: Index, item: Item) -> bool:
-    """An index is sparse: it has the items that have both its keys."""
+    """Whether an index holds an item: it takes only items that have both its keys."""
     return index.partition_key in item and index.sort_key in item
 
 
 def page_units(sizes: Iterable[int]) -> float:
-    """RRU of one Query or Scan page: the sizes of all items it looked at, added, then rounded up.
+    """RRU of one page of a Query or Scan: the summed sizes of all items it read, rounded up.
 
-    The read is eventually consistent, the only kind an index offers, and costs half. A page that
-    finds nothing costs as much as one that finds 4 KB: 0.5 RRU.
+    The read is eventually consistent, the only kind that an index offers, and costs half. An empty
+    page costs as much as 4 KB: 0.5 RRU.
     """
     return max(1, -(-sum(sizes) // READ_BLOCK)) / 2
 
 
 def query_units(sizes: Iterable[int]) -> float:
-    """RRU of a Query or Scan read to its end: pages of 1 MB, each rounded for itself."""
+    """RRU of a whole Query or Scan: pages of 1 MB, each rounded up separately."""
     return sum(map(page_units, _pages(sizes)))
 
 
 def _pages(sizes: Iterable[int]) -> list[list[int]]:
-    """A page ends with the item that reaches 1 MB, which it includes."""
+    """The sizes divided into pages: the item that reaches 1 MB is the last of its page."""
     pages: list[list[int]] = [[]]
     room = PAGE_BYTES
     for size in sizes:

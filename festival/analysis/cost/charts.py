@@ -1,4 +1,4 @@
-"""Pictures of the cost model: dollars by component, the time of an ingest, partition limits."""
+"""The cost model's charts: dollars by component, ingest time, partition limits."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,10 +23,10 @@ _LEAST_DOLLARS = 1e-4
 
 
 def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) -> Figure:
-    """Dollars a month by component against rows a day, both by powers of ten.
+    """Dollars a month by component against rows a day, on logarithmic axes.
 
     `bills` has the bill of the `month`-th month for each number of rows a day. The original
-    README's ranges stand beside it.
+    README's ranges are drawn in grey.
     """
     rows = sorted(bills)
     components = list(dict.fromkeys(line.component for line in bills[rows[0]]))
@@ -39,7 +39,7 @@ def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) ->
                 ends.append((name, costs[-1]))
         totals = [sum(line.dollars for line in bills[count]) for count in rows]
         axes.plot(rows, totals, color=INK, linewidth=3)
-        ends.append((f"together: ${totals[-1]:,.2f}", totals[-1]))
+        ends.append((f"total: ${totals[-1]:,.2f}", totals[-1]))
         for count, low, high in ORIGINAL:
             ends_at = [max(low * DAYS, _LEAST_DOLLARS), high * DAYS]
             axes.plot([count] * 2, ends_at, color=QUIET, linewidth=7, solid_capstyle="butt")
@@ -60,10 +60,10 @@ def cost_by_component(bills: Mapping[int, Sequence[BillLine]], *, month: int) ->
 
 
 def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, shape: Forecast) -> Figure:
-    """Seconds of one ingest against the rows of the file, by what they are spent on.
+    """Seconds of one ingest against the file's rows: the whole, and each of its three limits.
 
-    One line for each of processor, requests and hottest partition (the median placement, without
-    burst credit); the range of all placements in grey; the time-out across.
+    The limits are the processor, the requests and the hottest partition (in the median placement,
+    without burst credit). A band shows the range of all placements, a line the function's time-out.
     """
     times = [stack.ingest_time(count, shape) for count in rows]
     lines = [
@@ -94,24 +94,24 @@ def time_to_ingest(rows: Sequence[int], *, stack: StackProfile, shape: Forecast)
 
 
 def forecasts(shapes: Mapping[str, Forecast], rows: int) -> Figure:
-    """Seconds that so many rows of each kind take: the range of all placements, and its median.
+    """Seconds that `rows` rows take by each forecast: the range of all placements, and the median.
 
-    Once without burst credit, once with that of five idle minutes.
+    Each is drawn twice: without burst credit, and with the credit of five idle minutes.
     """
     bars: dict[str, Range] = {}
     for name, shape in shapes.items():
         bars[f"{name}, no credit"] = shape.partitions(rows)
         bars[f"{name}, {BURST_SECONDS} s of credit"] = shape.partitions(rows, credit=BURST_SECONDS)
     with picture(9.5, 1.1 + 0.45 * max(len(bars), 1)) as (figure, axes):
-        for place, took in enumerate(bars.values()):
-            width = took.high - took.low
-            axes.barh(place, width, left=took.low, height=0.6, color=FILL, edgecolor=INK)
-            axes.plot([took.median] * 2, [place - 0.3, place + 0.3], color=INK, linewidth=2)
-            axes.text(took.high, place, f"  {took}", va="center")
+        for y, seconds in enumerate(bars.values()):
+            width = seconds.high - seconds.low
+            axes.barh(y, width, left=seconds.low, height=0.6, color=FILL, edgecolor=INK)
+            axes.plot([seconds.median] * 2, [y - 0.3, y + 0.3], color=INK, linewidth=2)
+            axes.text(seconds.high, y, f"  {seconds}", va="center")
         axes.set_yticks(range(len(bars)), list(bars))
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
-        axes.set_xlim(0, 1.6 * max([*(took.high for took in bars.values()), 0.1]))
+        axes.set_xlim(0, 1.6 * max([*(seconds.high for seconds in bars.values()), 0.1]))
         axes.set_xlabel(f"Seconds to write {rows:,} rows, over fifty placements of the keys")
         axes.grid(axis="x")
         axes.set_title("One file against partitions of 1,000 WRU/s each")
@@ -134,14 +134,14 @@ def _log_axes(axes: Axes, x: str, y: str) -> None:
 
 
 def _end_labels(axes: Axes, x: float, ends: Sequence[tuple[str, float]]) -> None:
-    """A label at the right end of each line, moved apart where they would touch."""
+    """A label at the right end of each line; labels that would touch are moved apart."""
     low, high = np.log10(axes.get_ylim())
     logs = [float(np.log10(max(value, 10**low))) for _, value in ends]
-    for (name, value), place in zip(ends, spread_out(logs, (high - low) / 22), strict=True):
+    for (name, value), log in zip(ends, spread_out(logs, (high - low) / 22), strict=True):
         axes.annotate(
             name,
             (x, max(value, 10**low)),
-            xytext=(1.02, (place - low) / (high - low)),
+            xytext=(1.02, (log - low) / (high - low)),
             textcoords=("axes fraction", "axes fraction"),
             va="center",
             arrowprops={"arrowstyle": "-", "color": QUIET, "linewidth": 0.6},

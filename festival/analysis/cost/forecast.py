@@ -1,17 +1,17 @@
-"""How long a file takes: the writer's own rules, against DynamoDB's partition limits.
+"""Forecasts how long an ingest takes, from the writer's own rules and DynamoDB's partition limits.
 
-The bulk writer's lanes, pace and pauses send a lineup's own rows to partitions that each take 1,000
-WRU a second. Nobody knows on which partition DynamoDB puts a key, so fifty placements are drawn,
-and what they take is a range: without burst credit, and with the credit of a table that was idle
-for five minutes, which DynamoDB lends and does not promise.
+A simulated bulk writer, with the real one's lanes, pace and pauses, sends a lineup's rows to
+partitions that each take 1,000 WRU a second. Nobody knows on which partition DynamoDB puts a key,
+so fifty random placements are simulated. They give a range of times without burst credit, and one
+with the credit of a table idle for five minutes, which DynamoDB lends but does not promise.
 
-What is left out, and which way that errs:
+What the simulation leaves out, and how that shows:
 
-- splitting for heat, by which DynamoDB in time gives busy keys partitions of their own: a file that
-  takes many minutes may be faster than this;
-- what the table took before: one that has taken more than a new table's 4,000 WRU/s has more
-  partitions, and is faster;
-- other writers to the same partitions: with them it is slower.
+- splitting for heat, by which DynamoDB in time gives busy keys their own partitions: a file that
+  takes many minutes may be faster than forecast;
+- the table's past: a table that has taken more than a new one's 4,000 WRU/s has more partitions,
+  and is faster;
+- other writers to the same partitions, which make it slower.
 """
 
 import random
@@ -42,12 +42,12 @@ from festival.table.writer import BATCHES_WAITING_PER_LANE, Lanes, Pace
 NEW_PARTITIONS = NEW_TABLE_LIMIT // PARTITION_LIMIT
 # "Burst and adaptive capacity": DynamoDB keeps up to five minutes of what a partition did not use.
 BURST_SECONDS = 300
-# What a partition without credit takes at one moment: the units of a tenth of a second.
+# What a partition without credit takes at once: the units of a tenth of a second.
 LEAST_LEVEL = PARTITION_LIMIT / 10
 PLACEMENTS = 50
-# What fifty draws have not shown, and pauses that came out longer: a tenth at either end.
+# Added at either end of a range, for placements not drawn and for longer pauses.
 MARGIN = 0.1
-# More rows are forecast in proportion to so many.
+# A longer file is forecast in proportion to this many rows.
 MOST_SIMULATED = 3_000
 LANES = 16
 REQUEST_SECONDS = 0.010
@@ -55,8 +55,8 @@ TABLE = "table"
 
 # "Configure Lambda function memory": at 1,769 MB a function has the equivalent of one vCPU.
 MB_PER_VCPU = 1769
-# Whole ingest of a CSV on one vCPU, reading to signed request. `make bench` gave 65,000 on a whole
-# core in November 2026; Lambda's vCPU is one of a core's two threads, so take half of that at most.
+# A whole CSV ingest on one vCPU, from reading to the signed request. `make bench` measured 65,000
+# on a whole core in November 2026; Lambda's vCPU is one of a core's two threads, so at most half.
 ROWS_PER_CPU_SECOND = 30_000
 # Importing the handler and making its clients; Lambda gives this phase a full vCPU.
 COLD_START_SECONDS = 0.5
@@ -65,7 +65,7 @@ Write = tuple[str, str, int]
 
 
 class Range(NamedTuple):
-    """Seconds over all placements: the least, the median and the most, with a margin."""
+    """Seconds over all placements: least, median and most, with a margin at both ends."""
 
     low: float
     median: float
@@ -79,45 +79,43 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PartitionLoad:
-    """All WRU that one partition key of the table or an index takes, and the time they need."""
+    """The WRU that go to one partition key of the table or of an index."""
 
-    where: str
+    target: str
     key: str
     units: int
-
-    @property
-    def seconds(self) -> float:
-        return self.units / PARTITION_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What rows like these take, in seconds of each placement without credit, and their busiest
-    keys, busiest first."""
+    """How long DynamoDB's partitions take to accept some rows, without burst credit.
+
+    `throttled` has each placement's seconds; `loads` has the busiest partition keys, busiest first.
+    """
 
     rows: int
     throttled: tuple[float, ...]
     loads: tuple[PartitionLoad, ...]
 
     def partitions(self, rows: float, *, credit: float = 0.0) -> Range:
-        """How long the partitions take for so many rows of this kind.
+        """How long the partitions take for `rows` rows of the same kind.
 
-        `credit` is the seconds of unused throughput that each partition still has.
+        `credit` is the unused throughput that each partition still has, in seconds.
         """
         scale = rows / self.rows if self.rows else 0.0
-        found = min(self.throttled), median(self.throttled), max(self.throttled)
-        least, middle, most = (seconds * scale for seconds in found)
+        simulated = min(self.throttled), median(self.throttled), max(self.throttled)
+        least, middle, most = (seconds * scale for seconds in simulated)
         widened = least * (1 - MARGIN), middle, most * (1 + MARGIN)
         return Range(*(max(0.0, seconds - credit) for seconds in widened))
 
     @property
     def hottest(self) -> str:
-        """The key that most of the units go to, `PopularityIndex POPULARITY`."""
-        return " ".join(f"{load.where} {load.key}" for load in self.loads[:1])
+        """The key that gets most of the units, such as `PopularityIndex POPULARITY`."""
+        return " ".join(f"{load.target} {load.key}" for load in self.loads[:1])
 
 
 def forecast(performances: Iterable[Performance], *, placements: int = PLACEMENTS) -> Forecast:
-    """Write the rows in their order, or the first three thousand of them, in so many placements.
+    """Simulate writing the rows in order, the first three thousand at most, for each placement.
 
     >>> rows = [Performance("Elbow", "Park", "2025-07-11", n, n + 1, 70, 2) for n in range(500)]
     >>> forecast(rows).hottest
@@ -130,9 +128,9 @@ def forecast(performances: Iterable[Performance], *, placements: int = PLACEMENT
 
 @cache
 def typical() -> Forecast:
-    """Of rows nobody has seen yet: three days, four stages, each row with a popularity.
+    """The forecast for unknown rows: three days, four stages, each row with a popularity.
 
-    All placements take the same, because one partition has every row.
+    All placements take the same time, because one partition gets every row.
     """
     rows = (
         Performance(
@@ -145,22 +143,22 @@ def typical() -> Forecast:
 
 @dataclass(frozen=True, slots=True)
 class IngestTime:
-    """Seconds of one ingest. Processor, requests and partitions go on at once: the longest decides.
+    """Seconds of one ingest. Its three parts run in parallel, so the longest decides.
 
-    `partitions` is without burst credit, `lent` with the credit of five idle minutes.
+    `partitions` is without burst credit, `with_credit` with that of five idle minutes.
     """
 
     processor: float
     requests: float
     partitions: Range
-    lent: Range
+    with_credit: Range
     hottest: str
 
     @property
     def range(self) -> Range:
-        """From the best placement with credit to the worst without; the median is without."""
+        """From the best placement with credit to the worst without; the median without credit."""
         return Range(
-            self._whole(self.lent.low),
+            self._whole(self.with_credit.low),
             self._whole(self.partitions.median),
             self._whole(self.partitions.high),
         )
@@ -191,23 +189,23 @@ def ingest_time(
     shape: Forecast | None = None,
     rows_per_cpu_second: float = ROWS_PER_CPU_SECOND,
 ) -> IngestTime:
-    """The time for `rows` new rows in one file, in a function of so much memory.
+    """The time to ingest one file of `rows` new rows, in a function with `memory_mb` of memory.
 
-    `memory_mb` buys processor: a share of memory / 1,769 MB, up to the one vCPU that one thread
-    can use. `shape` is the forecast of rows like these; by default the typical one.
+    Memory buys processor time: a share of `memory_mb` / 1,769 MB, up to the one vCPU that a thread
+    can use. `shape` is the forecast for rows like these; by default the typical one.
     """
     shape = shape or typical()
     return IngestTime(
         processor=rows / (rows_per_cpu_second * min(1.0, memory_mb / MB_PER_VCPU)),
         requests=-(-rows // MAX_BATCH_ITEMS) / LANES * REQUEST_SECONDS,
         partitions=shape.partitions(rows),
-        lent=shape.partitions(rows, credit=BURST_SECONDS),
+        with_credit=shape.partitions(rows, credit=BURST_SECONDS),
         hottest=shape.hottest,
     )
 
 
 def row_writes(performance: Performance) -> list[Write]:
-    """The writes of one new row: where, partition key, WRU."""
+    """The writes of one new row: table or index, partition key, WRU."""
     units = put_units(written_item(performance))
     keys = {
         DATE_INDEX.name: performance.date,
@@ -219,7 +217,7 @@ def row_writes(performance: Performance) -> list[Write]:
 
 
 def repeated(performances: Sequence[Performance], rows: int) -> list[Performance]:
-    """A larger lineup of the same shape: the rows again and again, under other performers."""
+    """A larger lineup of the same shape: the rows over and over, each time with new performers."""
     return [
         row._replace(performer=f"{row.performer} {number // len(performances)}")
         for number, row in zip(range(rows), cycle(performances), strict=False)
@@ -227,7 +225,7 @@ def repeated(performances: Sequence[Performance], rows: int) -> list[Performance
 
 
 class _Row(NamedTuple):
-    """A row in a simulated lane: its performer's number, and what it writes where."""
+    """A row to simulate: its performer's number, and its WRU for each partition."""
 
     performer: int
     writes: list[tuple[int, int]]
@@ -235,12 +233,12 @@ class _Row(NamedTuple):
 
 def _seconds(rows: Sequence[Sequence[Write]], seed: int) -> float:
     """How long the writer takes in one placement."""
-    places = _Placement(seed)
+    placement = _Placement(seed)
     performers: dict[str, int] = {}
     numbered = [
         _Row(
             performers.setdefault(row[0][1], len(performers)),
-            [(places[where, key], units) for where, key, units in row],
+            [(placement[target, key], units) for target, key, units in row],
         )
         for row in rows
     ]
@@ -248,24 +246,25 @@ def _seconds(rows: Sequence[Sequence[Write]], seed: int) -> float:
 
 
 class _Placement(dict[tuple[str, str], int]):
-    """Which partition each key of the table and the indexes is on: one draw."""
+    """One random placement: the partition of each key of the table and the indexes."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed.to_bytes(4, "little")
         self._first: dict[str, int] = {}
 
-    def __missing__(self, place: tuple[str, str]) -> int:
-        where, key = place
-        first = self._first.setdefault(where, NEW_PARTITIONS * len(self._first))
+    def __missing__(self, target_and_key: tuple[str, str]) -> int:
+        target, key = target_and_key
+        first = self._first.setdefault(target, NEW_PARTITIONS * len(self._first))
         drawn = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=4, salt=self._seed)
-        self[place] = first + int.from_bytes(drawn.digest(), "little") % NEW_PARTITIONS
-        return self[place]
+        partition = first + int.from_bytes(drawn.digest(), "little") % NEW_PARTITIONS
+        self[target_and_key] = partition
+        return partition
 
 
 class _Partitions:
-    """Buckets that fill at 1,000 WRU a second, and hold a tenth of a second's.
+    """Token buckets that fill at 1,000 WRU a second and hold a tenth of a second's units.
 
-    They begin empty: what they would begin with is not scaled to more rows.
+    They start empty, because a forecast for more rows would scale up what they started with.
     """
 
     def __init__(self) -> None:
@@ -273,25 +272,25 @@ class _Partitions:
         self._at = [0.0] * len(self._levels)
 
     def take(self, writes: Sequence[tuple[int, int]], now: float) -> bool:
-        """Spend what a row costs, everywhere or nowhere. A full bucket takes any row."""
+        """Take a row's units from all its partitions, or from none. A full bucket takes any row."""
         levels, at = self._levels, self._at
-        for place, units in writes:
-            level = levels[place] + (now - at[place]) * PARTITION_LIMIT
-            levels[place], at[place] = min(level, LEAST_LEVEL), now
+        for partition, units in writes:
+            level = levels[partition] + (now - at[partition]) * PARTITION_LIMIT
+            levels[partition], at[partition] = min(level, LEAST_LEVEL), now
             if level < units and level < LEAST_LEVEL:
                 return False
-        for place, units in writes:
-            levels[place] -= units
+        for partition, units in writes:
+            levels[partition] -= units
         return True
 
 
 class _SimulatedWriter:
-    """`BulkWriter` on a clock of its own: the same lanes, pace and pauses, and no network."""
+    """`BulkWriter` on a simulated clock: the same lanes, pace and pauses, without a network."""
 
     def __init__(self, rows: Sequence[_Row], seed: int) -> None:
         self._rows = rows
         self._fed = 0
-        # Lanes look at a row's first place only, and a number is on the same lane in any process.
+        # Lanes hash a row's first field only, and a number hashes alike in every process.
         self._lanes: Any = Lanes(LANES)
         self._pace = Pace(most=LANES)
         self._partitions = _Partitions()
@@ -317,7 +316,7 @@ class _SimulatedWriter:
         return now
 
     def _start(self, now: float) -> None:
-        """Send what may be on its way; feed the lanes as the reader of a file would."""
+        """Feed the lanes as a file's reader would, and send as many batches as the pace allows."""
         most = LANES * MAX_BATCH_ITEMS * BATCHES_WAITING_PER_LANE
         while self._fed < len(self._rows) and self._lanes.waiting <= most:
             self._lanes.add(self._rows[self._fed : self._fed + MAX_BATCH_ITEMS])
@@ -335,8 +334,8 @@ class _SimulatedWriter:
 def _loads(rows: Iterable[Sequence[Write]], most: int = 10) -> tuple[PartitionLoad, ...]:
     totals: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for where, key, units in row:
-            totals[where, key] += units
+        for target, key, units in row:
+            totals[target, key] += units
     return tuple(
-        PartitionLoad(where, key, units) for (where, key), units in totals.most_common(most)
+        PartitionLoad(target, key, units) for (target, key), units in totals.most_common(most)
     )

@@ -1,4 +1,4 @@
-"""The original README's cost table beside this model, and what makes the difference.
+"""Compares the original README's cost table with this model, and explains the differences.
 
 Source: section 9 of the README this kit continues, "Cost & scalability analysis (approximate)": one
 file a day, each record written once, 0.5 KB each, a function of 256 MB that runs under a second.
@@ -11,30 +11,30 @@ from festival.analysis.cost.bill import DAYS, IDLE_RECEIVES, bill, idle_bill, to
 from festival.analysis.cost.prices import PriceList
 from festival.analysis.cost.workload import RowProfile, StackProfile, Workload
 
-# Rows a day, and the dollars a day the README gives for them, from and to.
+# Rows a day, and the lowest and highest dollars a day that the README gives for them.
 ORIGINAL = ((1_000, 0.0, 0.05), (10_000, 0.05, 0.15), (100_000, 0.20, 0.60))
 ORIGINAL_WRU_PRICE = 1.25
 ORIGINAL_ITEM_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """Dollars a day: the README's range; this model's for the work and the standing stack."""
+class CostComparison:
+    """Dollars a day: the README's range, and this model's for the work and for the idle stack."""
 
     rows_per_day: int
     original_from: float
     original_to: float
     work: float
-    standing: float
+    idle: float
 
     @property
     def here(self) -> float:
-        return self.work + self.standing
+        return self.work + self.idle
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One reason why the figures differ: what the README has, what is so, dollars a day of it."""
+    """A reason why the figures differ: the README's value, this model's, the dollars a day."""
 
     what: str
     original: str
@@ -44,13 +44,13 @@ class Difference:
 
 def compare(
     profile: RowProfile, prices: PriceList, *, stack: StackProfile | None = None
-) -> Iterator[Compared]:
+) -> Iterator[CostComparison]:
     """The README's three workloads, one file a day, in the first month."""
-    standing = total(idle_bill(prices, stack=stack)) / DAYS
+    idle = total(idle_bill(prices, stack=stack)) / DAYS
     for rows, low, high in ORIGINAL:
         workload = Workload(rows_per_day=rows, reads_per_day=0)
         day = total(bill(workload, profile, prices, stack=stack)) / DAYS
-        yield Compared(rows, low, high, day - standing, standing)
+        yield CostComparison(rows, low, high, day - idle, idle)
 
 
 def differences(
@@ -60,9 +60,9 @@ def differences(
     rows: int = 100_000,
     stack: StackProfile | None = None,
 ) -> Iterator[Difference]:
-    """Why this model's day with so many rows differs from the README's, largest reason first."""
-    found = _differences(profile, prices, rows, stack or StackProfile())
-    yield from sorted(found, key=lambda difference: -abs(difference.dollars_a_day))
+    """Why this model's dollars for a day of `rows` differ from the README's; largest first."""
+    reasons = _differences(profile, prices, rows, stack or StackProfile())
+    yield from sorted(reasons, key=lambda difference: -abs(difference.dollars_a_day))
 
 
 def _differences(
@@ -82,12 +82,12 @@ def _differences(
         f"{profile.write_units:.2f}: the table and each index the row is in",
         million * price * (profile.write_units - 1),
     )
-    took = stack.ingest_time(rows, profile.shape)
-    duration = took.seconds * stack.memory_mb / 1024
+    time = stack.ingest_time(rows, profile.shape)
+    duration = time.seconds * stack.memory_mb / 1024
     yield Difference(
         "the function's time",
         "under 1 s",
-        f"{took.seconds:,.0f} s, decided by {took.decided_by}",
+        f"{time.seconds:,.0f} s, decided by {time.decided_by}",
         prices["lambda_duration"].cost(duration),
     )
     yield Difference(
@@ -100,7 +100,7 @@ def _differences(
         "alarms, dashboard, metrics",
         "none",
         f"{stack.alarms} alarmed and {stack.metrics} own metrics, {stack.dashboards} dashboard",
-        _watching(prices, stack),
+        _monitoring(prices, stack),
     )
     yield Difference(
         "storage of a row",
@@ -110,7 +110,7 @@ def _differences(
     )
 
 
-def _watching(prices: PriceList, stack: StackProfile) -> float:
+def _monitoring(prices: PriceList, stack: StackProfile) -> float:
     lines = idle_bill(prices, stack=stack)
     return sum(line.dollars for line in lines if line.component == "CloudWatch") / DAYS
 

@@ -1,4 +1,4 @@
-"""The prices the cost model multiplies by: one dated file, with a source for each figure."""
+"""The prices of the cost model: one dated file, with a source for each figure."""
 
 import json
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ PRICES_FILE = "prices.json"
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One figure: `dollars` for each `per` units in a month, after `free` units if asked for.
+    """One price: `dollars` for each `per` units in a month; the free tier covers `free` units.
 
-    `confirmed` says whether the figure was seen for this very region; `seen` says where and when.
+    `confirmed` says whether the figure was seen for this region; `seen` says where and when.
     """
 
     name: str
@@ -48,11 +48,11 @@ class PriceList:
 
     @property
     def unconfirmed(self) -> tuple[Price, ...]:
-        """The figures nobody has seen for this region; a sum that uses them is an estimate."""
+        """The figures that were not seen for this region; a sum that uses them is an estimate."""
         return tuple(price for price in self.prices.values() if not price.confirmed)
 
     def sentence(self) -> str:
-        """How old the prices are, and how many of them nobody has seen for this region."""
+        """How old the prices are, and how many are not confirmed for this region."""
         return (
             f"Prices of {self.region} as of {self.as_of}; {len(self.unconfirmed)} of "
             f"{len(self.prices)} figures are not confirmed for this region."
@@ -67,13 +67,13 @@ def _document() -> dict[str, Any]:
 
 
 def known_regions() -> tuple[str, ...]:
-    """The regions every figure is given for, in alphabetical order."""
+    """The regions that have all prices, in alphabetical order."""
     regions = (set(figure["regions"]) for figure in _document()["figures"].values())
     return tuple(sorted(set.intersection(*regions)))
 
 
 def price_list(region: str) -> PriceList:
-    """The prices of `region` (`us-east-1`); a FestivalError where it is not in the file."""
+    """The prices of `region` (`us-east-1`). Raises FestivalError if the file does not have it."""
     if region not in known_regions():
         raise FestivalError(
             f"no prices for region {region!r}: known are {', '.join(known_regions())}; "

@@ -1,4 +1,4 @@
-"""What the cost model is asked about: the rows, what people do with them, the stack they meet."""
+"""The cost model's input: the average row, what people do with the stack, the stack itself."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,11 +29,11 @@ from festival.table.schema import INDEXES
 
 @dataclass(frozen=True)
 class RowProfile:
-    """What an average row weighs: means over real items.
+    """The size and write units of an average row: means over the items of `rows`.
 
-    `table_units` and `index_units` (by index) are WRU of a new row, `stored` the bytes billed in
-    the table and all indexes, `in_table` those of the table alone, `in_file` those of its line,
-    `in_list` those of its entry in the list of keys, compressed. `rows` are what it is the mean of.
+    `table_units` and `index_units` (by index) are the WRU of a new row. The others are bytes:
+    `stored` as billed in the table and all indexes, `in_table` in the table alone, `in_file` of
+    the row's line, and `in_list` of its compressed entry in the list of keys.
     """
 
     item_bytes: float
@@ -47,7 +47,7 @@ class RowProfile:
 
     @cached_property
     def shape(self) -> Forecast:
-        """What rows like these take at DynamoDB's partitions."""
+        """How long DynamoDB's partitions take to accept rows like these."""
         return forecast(repeated(self.rows, MOST_SIMULATED) if self.rows else ())
 
     @property
@@ -84,9 +84,9 @@ def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SO
 class Workload:
     """What people do with the stack. `read_units` is the RRU of an average question.
 
-    `repeated` is the share of files that are uploaded a second time unchanged: their rows cost the
-    table's write alone, and S3 keeps the old version for 30 days. `rejecting` is the share of files
-    of which rows are rejected: the ledger and S3 keep those.
+    `repeated` is the share of files that are uploaded a second time unchanged: their rows cost only
+    the table's write, and S3 keeps the old version for 30 days. `rejecting` is the share of files
+    with rejected rows, which the ledger and S3 keep.
     """
 
     rows_per_day: float
@@ -103,13 +103,14 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class StackProfile:
-    """What stands in the template whether anyone uploads or not.
+    """What the stack has, whether anyone uploads or not.
 
-    `alarms` counts the metrics that alarms watch: an alarm on two of them is billed as two.
-    `metrics` are the function's own, in the embedded metric format. `rows_per_cpu_second` is what
-    the function's code ingests on one whole vCPU. `builds_per_day` is how often a schedule runs the
-    backfill notebook (0: there is none), each time for `build_minutes`, from an archive of
-    `archive_mb`: about what the wheels of pandas, matplotlib and Jupyter weigh.
+    `alarms` counts the metrics that alarms watch: an alarm on two metrics is billed as two.
+    `metrics` counts the function's own metrics, in the embedded metric format.
+    `rows_per_cpu_second` is how many rows the function's code ingests on one whole vCPU.
+    `builds_per_day` is how often a schedule runs the backfill notebook (0: no schedule), for
+    `build_minutes` each time, from an archive of `archive_mb`: about the size of the wheels of
+    pandas, matplotlib and Jupyter.
     """
 
     memory_mb: int = 256
@@ -126,7 +127,7 @@ class StackProfile:
     archive_mb: float = 100.0
 
     def ingest_time(self, rows: float, shape: Forecast) -> IngestTime:
-        """How long a file of so many rows takes here."""
+        """How long this stack takes to ingest a file of `rows` rows."""
         return ingest_time(
             rows,
             memory_mb=self.memory_mb,
@@ -136,11 +137,11 @@ class StackProfile:
 
 
 def read_units_of(
-    rows: Sequence[Performance], *, found: float, source: str = EXAMPLE_SOURCE
+    rows: Sequence[Performance], *, answer_rows: float, source: str = EXAMPLE_SOURCE
 ) -> float:
-    """RRU of a question that finds so many average rows of these, eventually consistent."""
+    """RRU of an eventually consistent question whose answer has `answer_rows` average rows."""
     size = _mean(item_size(written_item(row, source)) for row in rows)
-    return query_units([round(size)] * round(found))
+    return query_units([round(size)] * round(answer_rows))
 
 
 def _line_bytes(row: Performance) -> int:

@@ -1,1 +1,1 @@
-"""The values of single cells: text, times, popularity."""
+"""Reads single cells: text, dates and times, popularity."""

@@ -1,27 +1,15 @@
-"""Dates as the kit writes them, and popularities: each rule a pure function of one cell."""
+"""Popularities: scores from 1 to 100, and the ranks that some files have in their place."""
 
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from festival.lineup.fields.text import RuleError, text_of
-from festival.lineup.fields.times import calendar_day
 from festival.lineup.model import Performance
 
-ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BEST = 100
 _FEWEST_RANKS = 3
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
-
-
-def iso_date(value: Any) -> str:
-    """A `YYYY-MM-DD` that exists in the calendar. Raises RuleError."""
-    text = text_of(value)
-    if not text:
-        raise RuleError("is blank; expected YYYY-MM-DD")
-    if not ISO_DATE.fullmatch(text):
-        raise RuleError("is not a date; expected YYYY-MM-DD")
-    return calendar_day(text)
 
 
 def popularity(value: Any) -> int | None:
@@ -39,22 +27,22 @@ def popularity(value: Any) -> int | None:
 
 
 def rank(value: Any) -> int | None:
-    """The popularity of a rank, 1 being the biggest: 101 minus the rank, and at least 1.
+    """The popularity for a rank: 101 minus the rank, and at least 1. Rank 1 is the biggest.
 
-    None for a blank. Raises RuleError for anything but a whole number from 1 on.
+    None for a blank. Raises RuleError for anything but a whole number from 1 up.
     """
     place = _whole(text_of(value))
     if place is None:
         return None
     if place < 1:
-        raise RuleError("is not a rank, a whole number from 1 on; kept without it")
+        raise RuleError("is not a rank, a whole number from 1 up; kept without it")
     return max(1, _BEST + 1 - place)
 
 
 class SeenScores:
-    """Whether the popularities so far are 1, 2, 3, … and each performer has a different one.
+    """Finds out whether the popularities are 1, 2, 3, … and each performer has a different one.
 
-    Ranks, with 1 the biggest, look like that; scores hardly ever do.
+    Ranks look like that; scores hardly ever do.
     """
 
     def __init__(self) -> None:
@@ -87,7 +75,7 @@ class SeenScores:
 def _whole(text: str) -> int | None:
     if not text:
         return None
-    found = _WHOLE.fullmatch(text)
-    if not found:
+    whole = _WHOLE.fullmatch(text)
+    if not whole:
         raise RuleError("is not a whole number; kept without it")
-    return int(found[1])
+    return int(whole[1])

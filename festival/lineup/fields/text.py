@@ -1,4 +1,4 @@
-"""Cell values, which are text in a CSV and anything in JSON: cleaning and showing them."""
+"""Cleans and shows cell values, which are text in a CSV and anything in JSON."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 class RuleError(Exception):
     """A value that breaks its field's rule; the message is the reason, without the value.
 
-    `option` is the mapping option that would settle it, if there is one.
+    `option` is the mapping option that would settle the matter, if there is one.
     """
 
     def __init__(self, reason: str, option: str = "") -> None:
@@ -35,19 +35,19 @@ class Number(NamedTuple):
 
 
 class RangeStart(NamedTuple):
-    """The start in a cell with both times, such as `20:00 - 21:30`."""
+    """A cell with both times, such as `20:00 - 21:30`, to be read for its start."""
 
     cell: Any
 
 
 class RangeEnd(NamedTuple):
-    """The end in a cell with both times."""
+    """A cell with both times, to be read for its end."""
 
     cell: Any
 
 
 class EndParts(NamedTuple):
-    """What an end is made of: its time, and the cells with its date and with the length."""
+    """The cells that make up an end: its time, its date, and the length of the performance."""
 
     end: Any
     date: Any
@@ -55,7 +55,7 @@ class EndParts(NamedTuple):
 
 
 class Memo(dict[Any, Any]):
-    """A pure function's bounded cache: `memo[x]` is `rule(x)`, at the speed of a dict.
+    """A bounded cache of a pure function: `memo[x]` is `rule(x)`, at the speed of a dict.
 
     Long texts are not cached: a hostile file must not fill the memory with them.
     """
@@ -76,7 +76,7 @@ class Memo(dict[Any, Any]):
 
 
 def clean(text: str) -> str:
-    """Runs of white space as one space, trimmed; no zero-width characters; Unicode NFC.
+    """The text in Unicode NFC, trimmed, with single spaces and without zero-width characters.
 
     The joiners U+200C and U+200D stay: scripts and emoji need them.
     """
@@ -86,7 +86,7 @@ def clean(text: str) -> str:
 
 
 def fold(name: str) -> str:
-    """A name for comparison: without case, spaces, underscores and hyphens."""
+    """A name as it is compared: without case, spaces, underscores and hyphens."""
     return clean(name).casefold().translate(_UNIMPORTANT)
 
 
@@ -122,15 +122,15 @@ def name(value: Any) -> str:
         raise RuleError("is blank; expected text")
     if text.isprintable():
         return text
-    if found := _CONTROL.search(text):
-        raise RuleError(f"has the control character U+{ord(found[0]):04X}; expected plain text")
-    if found := _SURROGATE.search(text):
-        raise RuleError(f"has half a surrogate pair, U+{ord(found[0]):04X}; expected whole text")
+    if bad := _CONTROL.search(text):
+        raise RuleError(f"has the control character U+{ord(bad[0]):04X}; expected plain text")
+    if bad := _SURROGATE.search(text):
+        raise RuleError(f"has half a surrogate pair, U+{ord(bad[0]):04X}; expected whole text")
     return text
 
 
 def plain(value: Any, depth: int = _SHOWN_DEPTH) -> Any:
-    """A JSON value as plain Python that `json.dumps` and UTF-8 can take, cut at a depth."""
+    """A JSON value as plain Python that `json.dumps` and UTF-8 accept, cut off at a depth."""
     if isinstance(value, Number):
         return _plain_number(value.text)
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""Times of day: one cell to minutes since midnight, and the date if the cell carries one.
+"""Reads the common forms of dates and times: `YYYY-MM-DD`, and times as minutes since midnight.
 
-The common forms are here; the rarer ones are in `mapped.moments`, loaded only for them.
+The rarer forms are in `mapped.dates` and `mapped.moments`, which are loaded only for them.
 """
 
 import re
@@ -17,7 +17,8 @@ HALF_DAY = 12 * 60
 AM_PM = "8:00pm"
 LENGTH = "length"
 BARE_FORMS = frozenset(("20:00", "19h30", "HHMM", "integer"))
-"""Forms without am, pm or a date: a 12-hour clock can look like them."""
+"""Forms without am, pm or a date: such a time may be on a 12-hour clock."""
+ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _CLOCK = re.compile(
     r"([0-9]{1,2})"
@@ -42,8 +43,8 @@ _START, _END = FIELDS.index("Start"), FIELDS.index("End")
 class Moment(NamedTuple):
     """A time of day: minutes since midnight and the form it was written in.
 
-    `date` and `offset` (minutes east of UTC) are set if the cell carried them. An end may be a
-    `length` in minutes, by itself (then its form is LENGTH) or together with the time.
+    `date` and `offset` (minutes east of UTC) are set if the cell has them. An end may have a
+    `length` in minutes, with the time or in its place (its form is then LENGTH).
     """
 
     minutes: int
@@ -55,23 +56,23 @@ class Moment(NamedTuple):
 
 
 def as_range(cells: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Six cells with one cell for both Start and End, split into its start and its end."""
+    """Six cells whose Start and End are one cell, each marked for the time to take from it."""
     parts = RangeStart(cells[_START]), RangeEnd(cells[_END])
     return (*cells[:_START], *parts, *cells[_END + 1 :])
 
 
 def with_end_parts(cells: tuple[Any, ...], end_date: Any, duration: Any) -> tuple[Any, ...]:
-    """Six cells whose End also has a cell with its date, or one with the length."""
+    """Six cells whose End also has the cells with its date and with the length."""
     return (*cells[:_END], EndParts(cells[_END], end_date, duration), *cells[_END + 1 :])
 
 
 def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Moment:
     """The time of day in a cell. `last` is the latest minute allowed: 1439 or, for an end, 1440.
 
-    Without am or pm an hour is a 24-hour hour; text of digits alone is HMM or HHMM; a JSON integer
-    is hours × 100 + minutes, unless `integer_is` says that it counts hours or minutes; one from 1
-    to 24 is ambiguous and has to be settled. An ISO 8601 date-time gives its wall-clock time.
-    Seconds are dropped. Raises RuleError.
+    Without am or pm, an hour is on a 24-hour clock. Text of digits alone is HMM or HHMM. A JSON
+    integer is hours × 100 + minutes, unless `integer_is` says that it counts hours or minutes; one
+    from 1 to 24 is ambiguous, and a person has to decide. An ISO 8601 date-time gives its
+    wall-clock time. Seconds are dropped. Raises RuleError.
 
     >>> moment("8:30 PM").minutes == moment("20:30").minutes == moment("2030").minutes == 1230
     True
@@ -83,12 +84,12 @@ def moment(value: Any, *, last: int = LAST_MINUTE, integer_is: str = "") -> Mome
         raise RuleError(f"is blank; {EXPECTED}")
     if integer_is and _COUNT.fullmatch(text) and (len(text) < 3 or integer_is != "hhmm"):
         return _from_number(text, last, integer_is)
-    if found := _CLOCK.fullmatch(text):
-        return _from_clock(found, last)
-    if found := _DIGITS.fullmatch(text):
-        return Moment(_minutes(found[1], found[2], last), "HHMM")
-    if found := _DATE_TIME.fullmatch(text):
-        return _from_date_time(found, last)
+    if match := _CLOCK.fullmatch(text):
+        return _from_clock(match, last)
+    if match := _DIGITS.fullmatch(text):
+        return Moment(_minutes(match[1], match[2], last), "HHMM")
+    if match := _DATE_TIME.fullmatch(text):
+        return _from_date_time(match, last)
     raise RuleError(f"is not a time; {EXPECTED}")
 
 
@@ -100,23 +101,32 @@ def parts(value: Any, read: Callable[[str], Moment] = _read) -> tuple[str, str]:
     """The two times of a cell such as `8:30 PM – 12:15 AM`; the second may be missing.
 
     If only one of them has am or pm, the other gets the half of the day that makes less than 12
-    hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` gives a text's time. Raises
-    RuleError if it is not clear which times they are.
+    hours: `7-8pm` is 7pm to 8pm, `11-1am` is 11pm to 1am. `read` reads one time. Raises RuleError
+    if it is not clear which times they are.
     """
     text = text_of(value)
     splits = [(text[: at.start()], text[at.end() :]) for at in _BETWEEN.finditer(text)]
     timed = [both for first, second in splits if (both := _both(first, second, read))]
     if len(timed) == 1:
         return timed[0]
-    if _is_time(text, read):
+    if _form_of(text, read):
         return text, ""
-    if len(timed) > 1 or not (open_ended := [each for each in splits if _is_time(each[0], read)]):
+    if len(timed) > 1 or not (open_ended := [each for each in splits if _form_of(each[0], read)]):
         raise RuleError("is not a range of times; expected one such as 20:00 - 21:30")
     return open_ended[0]
 
 
-def calendar_day(text: str) -> str:
-    """`YYYY-MM-DD` unchanged, if it exists in the calendar. Raises RuleError."""
+def iso_date(value: Any) -> str:
+    """A `YYYY-MM-DD` that exists in the calendar. Raises RuleError."""
+    text = text_of(value)
+    if not text:
+        raise RuleError("is blank; expected YYYY-MM-DD")
+    if not ISO_DATE.fullmatch(text):
+        raise RuleError("is not a date; expected YYYY-MM-DD")
+    return _calendar_day(text)
+
+
+def _calendar_day(text: str) -> str:
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -124,21 +134,13 @@ def calendar_day(text: str) -> str:
     return text
 
 
-def _is_time(text: str, read: Callable[[str], Moment]) -> bool:
-    try:
-        read(text)
-    except RuleError:
-        return False
-    return True
-
-
 def _both(first: str, second: str, read: Callable[[str], Moment]) -> tuple[str, str] | None:
-    """Two texts as two independent times, or None if they are not two times."""
-    halves = [_half_of(each, read) for each in (first, second)]
-    if halves[0] == halves[1] == AM_PM:
+    """Two texts as two complete times, or None if they are not two times."""
+    forms = [_form_of(each, read) for each in (first, second)]
+    if forms[0] == forms[1] == AM_PM:
         return first, second
-    if AM_PM in halves:
-        at = halves.index(AM_PM)
+    if AM_PM in forms:
+        at = forms.index(AM_PM)
         other = (second, first)[at]
         if not (bare := _BARE.fullmatch(other.strip())) or not 1 <= int(bare[1]) <= 12:
             return None
@@ -147,20 +149,21 @@ def _both(first: str, second: str, read: Callable[[str], Moment]) -> tuple[str, 
             minutes = moment(f"{int(bare[1])}:{bare[2] or '00'}{half}").minutes
             length = (known - minutes if at else minutes - known) % MINUTES_PER_DAY
             if not length % HALF_DAY:
-                raise RuleError("may be 12 hours long or not at all; expected am or pm at both")
+                raise RuleError("may be 0 or 12 hours long; expected am or pm with both times")
             if length < HALF_DAY:
-                told = f"{other.strip()}{half}"
-                return (told, second) if at else (first, told)
+                completed = f"{other.strip()}{half}"
+                return (completed, second) if at else (first, completed)
     # A bare hour is on a 24-hour clock if the other time is, or if it is past 12.
-    clear = any(halves) or any(e.strip().isdigit() and int(e) > 12 for e in (first, second))
+    clear = any(forms) or any(e.strip().isdigit() and int(e) > 12 for e in (first, second))
     texts = [
-        each if half else _full_hour(each)
-        for each, half in zip((first, second), halves, strict=True)
+        each if form else _full_hour(each)
+        for each, form in zip((first, second), forms, strict=True)
     ]
     return (texts[0], texts[1]) if clear and all(texts) else None
 
 
-def _half_of(text: str, read: Callable[[str], Moment]) -> str:
+def _form_of(text: str, read: Callable[[str], Moment]) -> str:
+    """The form of a text's time; empty if it is not a time."""
     try:
         return read(text).form
     except RuleError:
@@ -172,8 +175,8 @@ def _full_hour(text: str) -> str:
     return f"{hour}:00" if hour.isdigit() and len(hour) <= 2 and int(hour) <= 24 else ""
 
 
-def _from_clock(found: re.Match[str], last: int) -> Moment:
-    hour, separator, minute, second, bare_h, half = found.groups()
+def _from_clock(match: re.Match[str], last: int) -> Moment:
+    hour, separator, minute, second, bare_h, half = match.groups()
     if not (minute or bare_h or half):
         raise RuleError(
             "is not a time by itself; expected 20:00 or 8pm, or the mapping's integer_is: hour",
@@ -196,17 +199,17 @@ def _from_clock(found: re.Match[str], last: int) -> Moment:
 
 
 def _from_number(text: str, last: int, integer_is: str) -> Moment:
-    found = _INTEGER.fullmatch(text)
+    match = _INTEGER.fullmatch(text)
     if integer_is in ("hour", "minute") and (decimal := _DECIMAL.fullmatch(text)):
         minutes = round(float(decimal[0]) * (60 if integer_is == "hour" else 1))
         return Moment(_within(minutes, last), "integer")
-    if not found:
+    if not match:
         raise RuleError(
             "is not a time; expected an integer such as 2230 for 22:30, or the mapping's "
             "integer_is: hour",
             "integer_is",
         )
-    number = int(found[1])
+    number = int(match[1])
     if 1 <= number <= 24 and not integer_is:
         raise RuleError(
             f"may be {number:02d}:00 or 00:{number:02d}; expected the mapping's integer_is, hour "
@@ -223,13 +226,13 @@ def _from_number(text: str, last: int, integer_is: str) -> Moment:
     return Moment(_minutes(str(hour), str(minute), last), "integer")
 
 
-def _from_date_time(found: re.Match[str], last: int) -> Moment:
-    day, hour, minute, second, zone = found.groups()
+def _from_date_time(match: re.Match[str], last: int) -> Moment:
+    day, hour, minute, second, zone = match.groups()
     if second and int(second) > 59:
         raise RuleError("has more than 59 seconds; expected a time of day")
     minutes = _minutes(hour, minute, min(last, MINUTES_PER_DAY))
     form = "date-time with offset" if zone else "date-time"
-    return Moment(minutes, form, calendar_day(day), _offset(zone))
+    return Moment(minutes, form, _calendar_day(day), _offset(zone))
 
 
 def _offset(zone: str | None) -> int | None:
@@ -253,8 +256,8 @@ def _within(minutes: int, last: int) -> int:
         return minutes
     expected = f"is not a time of day; expected 00:00 to {_latest(last)}"
     if minutes < MINUTES_PER_DAY + HALF_DAY:
-        way = "or the mapping's day_starts_at, if the clock goes on past midnight"
-        raise RuleError(f"{expected}, {way}", "day_starts_at")
+        option = "or the mapping's day_starts_at, if the clock goes on past midnight"
+        raise RuleError(f"{expected}, {option}", "day_starts_at")
     raise RuleError(expected)
 
 

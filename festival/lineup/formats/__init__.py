@@ -1,1 +1,1 @@
-"""The shapes of a lineup file: bytes or text to rows of cells."""
+"""The shapes of lineup files: each module splits one of them into rows of cells."""

@@ -1,4 +1,4 @@
-"""What the rows above say about a row: section titles and merged cells."""
+"""Completes a row from the rows above it: section titles, and merged cells."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from festival.lineup.model import FIELDS
 
 
 class RowsAbove:
-    """Fills rows' cells from those above, as a mapping's `sections` and `fill_down` say.
+    """Fills rows' cells from the rows above, as a mapping's `sections` and `fill_down` say.
 
-    `said` has the values in force by field, as consecutive pairs: what a Position keeps.
+    `state` has fields and their present values, alternating, as a Position stores them.
     """
 
-    def __init__(self, mapping: LineupMapping, names: Sequence[str], said: Iterable[str]) -> None:
-        pairs = iter(said)
+    def __init__(self, mapping: LineupMapping, names: Sequence[str], state: Iterable[str]) -> None:
+        pairs = iter(state)
         self._values: dict[str, Any] = dict(zip(pairs, pairs, strict=True))
         self._mapping = mapping
         self._names = [clean(name) for name in names]
@@ -23,12 +23,12 @@ class RowsAbove:
         self._sections = [(FIELDS.index(field), field) for field in mapping.sections]
 
     @property
-    def said(self) -> tuple[str, ...]:
-        """The values in force, for a Position."""
+    def state(self) -> tuple[str, ...]:
+        """The fields and their present values, for a Position."""
         return tuple(text for pair in self._values.items() for text in pair)
 
     def takes(self, cells: Sequence[Any]) -> bool:
-        """Whether a row is a title or a repeated header, and so not a performance."""
+        """Whether a row is a title or a repeated header; a title's text is remembered."""
         if not self._sections:
             return False
         texts = [clean(preview(cell)) for cell in cells]
@@ -39,7 +39,7 @@ class RowsAbove:
         return True
 
     def filled(self, six: tuple[Any, ...]) -> tuple[Any, ...]:
-        """A row's six cells with what the titles say, and with blanks filled from above."""
+        """A row's six cells, with the titles' values, and with blanks filled from above."""
         cells = list(six)
         for at, field in self._sections:
             cells[at] = self._values.get(field, "")
@@ -51,7 +51,7 @@ class RowsAbove:
         return tuple(cells)
 
     def _field_of(self, title: str) -> str:
-        """The field that a title names: with both Date and Stage, the Date if it is one."""
+        """The field that a title names; if it could be the Date or the Stage, whichever it fits."""
         fields = self._mapping.sections
         if len(fields) == 1:
             return fields[0]

@@ -1,4 +1,4 @@
-"""Rows that are hard to split into cells: quotes over several lines, unclosed or misplaced."""
+"""Splits the rows that are hard to split: quotes over several lines, unclosed or misplaced."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -10,12 +10,12 @@ Cells = list[str]
 
 
 class Flaw(Enum):
-    """What is odd about a record with quotes."""
+    """What is wrong with a record's quotes."""
 
     NONE = ""
     TEXT_AFTER_QUOTE = "has text after a closing quote"
     UNCLOSED = "has an unclosed quote; expected a closing quote and one cell for each column"
-    UNDECIDED = "goes on in lines that have not arrived yet"
+    UNDECIDED = "continues in lines that have not arrived yet"
 
 
 class Record(NamedTuple):
@@ -31,9 +31,9 @@ _UNDECIDED = Record([], 1, Flaw.UNDECIDED)
 
 
 class QuoteResolver(NamedTuple):
-    """Decides what a line with odd quotes is.
+    """Decides how far a record with odd quotes extends.
 
-    `width` is the header's number of cells; `is_row` tells whether some cells are a performance.
+    `width` is the header's number of cells; `is_row` says whether cells are a performance.
     """
 
     delimiter: str
@@ -41,37 +41,37 @@ class QuoteResolver(NamedTuple):
     is_row: Callable[[Cells], bool]
     limits: Limits
 
-    def untangle(self, lines: Sequence[str], begin: int, stop: int, *, final: bool) -> Record:
+    def resolve(self, lines: Sequence[str], begin: int, stop: int, *, final: bool) -> Record:
         """The record that begins at `lines[begin]` and ends before `lines[stop]`.
 
-        A record over several lines is accepted only if it is strict, has exactly `width` cells and
-        swallows no line that is a row by itself; otherwise its first line has an unclosed quote.
-        Without `final` a record that may go on after `stop` is undecided.
+        A record over several lines is accepted only if it is strict, has exactly `width` cells, and
+        contains no line that is a row by itself; otherwise its first line has an unclosed quote.
+        Without `final`, a record that may continue after `stop` is undecided.
         """
         alone = divide(lines, begin, begin + 1, self.delimiter)
         if alone.flaw is not Flaw.UNDECIDED:
             return alone
         nearest = min(stop, begin + self.limits.record_lines)
-        found = divide(lines, begin, nearest, self.delimiter, strict_width=self.width)
-        if found.flaw is Flaw.UNDECIDED and not final and nearest == stop:
-            return found if self._fits(lines[begin:stop]) else _UNCLOSED
-        taken = lines[begin : begin + found.lines]
-        believed = (
-            found.flaw is Flaw.NONE
-            and len(found.cells) == self.width
-            and self._fits(taken)
-            and not self._swallows(taken)
+        record = divide(lines, begin, nearest, self.delimiter, strict_width=self.width)
+        if record.flaw is Flaw.UNDECIDED and not final and nearest == stop:
+            return record if self._fits(lines[begin:stop]) else _UNCLOSED
+        spanned = lines[begin : begin + record.lines]
+        is_sound = (
+            record.flaw is Flaw.NONE
+            and len(record.cells) == self.width
+            and self._fits(spanned)
+            and not self._swallows(spanned)
         )
-        return found if believed else _UNCLOSED
+        return record if is_sound else _UNCLOSED
 
     def _fits(self, lines: Sequence[str]) -> bool:
         return sum(len(line.encode()) + 1 for line in lines) <= self.limits.record_bytes
 
     def _swallows(self, lines: Sequence[str]) -> bool:
-        """Whether lines inside a quoted record are rows of their own.
+        """Whether lines inside a quoted record are rows by themselves.
 
-        The first and the last line share their record's cells, so one of them may look like a row
-        (`Band",Main,20:00,…` after a line break in a name); both cannot.
+        The first and the last line divide the record's cells between them: one of them may look
+        like a row (`Band",Main,20:00,…` after a line break in a name), but not both.
         """
         inner = any(map(self._is_row_alone, lines[1:-1]))
         return inner or (self._is_row_alone(lines[0]) and self._is_row_alone(lines[-1]))
@@ -86,9 +86,9 @@ def divide(
 ) -> Record:
     """The cells of the record that begins at `lines[begin]`; undecided if it reaches `stop`.
 
-    Text after a closing quote is kept, as `csv.reader` does, and named as the record's flaw. With a
-    `strict_width` such text and more cells than that end the search: the quote is unclosed. So no
-    line of a hostile file is scanned more times than the header has cells.
+    Text after a closing quote is kept, as `csv.reader` does, and is the record's flaw. With a
+    `strict_width`, such text, or more cells than that, ends the search: the quote is unclosed. So
+    no line of a hostile file is scanned more times than the header has cells.
     """
     cells: Cells = []
     flaw, index, at = Flaw.NONE, begin, 0
@@ -114,7 +114,7 @@ def divide(
 
 
 def _quoted(lines: Sequence[str], index: int, at: int, stop: int) -> tuple[str, int, int] | None:
-    """The text of a quoted cell and the place after its closing quote; None if it has none."""
+    """A quoted cell's text, and line and column after its closing quote; None if it has none."""
     parts: list[str] = []
     while index < stop:
         line = lines[index]

@@ -1,11 +1,11 @@
-"""CSV: lines to rows. Plain lines go block by block; those with odd quotes, line by line."""
+"""Splits CSV lines into rows: plain lines a block at a time, those with odd quotes singly."""
 
 import csv
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine, option_for
+from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, QuoteResolver, Record
@@ -37,7 +37,7 @@ class CsvRows:
         self._above = header.above
         self._width = len(header.names)
         self._pick = header.picker()
-        self._untangler = QuoteResolver(
+        self._quotes = QuoteResolver(
             header.delimiter, self._width, lambda cells: is_row(self._pick(cells)), limits
         )
 
@@ -63,10 +63,9 @@ class CsvRows:
             raise self._reader.failure
 
     def _position(self) -> Position:
-        place = self._reader.position(SHAPE)
-        said = self._above.said if self._above else ()
-        return place._replace(
-            delimiter=self._header.delimiter, header=self._header.names, above=said
+        above = self._above.state if self._above else ()
+        return self._reader.position(SHAPE)._replace(
+            delimiter=self._header.delimiter, header=self._header.names, above=above
         )
 
     def _plain(self, lines: Lines) -> "_PendingRows | None":
@@ -92,7 +91,7 @@ class CsvRows:
             rows = list(csv.reader(lines.text, delimiter=delimiter, strict=True))
         except csv.Error:
             return None
-        # Fewer rows than lines: one row spans several lines, and may not be what it seems.
+        # Fewer rows than lines: a row spans several lines, perhaps because of a stray quote.
         return rows if len(rows) == len(lines.text) else None
 
     def _singly(self, lines: Lines) -> "_PendingRows":
@@ -104,8 +103,7 @@ class CsvRows:
         while index < len(lines.text):
             number, text = lines.first + index, lines.text[index]
             if index in lines.refused:
-                reason = lines.refused[index]
-                block.refuse(number, text, reason, option_for(reason))
+                block.refuse(number, text, *lines.refused[index])
                 index += 1
                 continue
             place = bisect_right(refused, index)
@@ -136,10 +134,10 @@ class CsvRows:
             return Record(next(csv.reader((text,), delimiter=delimiter, strict=True)), 1)
         except csv.Error:
             final = lines.final or stop < len(lines.text)
-            return self._untangler.untangle(lines.text, index, stop, final=final)
+            return self._quotes.resolve(lines.text, index, stop, final=final)
 
     def _fitted(self, block: "_PendingRows", cells: Cells, line: int, text: str) -> Cells:
-        """As many cells as the header: missing ones are blank; extra ones get the row rejected.
+        """As many cells as the header has: missing ones are blank; extra ones get it rejected.
 
         Extra blank cells do not count: many tools end every row with a comma.
         """
@@ -152,12 +150,12 @@ class CsvRows:
                 text,
                 f"has {len(cells)} cells; expected the header's {self._width} at most",
             )
-        # A rejected row leaves a blank one in its place, which does not count.
+        # A blank row, which does not count, takes the place of a rejected one.
         return cells + [""] * missing if missing >= 0 else [""] * self._width
 
 
 class _PendingRows:
-    """Rows in the making: their lines, their cells, how many physical lines they take."""
+    """Rows being gathered; `height` is how many physical lines they take."""
 
     def __init__(self, lines: Sequence[int], rows: list[Cells], height: int) -> None:
         self.lines = lines
@@ -174,13 +172,13 @@ class _PendingRows:
         self._warnings.append(RowWarning(line, "", preview(text), reason, kind))
 
     def unguard(self) -> None:
-        """Remove the apostrophes that the kit put before text that a spreadsheet would run."""
+        """Remove the apostrophes that keep spreadsheets from running cells as formulas."""
         self._rows[:] = [[unguard(cell) for cell in cells] for cells in self._rows]
 
     def cells(
         self, pick: Callable[[Cells], tuple[Any, ...]], above: RowsAbove | None
     ) -> Iterable[tuple[Any, ...]]:
-        """The six cells of each row; a title becomes a blank row, which is not a row."""
+        """The six cells of each row; a title becomes a blank row, which does not count."""
         if above is None:
             return map(pick, self._rows)
         cells = []

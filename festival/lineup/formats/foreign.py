@@ -1,6 +1,6 @@
-"""Other kinds of file, recognized by their first text: what each is, and how to get a lineup.
+"""Recognizes files of other kinds by their first text, and says how to get a lineup from them.
 
-Used only when a file could not be read as a lineup.
+Used, and loaded, only if a file cannot be read as a lineup.
 """
 
 import re
@@ -10,7 +10,7 @@ _KINDS = (
     (
         re.compile(r"BEGIN:VCALENDAR", re.IGNORECASE),
         "an iCalendar file; only festival check, normalize and ingest on a person's machine read "
-        "it, with the library icalendar: upload what festival normalize makes of it",
+        "it, with the library icalendar: upload the output of festival normalize",
     ),
     (
         re.compile(r"<!doctype html|<html|<table|<head|<div|<body", re.IGNORECASE),
@@ -65,7 +65,7 @@ _KINDS = (
 
 
 def described(text: str) -> str:
-    """What a file is, if not a lineup, and what to do; empty if its beginning says nothing.
+    """What a file is, if not a lineup, and what to do; empty if its beginning does not show it.
 
     >>> described("var lineup = [{}]").partition(";")[0]
     'JavaScript'

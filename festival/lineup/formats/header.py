@@ -1,4 +1,4 @@
-"""A CSV's header row and its delimiter: the one that makes the header fit."""
+"""Finds a CSV's header row, and the delimiter that makes it fit."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, Columns, match
-from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine, unreadable
+from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
 from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
@@ -37,7 +37,7 @@ def is_rejected_rows_header(header: Sequence[str]) -> bool:
 
 DELIMITERS = (",", ";", "\t", "|")
 CELLS = "\x1f"
-"""What separates a workbook row's cells when the row is handled as a line of text."""
+"""The delimiter between a workbook row's cells when the row is handled as a line of text."""
 _TITLES = 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 _COMMENT = re.compile(r"^(?://|#) ?(?=\w)")
@@ -79,7 +79,10 @@ class Header(NamedTuple):
 
 
 class FoundHeader(NamedTuple):
-    """A file's likeliest header, what was assumed about it, and why it will not do, if so."""
+    """A file's likeliest header, and what was assumed about it.
+
+    `misfit` says why it cannot be used, if so; `lines` is how many lines it takes.
+    """
 
     header: Header
     warnings: list[RowWarning]
@@ -91,12 +94,12 @@ def read_header(reader: LineReader, mapping: LineupMapping) -> tuple[Header, lis
     """Take the header off the lines: the first line that is not blank, or one after titles.
 
     Raises LineupError if there is none, if needed columns are missing, or if two columns could be
-    one field; the message names what was found.
+    one field; the message shows the names that the file has.
     """
-    found = find_header(reader, mapping)
-    if found.misfit:
-        raise reader.failure or found.misfit
-    return found.header, found.warnings
+    result = find_header(reader, mapping)
+    if result.misfit:
+        raise reader.failure or result.misfit
+    return result.header, result.warnings
 
 
 def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
@@ -106,18 +109,18 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     """
     lines, index = _first_text(reader)
     if index in lines.refused:
-        raise unreadable("the first line", lines.refused[index], f"; {EXPECTED}")
-    found, height = found_header(lines.text, lines.first, index, mapping)
+        raise lines.refused[index].error("the first line", f"; {EXPECTED}")
+    result, height = found_header(lines.text, lines.first, index, mapping)
     assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
         for at in sorted(lines.assumed)
-        if height - found.lines <= at < height
+        if height - result.lines <= at < height
     ]
     reader.take(lines, height)
-    error = found.misfit
-    if error and len(found.header.columns.missing) >= len(REQUIRED) - 1:
+    error = result.misfit
+    if error and len(result.header.columns.missing) >= len(REQUIRED) - 1:
         error = _another_kind(lines.text[index:]) or error
-    return found._replace(warnings=[*assumed, *found.warnings], misfit=error)
+    return result._replace(warnings=[*assumed, *result.warnings], misfit=error)
 
 
 def found_header(
@@ -127,7 +130,7 @@ def found_header(
     mapping: LineupMapping,
     delimiters: Sequence[str] = DELIMITERS,
 ) -> tuple[FoundHeader, int]:
-    """The header in a table's first lines, and how many of them are above the rows.
+    """The header in a table's first lines, and how many of the lines are above the rows.
 
     `line` is the first line's number, `first` the index of the first line with any text.
     """
@@ -136,9 +139,9 @@ def found_header(
     warnings = []
     if place.titles and not mapping.sections:
         above = ", and the lines before it for titles" if place.at > first else ""
-        said = f"taken for the header{above}"
-        shown = preview(_shown_line(" / ".join(text[place.at : place.at + height])))
-        warnings.append(RowWarning(line + place.at, "", shown, said, WarningKind.HEADER))
+        reason = f"taken for the header{above}"
+        value = preview(_with_commas(" / ".join(text[place.at : place.at + height])))
+        warnings.append(RowWarning(line + place.at, "", value, reason, WarningKind.HEADER))
     if mapping.sections or mapping.fill_down:
         above_rows = RowsAbove(mapping, header.names, ())
         for title in text[first : place.at]:
@@ -147,12 +150,12 @@ def found_header(
     unknown = [name for name in header.columns.ignored if name in header.own_names]
     if unknown:
         warnings.append(ignored(unknown))
-    reason = place.misfit or misfit(_shown_line(text[place.at]), header)
+    reason = place.misfit or misfit(_with_commas(text[place.at]), header)
     error = LineupError(reason, Remedy.MAPPING) if reason else None
     return FoundHeader(header, warnings, error, height), place.at + height
 
 
-def _shown_line(text: str) -> str:
+def _with_commas(text: str) -> str:
     return text.replace(CELLS, ", ")
 
 
@@ -165,7 +168,10 @@ def _another_kind(lines: Sequence[str]) -> LineupError | None:
 
 
 class _HeaderPlace(NamedTuple):
-    """Where a header is: the index of its first line, and how many lines it takes."""
+    """Where a header is: the index of its first line, and how many lines it takes.
+
+    `titles` says that the file has lines of titles above it.
+    """
 
     at: int
     header: Header
@@ -177,7 +183,7 @@ class _HeaderPlace(NamedTuple):
 def _header_place(
     text: list[str], line: int, first: int, mapping: LineupMapping, separators: Sequence[str]
 ) -> _HeaderPlace:
-    """The header: where the mapping says, else the first line or a later one that fits fully."""
+    """The header: the mapping's, else the first line, or a later line that fits fully."""
     if mapping.header_row:
         index = mapping.header_row - line
         if not 0 <= index < len(text):
@@ -191,14 +197,14 @@ def _header_place(
         return _HeaderPlace(index, *best_header(text, index, mapping, separators))
     if mapping.header:
         return _HeaderPlace(first, _given_header(text[first:], mapping, separators), 0)
-    if (said := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
-        separators, first = (said[1],), first + 1
-    found = _HeaderPlace(first, *best_header(text, first, mapping, separators))
-    if _fits(found.header):
-        return found
+    if (declared := _SEPARATOR.fullmatch(text[first])) and first + 1 < len(text):
+        separators, first = (declared[1],), first + 1
+    top = _HeaderPlace(first, *best_header(text, first, mapping, separators))
+    if _fits(top.header):
+        return top
     if joined := _joined_header(text, first, mapping, separators):
         return joined
-    likely = found
+    likely = top
     for index in range(first + 1, min(first + _TITLES, len(text))):
         if not text[index].strip(_PADDING):
             continue
@@ -209,12 +215,12 @@ def _header_place(
             return joined
         if len(later.header.columns.missing) < len(likely.header.columns.missing) - 1:
             likely = later
-    if likely is found:
-        return found
-    why = misfit(_shown_line(text[likely.at]), likely.header)
-    return found._replace(
-        misfit=f"the header seems to be in line {line + likely.at}, which the mapping's "
-        f"header_row can say; and {why}"
+    if likely is top:
+        return top
+    why = misfit(_with_commas(text[likely.at]), likely.header)
+    return top._replace(
+        misfit=f"the header seems to be in line {line + likely.at}: set the mapping's header_row; "
+        f"and {why}"
     )
 
 
@@ -231,7 +237,7 @@ def _given_header(text: Sequence[str], mapping: LineupMapping, separators: Seque
 def _joined_header(
     text: list[str], index: int, mapping: LineupMapping, separators: Sequence[str]
 ) -> _HeaderPlace | None:
-    """A two-line header whose lower line names what the upper has no cell for."""
+    """A header of two lines: the lower line's names and, above its blank cells, the upper's."""
     for delimiter in separators:
         upper = _header_record(text, index, delimiter)
         below = index + upper.lines
@@ -252,17 +258,17 @@ def _fits(header: Header) -> bool:
     return not header.columns.missing and not header.columns.unclear
 
 
-def above_of(mapping: LineupMapping, place: Position) -> RowsAbove | None:
-    """What the rows before a place say about those after it."""
+def above_of(mapping: LineupMapping, position: Position) -> RowsAbove | None:
+    """The RowsAbove for the rows after a Position; None if the mapping needs none."""
     if not (mapping.sections or mapping.fill_down):
         return None
-    return RowsAbove(mapping, place.header, place.above)
+    return RowsAbove(mapping, position.header, position.above)
 
 
 def ignored(names: Sequence[str]) -> RowWarning:
     """The warning, once per file, that some of its columns are ignored."""
-    shown = preview(", ".join(map(clean, names)))
-    return RowWarning(0, "", shown, "columns that are not a field; ignored", WarningKind.COLUMNS)
+    value = preview(", ".join(map(clean, names)))
+    return RowWarning(0, "", value, "columns that are not a field; ignored", WarningKind.COLUMNS)
 
 
 def _first_text(reader: LineReader) -> tuple[Lines, int]:
@@ -284,17 +290,17 @@ def first_with_text(lines: Sequence[str]) -> int | None:
 def best_header(
     text: list[str], index: int, mapping: LineupMapping, delimiters: Sequence[str] = DELIMITERS
 ) -> tuple[Header, int]:
-    """The header at a line, and how many lines it takes, with the delimiter that fits it best.
+    """The header at a line, split by the delimiter that fits best, and how many lines it takes.
 
-    That is the first one that leaves no needed column missing; else the one that leaves the fewest
-    missing and, among those, gives the most columns.
+    The best delimiter is the first that leaves no needed column missing; else the one that leaves
+    the fewest missing and, among those, gives the most columns.
     """
-    found: list[tuple[Header, int]] = []
+    headers: list[tuple[Header, int]] = []
     for delimiter in delimiters:
         record = _header_record(text, index, delimiter)
         columns = match(record.cells, mapping)
-        found.append((Header(tuple(record.cells), delimiter, columns), record.lines))
-    return min(found, key=lambda each: _fit(each[0]))
+        headers.append((Header(tuple(record.cells), delimiter, columns), record.lines))
+    return min(headers, key=lambda each: _fit(each[0]))
 
 
 def _fit(header: Header) -> tuple[int, int]:
@@ -311,7 +317,7 @@ def _header_record(text: list[str], index: int, delimiter: str) -> Record:
 
 
 def misfit(line: str, header: Header) -> str:
-    """Why a header will not do, with its first line; empty if it will."""
+    """Why a header cannot be used; empty if it can. `line` is the header's text."""
     missing, unclear = header.columns.missing, header.columns.unclear
     if len(missing) == len(REQUIRED):
         if "\0" in line:
@@ -324,19 +330,19 @@ def misfit(line: str, header: Header) -> str:
             "header, a list of names"
         )
     if unclear:
-        return unclear[0]
+        return unclear[0].reason
     if not missing:
         return ""
     names = preview(", ".join(map(clean, header.names)))
     return (
         f"the header has no column for {', '.join(missing)}: it has '{names}'; expected "
-        f"{', '.join(REQUIRED)}, or a mapping whose {_ways(missing)}"
+        f"{', '.join(REQUIRED)}, or a mapping whose {_remedies(missing)}"
     )
 
 
-def _ways(missing: Sequence[str]) -> str:
+def _remedies(missing: Sequence[str]) -> str:
     """What a mapping can say about missing columns."""
-    ways = "columns say which they are"
+    remedy = "columns say which they are"
     if {"Stage", "Date"}.issuperset(missing):
-        return f"{ways}, or whose constants or sections give the {' and '.join(missing)}"
-    return f"{ways}, or a default_length" if [*missing] == ["End"] else ways
+        return f"{remedy}, or whose constants or sections give the {' and '.join(missing)}"
+    return f"{remedy}, or a default_length" if [*missing] == ["End"] else remedy

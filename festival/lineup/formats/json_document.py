@@ -1,4 +1,4 @@
-"""Nested and wrapped JSON documents: their rows, by a mapping's path."""
+"""Finds the rows of nested and wrapped JSON documents, by a mapping's path."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,7 @@ from typing import Any
 
 from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, match
-from festival.lineup.decode import (
-    AS_CP1252,
-    EXPECTED,
-    MIB,
-    Feed,
-    Limits,
-    Origin,
-    last_resort,
-    unreadable,
-)
+from festival.lineup.decode import AS_CP1252, EXPECTED, MIB, Feed, Limits, Origin, last_resort
 from festival.lineup.fields.text import clean, fold, preview
 from festival.lineup.formats.json_objects import TOO_DEEP, ObjectRows, at_path
 from festival.lineup.formats.json_text import TooDeepError, whole_value
@@ -37,7 +28,7 @@ def document_rows(
 
     Without a mapping, a document's rows are its only list of objects with the kit's own fields. A
     document can only be read whole, so it may not be larger than `document_bytes`, and reading
-    cannot go on from its blocks. Raises LineupError.
+    cannot resume from its blocks. Raises LineupError.
     """
     document, assumed = read_document(origin, feed, limits)
     if assumed:
@@ -47,8 +38,8 @@ def document_rows(
         raise LineupError(f"the file is {_described(document)}; {EXPECTED}; {_ASK}", Remedy.MAPPING)
     tables = [(each, table_of(document, each)) for each in mapping.lookups]
     claimed = frozenset(name for _, name in mapping.columns if name)
-    found = PathRows(document, path, claimed)
-    for index, element in enumerate(found, 1):
+    elements = PathRows(document, path, claimed)
+    for index, element in enumerate(elements, 1):
         row, unknown = looked_up(element, tables)
         if unknown:
             objects.refuse(index, row, unknown)
@@ -56,10 +47,10 @@ def document_rows(
             objects.add(index, row)
         if len(objects) >= limits.block_rows:
             yield objects.give(None)
-    if found.passed_over:
+    if elements.passed_over:
         steps = " → ".join(path)
-        reason = f"elements passed over, which have nothing at {steps}: {found.passed_over:,}"
-        objects.warn(0, found.example, reason, WarningKind.PASSED_OVER)
+        reason = f"elements passed over, which have nothing at {steps}: {elements.passed_over:,}"
+        objects.warn(0, elements.example, reason, WarningKind.PASSED_OVER)
     yield objects.give(None)
 
 
@@ -82,14 +73,14 @@ def _lists(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...],
 
 
 def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
-    """A lookup's objects by key, or the value that each of them has."""
+    """A lookup's objects by key, or the value to take from each by key."""
     table: dict[str, Any] = {}
     for each in PathRows(document, lookup.rows):
         if not isinstance(each, dict):
             continue
         pairs = each.items() if lookup.key == ANY else [(at_path(each, lookup.key), each)]
-        for found, item in pairs:
-            if key := _id(found):
+        for id_, item in pairs:
+            if key := _id(id_):
                 value = at_path(item, lookup.value) if lookup.value else item
                 table[key] = value if table.get(key, value) == value else _SEVERAL
     return table
@@ -129,9 +120,9 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
     try:
         text = feed.data.decode()
     except UnicodeDecodeError:
-        text, reason = last_resort(feed.data, origin.encoding, multibyte=False)
-        if reason:
-            raise unreadable("the JSON document", reason) from None
+        text, refusal = last_resort(feed.data, origin.encoding, multibyte=False)
+        if refusal:
+            raise refusal.error("the JSON document") from None
         assumed = AS_CP1252
     try:
         return whole_value(text), assumed
@@ -152,7 +143,7 @@ def read_document(origin: Origin, feed: Feed, limits: Limits) -> tuple[Any, str]
 
 
 def _line_values(text: str) -> list[Any] | None:
-    """The objects of JSON Lines, for a path to go into; None for anything else."""
+    """The objects of JSON Lines, for a path to lead into; None for any other text."""
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         values = [whole_value(line) for line in lines] if len(lines) > 1 else []
@@ -164,14 +155,20 @@ def _line_values(text: str) -> list[Any] | None:
 class PathRows:
     """The rows that a path leads to, in the document's order.
 
-    A step is a key to go into, `<Field>` for an object whose keys are that field's values, or `*`
-    for one whose keys say nothing. Lists on the way are walked through. What else the objects on
-    the way say belongs to each row below them, under its own key and under `step.key`
-    ("days.date"); the row's own keys go first, and so does its own `stage` before the key of a
-    `<Stage>`; of two names for one field the one above is `above.title`. What a mapping has
-    `claimed` as `step.key` is not there under its own key as well: a stage's name would pass for a
-    performer's. Whatever lacks such a step is skipped and counted. Iterating raises LineupError if
-    the path leads nowhere at all.
+    A step is a key to follow, `<Field>` for an object whose keys are that field's values, or `*`
+    for an object whose keys mean nothing. The path continues in each element of a list.
+
+    The other values of the objects along the path are added to each row below them, both under
+    their key and under `step.key` ("days.date"). A row's own values take precedence, and its own
+    `stage` over the key of a `<Stage>`. If the row has another name for the same field, the added
+    value is called `above.title`. A value that the mapping has `claimed` as `step.key` is added
+    under that name only: otherwise a stage's name would be taken for a performer's.
+
+    An element without the next step is skipped and counted. Iterating raises LineupError if the
+    path leads to no row at all.
+
+    >>> [*PathRows({"Main": [{"act": "Abba"}]}, ["<Stage>"])]
+    [{'<Stage>': 'Main', 'act': 'Abba'}]
     """
 
     def __init__(
@@ -182,15 +179,15 @@ class PathRows:
         self._document = document
         self._path = path
         self._claimed = claimed
-        self._lost = ""
+        self._dead_end = ""
 
     def __iter__(self) -> Iterator[Any]:
         rows = 0
         for row in self._below(self._document, 0, {}):
             rows += 1
             yield row
-        if not rows and self._lost:
-            raise LineupError(self._lost, Remedy.MAPPING)
+        if not rows and self._dead_end:
+            raise LineupError(self._dead_end, Remedy.MAPPING)
 
     def _below(self, value: Any, at: int, above: dict[str, Any]) -> Iterator[Any]:
         path = self._path
@@ -218,35 +215,26 @@ class PathRows:
                 yield from self._below(value[step], at + 1, beside)
 
     def _with_above(self, row: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-        """A row with what the objects above it say, except what it says itself."""
+        """A row completed by the values from above it, with its own taking precedence."""
         own = tuple(key for key, item in row.items() if item not in (None, ""))
         named = {fold(f"<{key}>") for key in own}
-        kept = {
+        added = {
             key: item for key, item in above.items() if key[:1] != "<" or fold(key) not in named
         }
-        rivals = _rivals(tuple(kept), own) - self._claimed
-        return {**{f"above.{k}" if k in rivals else k: kept[k] for k in kept}, **row}
+        rivals = _rivals(tuple(added), own) - self._claimed
+        return {**{f"above.{k}" if k in rivals else k: added[k] for k in added}, **row}
 
     def _pass_over(self, value: Any, at: int, what: str) -> None:
         self.passed_over += 1
-        if not self._lost:
+        if not self._dead_end:
             steps = " → ".join(self._path[: at + 1])
-            self._lost = f"the mapping's rows lead nowhere: {steps} {what}; {_ASK}"
+            self._dead_end = f"the mapping's rows lead nowhere: {steps} {what}; {_ASK}"
             self.example = value
-
-
-def rows_at(document: Any, path: Sequence[str]) -> Iterator[Any]:
-    """The rows that a path leads to. Raises LineupError if it leads nowhere.
-
-    >>> [*rows_at({"Main": [{"act": "Abba"}]}, ["<Stage>"])]
-    [{'<Stage>': 'Main', 'act': 'Abba'}]
-    """
-    yield from PathRows(document, path)
 
 
 @lru_cache(maxsize=256)
 def _rivals(above: tuple[str, ...], own: tuple[str, ...]) -> frozenset[str]:
-    """The names from above for fields that have a column in the row itself."""
+    """The names from above for fields that the row itself has a column for."""
     fields = _fields_of(own)
     return frozenset(key for key in above if key[:1] != "<" and fields & _fields_of((key,)))
 
@@ -259,18 +247,18 @@ def _fields_of(names: tuple[str, ...]) -> set[str]:
 def _beside(
     value: dict[str, Any], path: Sequence[str], at: int, claimed: frozenset[str]
 ) -> dict[str, Any]:
-    """What an object on the way itself says: by its keys, and by the step that led to it."""
-    plain = dict(said_by({key: item for key, item in value.items() if clean(key) != path[at]}))
-    came_by = path[at - 1] if at else ""
-    if not came_by or came_by == ANY or came_by.startswith("<"):
+    """The values that an object along the path adds to its rows: by key, and by `step.key`."""
+    plain = dict(plain_values({key: item for key, item in value.items() if clean(key) != path[at]}))
+    step = path[at - 1] if at else ""
+    if not step or step == ANY or step.startswith("<"):
         return plain
-    by_step = {f"{came_by}.{key}": item for key, item in plain.items()}
-    free = {key: item for key, item in plain.items() if f"{came_by}.{key}" not in claimed}
+    by_step = {f"{step}.{key}": item for key, item in plain.items()}
+    free = {key: item for key, item in plain.items() if f"{step}.{key}" not in claimed}
     return {**free, **by_step}
 
 
-def said_by(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What an object says besides its lists: by its keys; for small objects, by `stage.name`."""
+def plain_values(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """An object's values by key, without lists; those of small objects in it by `stage.name`."""
     for key, item in value.items():
         if not isinstance(item, dict | list):
             yield key, item

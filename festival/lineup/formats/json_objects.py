@@ -1,4 +1,4 @@
-"""JSON objects to six cells: an object's keys are its header."""
+"""Turns JSON objects into rows of six cells; an object's keys are its header."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _STEP = re.compile(r"([^.\[\]]+(?![^\[]*\]))|\[([0-9]{1,4})\]")
 
 
 class _Layout(NamedTuple):
-    """Which of an object's keys each field is, or why that is unclear."""
+    """Which of an object's keys is which field, or why that is unclear."""
 
     columns: Columns
     keys: tuple[Any, ...]
@@ -40,10 +40,10 @@ class _Layout(NamedTuple):
 class ObjectRows:
     """Gathers the elements of a JSON file, block by block, into Rows."""
 
-    def __init__(self, mapping: LineupMapping, *, tell_ignored: bool) -> None:
+    def __init__(self, mapping: LineupMapping, *, warn_of_ignored: bool) -> None:
         self._mapping = mapping
         self._layouts: dict[tuple[str, ...], _Layout] = {}
-        self._tell_ignored = tell_ignored
+        self._warn_of_ignored = warn_of_ignored
         names = [name for _, name in mapping.columns if name]
         self._paths = tuple(name for name in names if "." in name or "[" in name)
         self._begin()
@@ -60,7 +60,7 @@ class ObjectRows:
             value = _with_paths(value, self._paths)
         layout = self._layouts.get(tuple(value)) or self._lay_out(value)
         if layout.columns.unclear:
-            self.refuse(line, value, layout.columns.unclear[0], "columns")
+            self.refuse(line, value, layout.columns.unclear[0].reason, "columns")
             return
         if _holds_objects(value, layout):
             self.refuse(line, value, WRAPPED, "rows")
@@ -81,21 +81,21 @@ class ObjectRows:
 
     def refuse(self, line: int, value: Any, reason: str, option: str = "") -> None:
         kind = RejectionKind.UNSETTLED if option else RejectionKind.ROW
-        stood = original(value)
-        self._rejections.append(Rejection(line, "", preview(value), reason, stood, kind, option))
+        as_read = original(value)
+        self._rejections.append(Rejection(line, "", preview(value), reason, as_read, kind, option))
 
     def warn(self, line: int, value: Any, reason: str, kind: WarningKind) -> None:
         self._warnings.append(RowWarning(line, "", preview(value), reason, kind))
 
     def give(self, end: Position | None) -> Rows:
-        """What has been gathered; the next block starts empty."""
-        if self._tell_ignored and len(self):
+        """The rows gathered so far; the next block starts empty."""
+        if self._warn_of_ignored and len(self):
             names = dict.fromkeys(
                 n for each in self._layouts.values() for n in each.columns.ignored
             )
             if names:
                 self._warnings.insert(0, ignored([*names]))
-            self._tell_ignored = False
+            self._warn_of_ignored = False
         rows = Rows(self._lines, self._rows, self._cells, end, self._rejections, self._warnings)
         self._begin()
         return rows
@@ -121,18 +121,18 @@ class ObjectRows:
         for field_name, key in zip(FIELDS, layout.keys, strict=False):
             if key in value.keys_twice:
                 reason = f"is the last of several '{preview(key)}' in one object"
-                shown = preview(value[key])
+                last = preview(value[key])
                 self._warnings.append(
-                    RowWarning(line, field_name, shown, reason, WarningKind.REPEATED_KEY)
+                    RowWarning(line, field_name, last, reason, WarningKind.REPEATED_KEY)
                 )
 
 
 def _holds_objects(value: dict[str, Any], layout: _Layout) -> bool:
-    """Whether an object has a list of others, and nothing says who performs, or when."""
-    told = {field for field, _ in layout.columns.constants}
+    """Whether an object has a list of others, and no performer or no start of its own."""
+    constants = {field for field, _ in layout.columns.constants}
     performer, start = (FIELDS.index(name) for name in ("Performer", "Start"))
     places = layout.columns.places
-    if all(places[at] is not None or at in told for at in (performer, start)):
+    if all(places[at] is not None or at in constants for at in (performer, start)):
         return False
     lists = (item for item in value.values() if isinstance(item, list))
     return any(isinstance(each, dict) for item in lists for each in item[:1])
@@ -140,8 +140,8 @@ def _holds_objects(value: dict[str, Any], layout: _Layout) -> bool:
 
 def _with_paths(value: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """The object, with the values at paths such as `stage.name` as keys of its own."""
-    found = {path: at_path(value, path) for path in paths if path not in value}
-    return {**value, **{path: item for path, item in found.items() if item is not None}}
+    values = {path: at_path(value, path) for path in paths if path not in value}
+    return {**value, **{path: item for path, item in values.items() if item is not None}}
 
 
 def at_path(value: Any, path: str) -> Any:
@@ -162,5 +162,5 @@ def at_path(value: Any, path: str) -> Any:
 
 def original(value: Any) -> Any:
     """A rejected element in a form that can be written out again."""
-    kept = plain(value)
-    return kept if isinstance(kept, Mapping | str) else preview(value)
+    element = plain(value)
+    return element if isinstance(element, Mapping | str) else preview(value)

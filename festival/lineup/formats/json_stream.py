@@ -1,4 +1,4 @@
-"""A JSON array to rows: its elements one after another, never the whole array."""
+"""Reads the rows of a JSON array, element by element and never whole, and of JSON Lines."""
 
 import codecs
 import json
@@ -16,7 +16,6 @@ from festival.lineup.decode import (
     LongLine,
     Origin,
     last_resort,
-    option_for,
     too_long,
 )
 from festival.lineup.fields.text import preview
@@ -42,7 +41,7 @@ class _UnreadableError(Exception):
 class ArrayRows:
     """The rows of a JSON array, decoded element by element.
 
-    A syntax error ends the file: the rows before it are given, then LineupError names the place.
+    A syntax error ends the file: after the rows before it, LineupError says where it is.
     """
 
     def __init__(
@@ -62,7 +61,8 @@ class ArrayRows:
         self._multibyte = start.seen_multibyte if start else False
         self._opened = start is not None
         self._first = start is None
-        # The text from byte `_taken` on: reading is at `_at`, the last element ended at `_done_to`.
+        # The text after the first `_taken` bytes. Reading is at `_at`; the last element ended at
+        # `_done_to`.
         self._text = ""
         self._taken = feed.taken
         self._at = self._done_to = 0
@@ -90,11 +90,11 @@ class ArrayRows:
             try:
                 size += self._take_element()
             except _UnreadableError as unreadable:
-                # The rows before it come first: it is skipped without keeping its text.
+                # Give the rows before it first; then skip it without keeping its text.
                 if len(self._objects):
                     self._at = self._done_to
                     return True
-                self._pass_over(str(unreadable))
+                self._skip(str(unreadable))
         return True
 
     def _at_element(self) -> bool:
@@ -136,7 +136,7 @@ class ArrayRows:
                 if len(self._text) - begin > self._limits.record_bytes:
                     raise _UnreadableError(too_long(self._limits)) from None
             else:
-                # At the very end of the text a number may go on.
+                # A number at the very end of the text may continue in the next piece.
                 if end < len(self._text) or self._ended:
                     break
             self._more()
@@ -157,20 +157,20 @@ class ArrayRows:
                 raise _UnreadableError(too_long(self._limits))
 
     def _add_damaged(self, source: str, value: Any) -> None:
-        """Hand on an element near bytes that are not UTF-8: CP1252, if the file may be that."""
+        """Hand on an element near bytes that are not UTF-8, as Windows-1252 if it may be that."""
         if not _NOT_UTF8.search(source):
             self._multibyte = self._multibyte or not source.isascii()
             self._objects.add(self._index, value)
             return
         raw = source.encode("utf-8", "surrogateescape")
-        decoded, reason = last_resort(raw, self._origin.encoding, self._multibyte)
-        if reason:
-            self._objects.refuse(self._index, decoded, reason, option_for(reason))
+        decoded, refusal = last_resort(raw, self._origin.encoding, self._multibyte)
+        if refusal:
+            self._objects.refuse(self._index, decoded, *refusal)
         else:
             self._objects.warn(self._index, decoded, AS_CP1252, WarningKind.ENCODING)
             self._objects.add(self._index, value_at(decoded, 0)[0])
 
-    def _pass_over(self, reason: str) -> None:
+    def _skip(self, reason: str) -> None:
         extent = Extent()
         shortest = min(_HEAD_CHARACTERS, self._limits.record_bytes // 4)
         head = self._text[self._at : self._at + shortest]
@@ -199,8 +199,8 @@ class ArrayRows:
             self._more()
 
     def _more(self) -> None:
-        """Drop the text that is done, and read more."""
-        self._let_go()
+        """Drop the text that has been read, and get more."""
+        self._drop_done()
         if not self._feed.data:
             self._feed.fill()
         data = self._feed.take(len(self._feed.data))
@@ -209,31 +209,31 @@ class ArrayRows:
         self._damaged = self._damaged or bool(_NOT_UTF8.search(piece))
         self._text += piece
 
-    def _let_go(self) -> None:
-        gone, self._text = self._text[: self._done_to], self._text[self._done_to :]
+    def _drop_done(self) -> None:
+        done, self._text = self._text[: self._done_to], self._text[self._done_to :]
         if not self._damaged:
-            self._multibyte = self._multibyte or not gone.isascii()
+            self._multibyte = self._multibyte or not done.isascii()
         elif not _NOT_UTF8.search(self._text):
             self._damaged = False
-        self._taken += len(gone.encode("utf-8", "surrogateescape"))
+        self._taken += len(done.encode("utf-8", "surrogateescape"))
         self._at -= self._done_to
         self._done_to = 0
 
     def _position(self) -> Position:
-        self._let_go()
-        place = self._origin.position(self._taken, self._index, ARRAY)
-        return place._replace(seen_multibyte=self._multibyte)
+        self._drop_done()
+        position = self._origin.position(self._taken, self._index, ARRAY)
+        return position._replace(seen_multibyte=self._multibyte)
 
     def _broken(self, why: str, at: int) -> LineupError:
         if self._feed.failure and at >= len(self._text):
             return self._feed.failure
         before = self._text[:at].encode("utf-8", "surrogateescape")
         byte = self._origin.base + self._taken + len(before)
-        found = "where the file ends"
+        where = "where the file ends"
         if at < len(self._text):
-            found = f"at '{preview(self._text[at])}': {why}"
+            where = f"at '{preview(self._text[at])}': {why}"
         return LineupError(
-            f"the JSON array breaks at byte {byte:,}, in or after element {self._index}, {found}"
+            f"the JSON array breaks at byte {byte:,}, in or after element {self._index}, {where}"
         )
 
 
@@ -243,7 +243,7 @@ LINES = "jsonl"
 def line_rows(reader: LineReader, objects: ObjectRows) -> Iterator[Rows]:
     """The rows of JSON Lines; a line that is not a JSON object is rejected.
 
-    Raises what broke the source, after all whole lines have been given.
+    If the source breaks, the error is raised after all whole lines have been given.
     """
     while (lines := reader.next()) is not None:
         if isinstance(lines, LongLine):
@@ -260,8 +260,7 @@ def line_rows(reader: LineReader, objects: ObjectRows) -> Iterator[Rows]:
 def _take_line(objects: ObjectRows, lines: Lines, index: int, text: str) -> None:
     number = lines.first + index
     if index in lines.refused:
-        reason = lines.refused[index]
-        objects.refuse(number, text, reason, option_for(reason))
+        objects.refuse(number, text, *lines.refused[index])
     elif text.strip(" \t"):
         if index in lines.assumed:
             objects.warn(number, text, AS_CP1252, WarningKind.ENCODING)

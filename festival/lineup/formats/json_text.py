@@ -1,4 +1,4 @@
-"""JSON values from text, without what Python's decoder adds, loses or fails on."""
+"""Decodes JSON values, without what Python's decoder adds, loses or fails on."""
 
 import json
 import re
@@ -64,40 +64,40 @@ class Extent:
                 self._escaped = False
                 at += 1
             elif self._in_string:
-                found = _IN_STRING.search(text, at)
-                if not found:
+                match = _IN_STRING.search(text, at)
+                if not match:
                     return -1
-                at = found.end()
-                self._escaped = found[0] == "\\"
+                at = match.end()
+                self._escaped = match[0] == "\\"
                 self._in_string = self._escaped
                 if not (self._in_string or self._depth):
                     return at
             elif self._scalar or (not self._depth and text[at] not in '"[{'):
                 self._scalar = True
-                found = _SCALAR_END.search(text, at)
-                return found.start() if found else -1
+                match = _SCALAR_END.search(text, at)
+                return match.start() if match else -1
             else:
-                found = _STRUCTURE.search(text, at)
-                if not found:
+                match = _STRUCTURE.search(text, at)
+                if not match:
                     return -1
-                at = found.end()
-                self._in_string = found[0] == '"'
-                self._depth += _LEVELS[found[0]]
+                at = match.end()
+                self._in_string = match[0] == '"'
+                self._depth += _LEVELS[match[0]]
                 if not (self._in_string or self._depth):
                     return at
         return -1
 
 
 def _after_space(text: str, at: int) -> int:
-    found = WHITE_SPACE.match(text, at)
-    return found.end() if found else at
+    match = WHITE_SPACE.match(text, at)
+    return match.end() if match else at
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    repeated = Repeated(found)
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    repeated = Repeated(value)
     counts = Counter(key for key, _ in pairs)
     repeated.keys_twice = tuple(key for key, count in counts.items() if count > 1)
     return repeated

@@ -1,1 +1,1 @@
-"""What a mapping changes. Loaded only if a mapping is given."""
+"""Mappings' options and rules, and rare forms of dates and times. Loaded only when needed."""

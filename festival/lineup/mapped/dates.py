@@ -1,4 +1,4 @@
-"""Dates as lineups write them: what a cell says, and which day that is under a mapping."""
+"""Reads dates in words and figures, and finds the day that they mean under a mapping."""
 
 import re
 import unicodedata
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from festival.lineup.fields.text import RuleError, fold
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Day, Doubt, WarningKind
+from festival.text import counted
 
 _MONTHS = (
     "january januar jänner januari janvier enero gennaio janeiro styczeń stycznia leden ledna",
@@ -25,7 +26,7 @@ _MONTHS = (
     "november novembre noviembre novembro listopad listopada listopadu",
     "december dezember desember décembre diciembre dicembre dezembro grudzień grudnia prosinec",
 )
-# Names that begin like another month's name: they count only in full.
+# Names that begin like another month's name, and so count only in full.
 _WHOLE_MONTHS = (
     "tammikuu tammikuuta",
     "helmikuu helmikuuta",
@@ -57,15 +58,15 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "ß": "ss"})
 
 def months(word: str) -> frozenset[int]:
     """The months (January is 1) that a word may be: a name or at least its first 3 letters."""
-    return frozenset(at + 1 for at in _meant(word, _MONTH_NAMES, _WHOLE_MONTH_NAMES))
+    return frozenset(at + 1 for at in _matches(word, _MONTH_NAMES, _WHOLE_MONTH_NAMES))
 
 
 def weekdays(word: str) -> frozenset[int]:
     """The weekdays (Monday is 0) that a word may be: a name or its beginning."""
-    return _meant(word, _WEEKDAY_NAMES, _WHOLE_WEEKDAY_NAMES)
+    return _matches(word, _WEEKDAY_NAMES, _WHOLE_WEEKDAY_NAMES)
 
 
-def _meant(
+def _matches(
     word: str, names: tuple[frozenset[str], ...], whole: tuple[frozenset[str], ...]
 ) -> frozenset[int]:
     letters = _folded(word)
@@ -119,9 +120,9 @@ _TWO_MONTHS = 62
 
 
 class WrittenDate(NamedTuple):
-    """One way to read a date: its form, and its parts. Monday is weekday 0.
+    """One reading of a date: its form and its parts. Monday is weekday 0.
 
-    `numbers` are day and month, in whichever order; `last` is a two-digit number that is taken as
+    `numbers` are day and month, in either order. `last` is a two-digit number at the end, which is
     the year here but may be the day.
     """
 
@@ -135,23 +136,23 @@ class WrittenDate(NamedTuple):
 
 
 def written(text: str) -> tuple[WrittenDate, ...]:
-    """Every way to read a text as a date; none if its form is unknown."""
-    if found := _ISO.fullmatch(text):
-        return (WrittenDate(ISO, int(found[1]), int(found[2]), int(found[3])),)
-    if found := _YEAR_FIRST.fullmatch(text):
-        year, divided, month, day = found.groups()
+    """Every reading of a text as a date; none if its form is unknown."""
+    if match := _ISO.fullmatch(text):
+        return (WrittenDate(ISO, int(match[1]), int(match[2]), int(match[3])),)
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, divided, month, day = match.groups()
         if divided or len(text) == len("20250201"):
             return (WrittenDate(YEAR_FIRST, int(year), int(month), int(day)),)
-    if found := _EAST_ASIAN.fullmatch(text):
-        return (WrittenDate(YEAR_FIRST, int(found[1]), int(found[2]), int(found[3])),)
+    if match := _EAST_ASIAN.fullmatch(text):
+        return (WrittenDate(YEAR_FIRST, int(match[1]), int(match[2]), int(match[3])),)
     if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
         plain = [
             each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES
         ]
         if plain:
             return tuple(each._replace(weekday=day) for each in plain for day in sorted(days))
-    if found := _NUMBERS.fullmatch(text):
-        first, _, second, year = found.groups()
+    if match := _NUMBERS.fullmatch(text):
+        first, _, second, year = match.groups()
         last = int(year) if year and len(year) == 2 else None
         numbers = (int(first), int(second))
         return (WrittenDate(NUMBERS, _century(year), numbers=numbers, last=last),)
@@ -164,26 +165,26 @@ def day_of(text: str, mapping: LineupMapping) -> Day:
     >>> day_of("Friday 13 June", LineupMapping(year=2025)).text
     '2025-06-13'
     """
-    if (label := fold(text)) in (days := dict(mapping.dates)):
-        return Day(days[label])
+    if (label := fold(text)) in (labels := dict(mapping.dates)):
+        return Day(labels[label])
     readings = written(text)
     if not readings:
         raise RuleError(
             "is not a date; expected YYYY-MM-DD, or the mapping's dates to say what it stands for",
             "dates",
         )
-    found: set[Day] = set()
+    days: set[Day] = set()
     broken: RuleError | None = None
     for reading in readings:
         try:
-            found.add(_day(reading, mapping))
+            days.add(_day(reading, mapping))
         except RuleError as error:
             broken = broken or error
-    if len(found) > 1:
-        raise _either(day.text for day in found)
-    if not found:
+    if len(days) > 1:
+        raise _either(day.text for day in days)
+    if not days:
         raise broken or RuleError("is not a date; expected YYYY-MM-DD")
-    return found.pop()
+    return days.pop()
 
 
 def _either(days: Iterable[str]) -> RuleError:
@@ -200,16 +201,17 @@ def _day(reading: WrittenDate, mapping: LineupMapping) -> Day:
         year, month, day = _ordered(reading, mapping.date_order, year)
     elif reading.last is not None:
         year, day = _year_and_day(reading.last, day, mapping.date_order)
-    found = _in_year(year, month, day, first)
-    weekday = date.fromisoformat(found.text)
-    if reading.weekday is not None and weekday.weekday() != reading.weekday:
-        said = f"{found.text} is a {weekday:%A}"
-        raise RuleError(f"has a weekday that does not fit, {said}; expected the right one")
-    return found
+    result = _in_year(year, month, day, first)
+    on = date.fromisoformat(result.text)
+    if reading.weekday is not None and on.weekday() != reading.weekday:
+        raise RuleError(
+            f"has a weekday that does not fit: {result.text} is a {on:%A}; expected the right one"
+        )
+    return result
 
 
 def _ordered(reading: WrittenDate, order: str, year: int) -> tuple[int, int, int]:
-    """Numbers as year, month and day, in an order."""
+    """A reading's numbers as year, month and day."""
     first, second = reading.numbers or (0, 0)
     if order == "year_first" and reading.last is not None:
         return 2000 + first, second, reading.last
@@ -233,35 +235,36 @@ def _year_and_day(last: int, first: int, order: str) -> tuple[int, int]:
 
 
 def _in_year(year: int, month: int, day: int, first: date | None) -> Day:
-    """A day in the given year; without one, in the festival's: just before its first day, or after.
+    """A day in the given year; without one, in the year that fits the festival's first day.
 
-    A day long before the first day is in the next year, and is doubtful unless it comes soon.
+    A day more than 31 days before the first day is taken to be in the next year. The day is
+    doubtful if it is then before the first day, or more than 183 days after it.
     """
     if not year and first is None:
-        raise RuleError("has no year; expected the mapping's year or first_date to tell", "year")
+        raise RuleError("has no year; expected the mapping's year or first_date", "year")
     try:
         if year or first is None:
             return Day(date(year, month, day).isoformat())
-        found = date(first.year, month, day)
-        if found < first and (first - found).days > _PRELUDE:
-            found = date(first.year + 1, month, day)
+        nearest = date(first.year, month, day)
+        if nearest < first and (first - nearest).days > _PRELUDE:
+            nearest = date(first.year + 1, month, day)
     except ValueError:
         raise RuleError("is not a day of the calendar; expected one") from None
-    far = not 0 <= (found - first).days <= _HALF_A_YEAR
-    return Day(found.isoformat(), _taken(found, first) if far else None)
+    far = not 0 <= (nearest - first).days <= _HALF_A_YEAR
+    return Day(nearest.isoformat(), _doubt(nearest, first) if far else None)
 
 
 def _from_weekday(reading: WrittenDate, first: date | None) -> Day:
     if first is None:
         raise RuleError(
-            "has no date; expected the mapping's first_date or dates to tell", "first_date"
+            "has no date; expected the mapping's first_date or dates to say it", "first_date"
         )
     if reading.day is None:
         wait = ((reading.weekday or 0) - first.weekday()) % _WEEK
-        found = first + timedelta(days=wait)
+        next_one = first + timedelta(days=wait)
         if wait == _WEEK - 1:
-            raise _either((found.isoformat(), (first - timedelta(days=1)).isoformat()))
-        return Day(found.isoformat(), _taken(found, first) if wait == _WEEK - 2 else None)
+            raise _either((next_one.isoformat(), (first - timedelta(days=1)).isoformat()))
+        return Day(next_one.isoformat(), _doubt(next_one, first) if wait == _WEEK - 2 else None)
     near = sorted(range(-_PRELUDE, _TWO_MONTHS), key=lambda days: (days < 0, abs(days)))
     days = [first + timedelta(days=each) for each in near]
     fitting = (e for e in days if e.day == reading.day and e.weekday() == reading.weekday)
@@ -270,15 +273,14 @@ def _from_weekday(reading: WrittenDate, first: date | None) -> Day:
             f"has a weekday that does not fit in the weeks around {first.isoformat()}, the "
             "first_date; expected the right one"
         )
-    return Day(nearest.isoformat(), _taken(nearest, first) if nearest < first else None)
+    return Day(nearest.isoformat(), _doubt(nearest, first) if nearest < first else None)
 
 
-def _taken(found: date, first: date) -> Doubt:
-    away = (found - first).days
+def _doubt(day: date, first: date) -> Doubt:
+    away = (day - first).days
     side = "before" if away < 0 else "after"
-    days = "day" if abs(away) == 1 else "days"
-    said = f"is taken as {found.isoformat()}, {abs(away)} {days} {side} the first_date"
-    return Doubt(WarningKind.DATE, said)
+    reason = f"is taken as {day.isoformat()}, {counted(abs(away), 'day')} {side} the first_date"
+    return Doubt(WarningKind.DATE, reason)
 
 
 def _in_words(text: str) -> tuple[WrittenDate, ...]:

@@ -1,4 +1,4 @@
-"""The rarer forms of times, dates and lengths: words, instants, spreadsheet numbers."""
+"""Reads the rarer forms of times, dates and lengths: words, instants, spreadsheet numbers."""
 
 import re
 from collections.abc import Container
@@ -21,7 +21,7 @@ _NOONS = frozenset(map(fold, ("noon", "12 noon", "midday", "mittag", "midi", "me
 _MIDNIGHTS = frozenset(
     map(fold, ("midnight", "12 midnight", "mitternacht", "minuit", "medianoche", "mezzanotte"))
 )
-_SAID = re.compile(
+_SPELLED_TIME = re.compile(
     r"(?P<before>(?:kl|klo|um|at|à)\.? ?)?(?P<time>[0-9][0-9:.]*(?:h[0-9]{2})?)"
     r"(?P<after> ?(?:uhr|uur|hrs?|hours|heures?|h)\.?)?",
     re.IGNORECASE,
@@ -38,7 +38,7 @@ _UNITS = {"minutes": 1.0, "hours": 60.0, "seconds": 1 / 60, "days": float(MINUTE
 _ISO_LENGTH = re.compile(
     r"P(?:([0-9]{1,2})D)?(?:T(?:([0-9]{1,4})H)?(?:([0-9]{1,4})M)?(?:[0-9]+S)?)?", re.IGNORECASE
 )
-_SAID_LENGTH = re.compile(
+_SPELLED_LENGTH = re.compile(
     r"(?:([0-9]{1,2}(?:[.,][0-9]+)?) ?(?:h|hrs?|hours?|std|stunden?|heures?|uur|timer?)\.?)?"
     r"[ ,]*(?:([0-9]{1,4}) ?(?:m|min|mins|minutes?|minuten?|minuter?|')?\.?)?",
     re.IGNORECASE,
@@ -49,33 +49,33 @@ _COMPACT = re.compile(r"([0-9]{8})T([0-9]{4})(?:[0-9]{2})?(Z?)", re.IGNORECASE)
 
 
 def rare_moment(cell: Any, mapping: LineupMapping, last: int) -> Moment | None:
-    """The time in a cell of a rarer form, or None. Raises RuleError if an option is missing."""
+    """The time in a cell of a rarer form, or None. Raises RuleError if it needs an option."""
     if instant := epoch(cell):
         if not mapping.time_zone:
             raise RuleError(
-                "is an instant; expected the mapping's time_zone to tell its time", "time_zone"
+                "is an instant; expected the mapping's time_zone for its time", "time_zone"
             )
         return local(instant, mapping.time_zone, EPOCH)
     text = text_of(cell)
     if compact := _COMPACT.fullmatch(text):
         day, time, zone = compact.groups()
         return moment(f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:]}{zone}", last=last)
-    if (found := _from_spreadsheet(text, isinstance(cell, Number), last)) is not None:
-        return found
+    if (time_of_day := _from_spreadsheet(text, isinstance(cell, Number), last)) is not None:
+        return time_of_day
     if len(text) > _LONGEST_CHARACTERS:
         return None
     return _in_words(text, last) or _date_and_time(text, mapping)
 
 
-def dated(cell: Any, mapping: LineupMapping) -> Moment | None:
-    """What a cell says that is an instant or a date-time; None if it is neither."""
+def date_time(cell: Any, mapping: LineupMapping) -> Moment | None:
+    """The date and time in a cell that is an instant or a date-time; None if it is neither."""
     try:
-        found = moment(cell, last=MINUTES_PER_DAY)
+        time = moment(cell, last=MINUTES_PER_DAY)
     except RuleError:
         if isinstance(cell, list | dict | bool):
             return None
         return rare_moment(cell, mapping, MINUTES_PER_DAY)
-    return found if found.date else None
+    return time if time.date else None
 
 
 def day_in(text: str, mapping: LineupMapping) -> Day:
@@ -85,12 +85,12 @@ def day_in(text: str, mapping: LineupMapping) -> Day:
     except RuleError as broken:
         if broken.option and broken.option != "dates":
             raise
-        found = dated(text, mapping)
-        if found and found.date and found.offset is None:
-            return Day(found.date, found.doubt)
-        if found and found.date:
+        known = date_time(text, mapping)
+        if known and known.date and known.offset is None:
+            return Day(known.date, known.doubt)
+        if known and known.date:
             raise RuleError(
-                "is an instant; expected the mapping's time_zone to tell its date", "time_zone"
+                "is an instant; expected the mapping's time_zone for its date", "time_zone"
             ) from None
         if days := _DAYS.fullmatch(text):
             return _spreadsheet_day(int(days[1]))
@@ -100,8 +100,8 @@ def day_in(text: str, mapping: LineupMapping) -> Day:
 def minutes_long(cell: Any, length_is: str = "") -> int:
     """The minutes of a length: `1:30`, `90`, `90 min`, `1h30`, `PT1H30M`. Raises RuleError.
 
-    A bare number is in the unit of the mapping's `length_is`; without one, 10 to 1440 are minutes,
-    and any other number has to be settled.
+    A bare number is in the unit of the mapping's `length_is`. Without that, 10 to 1440 are minutes,
+    and a person has to decide about any other number.
     """
     text = text_of(cell)
     if _NUMBER.fullmatch(text):
@@ -114,14 +114,13 @@ def minutes_long(cell: Any, length_is: str = "") -> int:
                 "length_is",
             )
         minutes = round(number * _UNITS[length_is or "minutes"])
-    elif found := _CLOCK_LENGTH.fullmatch(text):
-        minutes = int(found[1]) * 60 + int(found[2])
-    elif (found := _ISO_LENGTH.fullmatch(text)) and any(found.groups()):
-        days, hours, rest = (int(each or 0) for each in found.groups())
+    elif match := _CLOCK_LENGTH.fullmatch(text):
+        minutes = int(match[1]) * 60 + int(match[2])
+    elif (match := _ISO_LENGTH.fullmatch(text)) and any(match.groups()):
+        days, hours, rest = (int(each or 0) for each in match.groups())
         minutes = (days * 24 + hours) * 60 + rest
-    elif (found := _SAID_LENGTH.fullmatch(text)) and any(found.groups()):
-        hours_said = float((found[1] or "0").replace(",", "."))
-        minutes = round(hours_said * 60) + int(found[2] or 0)
+    elif (match := _SPELLED_LENGTH.fullmatch(text)) and any(match.groups()):
+        minutes = round(float((match[1] or "0").replace(",", ".")) * 60) + int(match[2] or 0)
     else:
         raise RuleError(
             f"has the Duration '{text}', which is not a length; expected one such as 1:30 or 90, "
@@ -142,11 +141,11 @@ def _from_spreadsheet(text: str, is_number: bool, last: int) -> Moment | None:
         if not is_number and len(digits) == 2 and int(digits) < 60:
             return None
         return Moment(min(_minutes_of(text), last), SPREADSHEET)
-    found = _DAYS.fullmatch(text)
-    if not found or not found[2]:
+    days = _DAYS.fullmatch(text)
+    if not days or not days[2]:
         return None
-    day = _spreadsheet_day(int(found[1]))
-    minutes = min(_minutes_of(f"0.{found[2]}"), MINUTES_PER_DAY - 1)
+    day = _spreadsheet_day(int(days[1]))
+    minutes = min(_minutes_of(f"0.{days[2]}"), MINUTES_PER_DAY - 1)
     return Moment(minutes, SPREADSHEET, day.text, doubt=day.doubt)
 
 
@@ -156,18 +155,18 @@ def _minutes_of(part: str) -> int:
 
 def _spreadsheet_day(days: int) -> Day:
     day = (_DAY_0 + timedelta(days=days)).isoformat()
-    said = f"is a spreadsheet's day number, taken as {day}"
-    return Day(day, Doubt(WarningKind.DATE, said))
+    reason = f"is a spreadsheet's day number, taken as {day}"
+    return Day(day, Doubt(WarningKind.DATE, reason))
 
 
 def _in_words(text: str, last: int) -> Moment | None:
     word = fold(text)
     if word in _NOONS or word in _MIDNIGHTS:
         return Moment(MINUTES_PER_DAY // 2 * (word in _NOONS), WORD)
-    found = _SAID.fullmatch(text)
-    if not found or not (found["before"] or found["after"]):
+    spelled = _SPELLED_TIME.fullmatch(text)
+    if not spelled or not (spelled["before"] or spelled["after"]):
         return None
-    time = found["time"].rstrip(".:")
+    time = spelled["time"].rstrip(".:")
     try:
         hours = moment(time, last=last, integer_is="hour" if len(time) <= 2 else "")
     except RuleError:
@@ -176,58 +175,58 @@ def _in_words(text: str, last: int) -> Moment | None:
 
 
 def _date_and_time(text: str, mapping: LineupMapping) -> Moment | None:
-    if found := date_beside_time(text, dict(mapping.dates)):
-        day, time = found
-        told = day_of(day, mapping)
-        return Moment(time.minutes, "date-time", told.text, doubt=told.doubt)
+    if parts := date_beside_time(text, dict(mapping.dates)):
+        text, time = parts
+        day = day_of(text, mapping)
+        return Moment(time.minutes, "date-time", day.text, doubt=day.doubt)
     return None
 
 
 def date_beside_time(text: str, labels: Container[str] = ()) -> tuple[str, Moment] | None:
-    """A text's date and the time beside it; folded `labels` are dates, too."""
+    """The date in a text, and the time beside it; folded `labels` count as dates."""
     for divider in _DIVIDER.finditer(text):
         halves = text[: divider.start()], text[divider.end() :]
         for day, time in (halves, halves[::-1]):
             if time.isdigit() or not (written(day) or fold(day) in labels):
                 continue
-            if found := _time(time):
-                return day, found
+            if moment_of_day := _time(time):
+                return day, moment_of_day
     return None
 
 
 def _time(text: str) -> Moment | None:
     try:
-        found: Moment | None = moment(text)
+        time: Moment | None = moment(text)
     except RuleError:
-        found = _in_words(text, MINUTES_PER_DAY - 1)
-    return found if found and not found.date else None
+        time = _in_words(text, MINUTES_PER_DAY - 1)
+    return time if time and not time.date else None
 
 
 def epoch(value: Any) -> datetime | None:
-    """The instant of 9 or 10 digits (seconds since 1970) or 12 or 13 (milliseconds), or None."""
+    """The instant in 9 or 10 digits (seconds since 1970) or 12 or 13 (milliseconds), or None."""
     text = value.text if isinstance(value, Number) else text_of(value)
-    found = _EPOCH.fullmatch(text)
-    if not found:
+    digits = _EPOCH.fullmatch(text)
+    if not digits:
         return None
-    count = int(found[1])
-    seconds = count if len(found[1]) <= _SECONDS_DIGITS else count / 1000
+    count = int(digits[1])
+    seconds = count if len(digits[1]) <= _SECONDS_DIGITS else count / 1000
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def local(instant: datetime, zone: str, form: str) -> Moment:
-    """An instant as a time zone's clocks show it; one that they show twice is doubtful."""
-    there = instant.astimezone(ZoneInfo(zone))
-    minutes = there.hour * 60 + there.minute
-    offset = there.utcoffset() or timedelta()
-    found = Moment(minutes, form, there.date().isoformat(), offset // timedelta(minutes=1))
-    if not there.fold:
-        return found
-    said = f"is the second {clock(minutes)} of a night in which the clocks go back"
-    return found._replace(doubt=Doubt(WarningKind.CLOCK_CHANGE, said))
+    """An instant as a time zone's clocks show it; doubtful if they show that time twice."""
+    shown = instant.astimezone(ZoneInfo(zone))
+    minutes = shown.hour * 60 + shown.minute
+    offset = shown.utcoffset() or timedelta()
+    result = Moment(minutes, form, shown.date().isoformat(), offset // timedelta(minutes=1))
+    if not shown.fold:
+        return result
+    reason = f"is the second {clock(minutes)} of a night in which the clocks go back"
+    return result._replace(doubt=Doubt(WarningKind.CLOCK_CHANGE, reason))
 
 
 def in_zone(moment: Moment, zone: str) -> Moment:
-    """A moment as a time zone's clocks show it; one without an offset is already local."""
+    """A moment as a time zone's clocks show it. One without an offset is local already."""
     if moment.offset is None or moment.date is None:
         return moment
     try:

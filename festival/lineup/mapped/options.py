@@ -1,4 +1,4 @@
-"""The checks on a mapping's options: each by itself, then all together."""
+"""Checks a mapping's options: first each by itself, then all together."""
 
 import codecs
 import re
@@ -8,21 +8,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from festival.errors import LineupError
-from festival.lineup.fields.popularity import iso_date
 from festival.lineup.fields.text import RuleError, clean, fold, preview
-from festival.lineup.fields.times import moment
+from festival.lineup.fields.times import iso_date, moment
 from festival.lineup.model import COLUMN_FIELDS, DURATION, END_DATE, FIELDS, TIME, Lookup
 
 _CONSTANT_FIELDS = FIELDS[:3]
 _NOON = 12 * 60
 _LAST_HEADER = 1_000
-_NO_FILE_HAS = frozenset(
+_NOT_FOR_FILES = frozenset(
     ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "unicode-escape", "undefined")
 ) | {"raw-unicode-escape", "mbcs", "oem", "utf-7"}
 
 
 class _WrongError(Exception):
-    """What was expected instead."""
+    """An option's value is wrong; the message is what was expected."""
 
 
 def checked(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,11 +36,11 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
         try:
             plain[name] = check(value)
         except _WrongError as expected:
-            found = preview(value)
-            raise LineupError(f"the mapping's {name} is {found}; expected {expected}") from None
+            message = f"the mapping's {name} is {preview(value)}; expected {expected}"
+            raise LineupError(message) from None
     for contradiction in _CONTRADICTIONS:
-        if said := contradiction(plain):
-            raise LineupError(f"the mapping contradicts itself: {said}")
+        if problem := contradiction(plain):
+            raise LineupError(f"the mapping contradicts itself: {problem}")
     return plain
 
 
@@ -88,26 +87,26 @@ def _lookups(value: Any) -> tuple[Lookup, ...]:
     )
     if not isinstance(value, dict) or not all(isinstance(each, dict) for each in value.values()):
         raise _WrongError(expected)
-    found = []
-    for column, said in value.items():
-        if not {"rows", "key"} <= set(said) <= {"rows", "key", "value"}:
+    lookups = []
+    for column, entry in value.items():
+        if not {"rows", "key"} <= set(entry) <= {"rows", "key", "value"}:
             raise _WrongError(expected)
-        texts = [said["key"], said.get("value", "name")]
+        texts = [entry["key"], entry.get("value", "name")]
         if not all(isinstance(each, str) and each for each in (column, *texts)):
             raise _WrongError(expected)
-        found.append(Lookup(column, _rows(said["rows"]), said["key"], said.get("value", "")))
-    return tuple(found)
+        lookups.append(Lookup(column, _rows(entry["rows"]), entry["key"], entry.get("value", "")))
+    return tuple(lookups)
 
 
 def _encoding(value: Any) -> str:
     try:
-        found = codecs.lookup(value)
+        codec = codecs.lookup(value)
         # Codecs such as hex and rot13 are not for text; these are, but no file is written in them.
-        if not "é".encode(found.name, "replace").decode(found.name) or found.name in _NO_FILE_HAS:
+        if not "é".encode(codec.name, "replace").decode(codec.name) or codec.name in _NOT_FOR_FILES:
             raise LookupError
     except (LookupError, TypeError, ValueError, UnicodeError):
         raise _WrongError("one of Python's text codecs, such as cp1250 or mac_roman") from None
-    return found.name
+    return codec.name
 
 
 def _header_row(value: Any) -> int:
@@ -136,8 +135,8 @@ def _clock(value: Any) -> str:
     text = clean(value) if isinstance(value, str) else ""
     if text == "24h":
         return text
-    found = re.fullmatch(r"12h(?: from (\d\d:\d\d))?", text)
-    if not found or (found[1] and _minutes_of(found[1]) is None):
+    twelve = re.fullmatch(r"12h(?: from (\d\d:\d\d))?", text)
+    if not twelve or (twelve[1] and _minutes_of(twelve[1]) is None):
         raise _WrongError("12h, 24h, or 12h with the earliest start, such as 12h from 10:00")
     return text
 
@@ -248,7 +247,7 @@ def _field_twice(plain: Mapping[str, Any]) -> str:
     return twice and f"{twice} is given twice, by two of columns, constants, rows and sections"
 
 
-def _nowhere(plain: Mapping[str, Any]) -> str:
+def _field_without_source(plain: Mapping[str, Any]) -> str:
     columns = dict(plain.get("columns", ()))
     elsewhere = {field for field, _ in plain.get("constants", ())}
     elsewhere |= {step[1:-1] for step in plain.get("rows", ()) if step[0] == "<"}
@@ -259,8 +258,8 @@ def _nowhere(plain: Mapping[str, Any]) -> str:
         elsewhere.add("End")
     for field, name in columns.items():
         if name is None and field not in elsewhere:
-            way = "a default_length" if field == "End" else "it elsewhere"
-            return f"columns says that no column is the {field}, and nothing gives {way}"
+            lack = "a default_length is missing" if field == "End" else "it is not given otherwise"
+            return f"columns says that no column is the {field}, and {lack}"
     return ""
 
 
@@ -315,7 +314,7 @@ _CONTRADICTIONS = (
     _range_and_ends,
     _one_column_twice,
     _field_twice,
-    _nowhere,
+    _field_without_source,
     _half_a_festival_day,
     _lookups_without_rows,
     _two_years,

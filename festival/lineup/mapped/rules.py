@@ -1,4 +1,4 @@
-"""The rules of a row as a mapping changes them."""
+"""The rules for a row under a mapping."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from festival.lineup.fields.popularity import popularity, rank
 from festival.lineup.fields.text import RuleError, fold, name, preview, text_of
 from festival.lineup.fields.times import BARE_FORMS, HALF_DAY, LAST_MINUTE, Moment, moment
-from festival.lineup.mapped.moments import dated, in_zone
+from festival.lineup.mapped.moments import date_time, in_zone
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, RowWarning, WarningKind, clock
 from festival.lineup.rules import RowRules, Times, half_day_end, later
 
-# Among twelve hours of starts, the first and last two could be in the other half of the day.
+# Of twelve hours of starts, the first one and the last two could be in the other half of the day.
 _DOUBTFUL_FIRST, _DOUBTFUL_LAST = 60, HALF_DAY - 2 * 60
 
 
@@ -22,12 +22,12 @@ class MappedRules(RowRules):
         super().__init__(mapping)
         self._placeholders = frozenset(map(fold, mapping.placeholders))
         self._none = frozenset(map(fold, mapping.popularity_none))
-        # Clocks that run past 24, as in 25:30, are read if Date is the festival day.
+        # If Date is the festival day, times such as 25:30 are read.
         late = mapping.day_starts_at if mapping.date_is == "festival_day" else 0
         self._last_start = LAST_MINUTE + late
         self._last_end = MINUTES_PER_DAY * (2 if late else 1)
         self._months: dict[str, str] = {}
-        # The earliest start on a 12-hour clock, if the file has one.
+        # The earliest start, if the mapping says that the clock has twelve hours.
         self._earliest: int | None = None
         if mapping.clock.startswith("12h"):
             *_, first = mapping.clock.rpartition("from ")
@@ -41,13 +41,13 @@ class MappedRules(RowRules):
         return text
 
     def day(self, cell: Any) -> Day:
-        """The Date, in any form that the mapping makes unambiguous."""
-        found = dated(cell, self.mapping)
-        if found is None or found.date is None:
+        """The Date, in any form that is unambiguous under the mapping."""
+        known = date_time(cell, self.mapping)
+        if known is None or known.date is None:
             day = super().day(cell)
             self._note_month(text_of(cell), day.text)
             return day
-        return Day((self._there(found)).date or found.date, found.doubt)
+        return Day(self._local(known).date or known.date, known.doubt)
 
     def _note_month(self, text: str, day: str) -> None:
         """Remember January and December dates whose year comes from the mapping."""
@@ -56,7 +56,7 @@ class MappedRules(RowRules):
             self._months.setdefault(day[5:7], preview(text))
 
     def open_questions(self) -> Iterator[RowWarning]:
-        """What the file as a whole leaves open and, around New Year, the year."""
+        """What the file as a whole leaves open, including the year of dates around New Year."""
         yield from super().open_questions()
         if {"01", "12"} <= self._months.keys():
             year = self.mapping.year
@@ -67,7 +67,7 @@ class MappedRules(RowRules):
             yield RowWarning(0, "Date", self._months["01"], reason, WarningKind.DATE)
 
     def in_its_half(self, start: Moment) -> Moment:
-        """A start in its half of the day, if the mapping's clock has twelve hours."""
+        """The start in the right half of the day, if the mapping's clock has twelve hours."""
         if self._earliest is None or not _may_be_either_half(start):
             return start
         after = (start.minutes - self._earliest) % HALF_DAY
@@ -77,22 +77,22 @@ class MappedRules(RowRules):
         other = clock((minutes + HALF_DAY) % MINUTES_PER_DAY)
         doubt = Doubt(
             WarningKind.CLOCK,
-            f"is taken as {clock(minutes)} and not {other}, as the mapping's clock has it",
+            f"is taken as {clock(minutes)} and not {other}, by the mapping's clock",
         )
         return start._replace(minutes=minutes, doubt=doubt)
 
     def score(self, cell: Any) -> int | None:
-        """The Popularity, from a rank if it is one."""
+        """The Popularity, which may be a rank or a value that means none."""
         if self._none and not isinstance(cell, list | dict) and fold(preview(cell)) in self._none:
             return None
         return rank(cell) if self.mapping.popularity_is == "rank" else popularity(cell)
 
     def is_plain_start(self, start: Moment) -> bool:
-        """Whether a start is only its minutes, and not in the night."""
+        """Whether a start is nothing but minutes, and not in the night."""
         return super().is_plain_start(start) and not self._is_in_night(start)
 
     def is_plain_end(self, end: Moment | None) -> bool:
-        """Whether an end is only its minutes, whatever the start is."""
+        """Whether an end is nothing but minutes, whatever the start is."""
         halved = self._earliest is not None and end is not None and _may_be_either_half(end)
         return super().is_plain_end(end) and not halved
 
@@ -106,10 +106,10 @@ class MappedRules(RowRules):
     def moment(self, cell: Any, last: int = LAST_MINUTE) -> Moment:
         """The time in a cell, as clocks in the mapping's time zone show it."""
         last = self._last_start if last == LAST_MINUTE else self._last_end
-        return self._there(super().moment(cell, last))
+        return self._local(super().moment(cell, last))
 
     def times(self, day: str, start: Moment, end: Moment | None) -> Times:
-        """The three together, on the festival day: a clock in its night runs past 24."""
+        """The date, start and end on the festival day, in whose night times run past 24:00."""
         is_late = self._is_in_night(start)
         if is_late and self.mapping.date_is == "calendar_day":
             calendar, day = day, later(day, -MINUTES_PER_DAY)
@@ -130,18 +130,18 @@ class MappedRules(RowRules):
     def assumed(
         self, times: Times, day: Day, start: Moment, end: Moment | None
     ) -> Iterator[tuple[str, Doubt]]:
-        """What was assumed to get the times, including for a missing end."""
+        """Each assumption and each doubt about the times, including an assumed end."""
         yield from super().assumed(times, day, start, end)
         if end is None:
-            said = f"is missing; taken as {self.mapping.default_length} minutes long"
-            yield "End", Doubt(WarningKind.NO_END, said)
+            reason = f"is missing; taken as {self.mapping.default_length} minutes long"
+            yield "End", Doubt(WarningKind.NO_END, reason)
 
     def _is_in_night(self, start: Moment) -> bool:
         return start.minutes < self.mapping.day_starts_at
 
-    def _there(self, found: Moment) -> Moment:
-        return in_zone(found, self.mapping.time_zone) if self.mapping.time_zone else found
+    def _local(self, time: Moment) -> Moment:
+        return in_zone(time, self.mapping.time_zone) if self.mapping.time_zone else time
 
 
-def _may_be_either_half(found: Moment) -> bool:
-    return found.form in BARE_FORMS and not found.date and 60 <= found.minutes < 13 * 60
+def _may_be_either_half(time: Moment) -> bool:
+    return time.form in BARE_FORMS and not time.date and 60 <= time.minutes < 13 * 60

@@ -78,7 +78,7 @@ def test_stages_by_hours_show_the_highest_popularity_of_each_hour():
 def test_what_has_nothing_to_show_says_so_and_is_not_a_blank_box():
     zero = performances_frame([NEXT._replace(end=600, popularity=None)])
     for answer in (zero, performances_frame([])):
-        assert texts(charts.heat_map(answer)) == ["no performance that lasts"]
+        assert texts(charts.heat_map(answer)) == ["no performance to show"]
         assert texts(charts.popularity(answer)) == ["no performance has a popularity"]
 
 

@@ -7,7 +7,7 @@ from festival.analysis.cost.bill import bill
 from festival.analysis.cost.prices import price_list
 from festival.analysis.cost.workload import Workload, row_profile
 from festival.lineup.model import Performance
-from festival.notebook.costing import bill_frame, prices_frame
+from festival.notebook.cost_model import bill_frame, prices_frame
 
 NIGHT = Performance("Burial", "Tent", "2025-07-12", 1410, 1530, 88, 2)
 FESTIVAL_NIGHT = Performance("Four Tet", "Tent", "2025-07-12", 1530, 1600, None, 3)

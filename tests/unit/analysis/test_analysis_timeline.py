@@ -8,8 +8,8 @@ from itertools import combinations, pairwise
 import pytest
 from matplotlib import font_manager
 
-from festival.analysis import checks, drawing
-from festival.analysis.checks import find_all
+from festival.analysis import drawing, findings
+from festival.analysis.findings import find_all
 from festival.analysis.frames import performances_frame
 from festival.analysis.grid import Clock, day_grids, text_width, wrapped
 from festival.analysis.shapes import RAMP
@@ -158,7 +158,7 @@ def test_a_finding_is_an_edge_with_its_reason_on_hover_and_in_a_list_that_links_
     html = timeline(ROWS, find_all(ROWS)).html()
     reason = "Main Stage: A$AP Rocky (2025-07-12 22:30–24:00) begins before Björk"
     assert html.count(reason) == 3
-    assert "<span><svg" in html and f"{checks.OVERLAP}</span>" in html
+    assert "<span><svg" in html and f"{findings.OVERLAP}</span>" in html
     ids = re.findall(r'id="([^"]+)"', html)
     links = re.findall(r'href="#([^"]+)"', html)
     assert len(ids) == len(set(ids))

@@ -12,7 +12,7 @@ from festival.analysis import validation
 from festival.analysis.validation import check_lineups
 from festival.errors import FestivalError
 from festival.inspection.sources import LineupSource
-from festival.notebook.validating import questions_frame, understood_frame
+from festival.notebook.validate import formats_frame, questions_frame
 
 HEAD = b"Performer,Stage,Date,Start,End,Popularity\n"
 BJORK = b"Bj\xc3\xb6rk,Main Stage,2025-07-12,21:30,23:00,97\n"
@@ -142,7 +142,7 @@ def test_what_a_file_leaves_open_is_told_with_the_option_that_decides_it():
     checked = checked_file("us.csv", AMERICAN.replace(b"07/12", b"02/01"))
     questions = questions_frame([(checked.file, checked.inspection)])
     assert "date_order" in questions["option"].tolist()
-    (row,) = understood_frame([(checked.file, checked.inspection)]).to_dict("records")
+    (row,) = formats_frame([(checked.file, checked.inspection)]).to_dict("records")
     assert row["shape"] == "csv"
     assert "Performer: act" in row["fields, and their columns"]
 
@@ -162,7 +162,7 @@ def test_of_rows_with_one_key_the_last_is_kept():
 def test_of_two_files_with_one_key_the_last_file_has_it():
     first = checked_file("a.csv", HEAD + BJORK)
     second = checked_file("b.csv", HEAD + BJORK.replace(b"97", b"12"))
-    assert [row.popularity for row in validation.together([first, second])] == [12]
+    assert [row.popularity for row in validation.all_performances([first, second])] == [12]
 
 
 def test_strict_names_the_number_of_rejected_rows():

@@ -130,7 +130,7 @@ def test_a_key_of_its_own_for_the_topic_is_on_the_bill():
 
 def test_a_question_that_finds_a_hundred_rows_reads_them_as_one():
     size = round(item_size(to_item(BJORK, source=EXAMPLE_SOURCE)))
-    assert read_units_of([BJORK], found=100) == -(-100 * size // 4096) / 2
+    assert read_units_of([BJORK], answer_rows=100) == -(-100 * size // 4096) / 2
 
 
 def test_a_file_of_which_rows_are_rejected_costs_the_ledger_seventeen_wru():
@@ -154,7 +154,7 @@ def test_a_nightly_backfill_is_billed_by_the_minute_begun():
 def test_the_readme_table_is_compared_row_by_row():
     small, middle, large = compare(PROFILE, VIRGINIA)
     assert [row.rows_per_day for row in (small, middle, large)] == [1_000, 10_000, 100_000]
-    assert small.standing == middle.standing == large.standing
+    assert small.idle == middle.idle == large.idle
     assert small.work < middle.work < large.work
     assert large.original_from <= large.here <= large.original_to
 

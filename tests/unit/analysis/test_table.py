@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from festival.analysis.frames import ANSWER_DTYPES, performances_frame, performances_of
-from festival.analysis.table import ASKED, LineupTable, NothingFoundWarning, explain
+from festival.analysis.table import RECORD, LineupTable, NothingFoundWarning, explain
 from festival.errors import FestivalError, RetryableError
 from festival.lineup.model import Performance
 from festival.query.contents import contents_of
@@ -240,12 +240,12 @@ class TestExplain:
 
     def test_the_bytes_of_a_page_are_those_of_its_items(self):
         answer = table().performer("Björk")
-        assert answer.attrs[ASKED].pages[0].bytes == item_size(to_item(BJORK))
+        assert answer.attrs[RECORD].pages[0].bytes == item_size(to_item(BJORK))
 
     def test_it_survives_what_an_analyst_does_with_the_frame(self):
         answer = table().lineup("2024-06-28")
         assert len(explain(answer[answer["Minutes"] > 60].head(1))) == 1
-        assert copy.deepcopy(answer.attrs)[ASKED] is answer.attrs[ASKED]
+        assert copy.deepcopy(answer.attrs)[RECORD] is answer.attrs[RECORD]
 
     def test_a_frame_of_something_else_is_refused(self):
         with pytest.raises(FestivalError, match=r"table\.performer"):

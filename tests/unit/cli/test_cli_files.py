@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from festival.cli import main as command
-from festival.cli.rows import COLUMNS
+from festival.cli.files import COLUMNS
 
 HEADER = "Performer,Stage,Date,Start,End,Popularity\n"
 TWO_ROWS = HEADER + (

@@ -155,7 +155,7 @@ def test_the_list_of_commands_says_what_each_one_says_of_itself(name):
     context = click.Context(command.festival)
     found = command.festival.get_command(context, name)
     assert found is not None
-    assert found.help.splitlines()[0] == command.COMMANDS[name].what
+    assert found.help.splitlines()[0] == command.COMMANDS[name].summary
 
 
 def test_check_needs_neither_pandas_nor_moto_nor_boto3():

@@ -4,7 +4,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from festival.cli.rows import COLUMNS, csv_lines, json_lines
+from festival.cli.files import COLUMNS, csv_lines, json_lines
 from festival.lineup.model import Performance
 from festival.table.item import attributes
 

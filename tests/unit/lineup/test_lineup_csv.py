@@ -237,10 +237,10 @@ def test_no_hostile_line_is_looked_at_more_often_than_the_header_has_cells(hosti
             return super().__getitem__(index)
 
     lines, width = Watched([hostile] * 500), 6
-    untangler = QuoteResolver(",", width, lambda cells: False, Limits(record_lines=400))
+    resolver = QuoteResolver(",", width, lambda cells: False, Limits(record_lines=400))
     begin = 0
     while begin < len(lines):
-        begin += untangler.untangle(lines, begin, len(lines), final=True).lines
+        begin += resolver.resolve(lines, begin, len(lines), final=True).lines
     assert looks <= len(lines) * 6 * (width + 1)
 
 

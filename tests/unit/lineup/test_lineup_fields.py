@@ -2,9 +2,9 @@
 
 import pytest
 
-from festival.lineup.fields.popularity import iso_date, popularity
+from festival.lineup.fields.popularity import popularity
 from festival.lineup.fields.text import Number, RuleError, name, preview
-from festival.lineup.fields.times import moment
+from festival.lineup.fields.times import iso_date, moment
 from festival.lineup.model import clock
 from tests.lineup_reading import csv_of, read, row
 

@@ -11,8 +11,8 @@ from botocore.exceptions import (
 )
 
 from festival.errors import FestivalError
-from festival.notebook.cells import found, sentence
-from festival.notebook.tables import number
+from festival.notebook.cells import locate, sentence
+from festival.notebook.tables import decimal
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from festival.notebook.tables import number
     ],
 )
 def test_figures_are_written_as_people_read_them(value, text):
-    assert number(value) == text
+    assert decimal(value) == text
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_a_file_is_found_here_and_in_the_folder_above(tmp_path, monkeypatch):
     (tmp_path / "lineup.csv").touch()
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert found("lineup.csv") == "lineup.csv"
+    assert locate("lineup.csv") == "lineup.csv"
     monkeypatch.chdir(tmp_path / "notebooks")
-    assert found("lineup.csv").replace("\\", "/") == "../lineup.csv"
-    assert found("s3://bucket/x") == "s3://bucket/x"
+    assert locate("lineup.csv").replace("\\", "/") == "../lineup.csv"
+    assert locate("s3://bucket/x") == "s3://bucket/x"
     with pytest.raises(FestivalError, match="nowhere is not there"):
-        found("nowhere")
+        locate("nowhere")
     with pytest.raises(FestivalError, match="source is empty"):
-        found("")
+        locate("")

@@ -382,7 +382,7 @@ def test_a_host_the_shell_exempts_goes_past_the_proxy(monkeypatch):
 def test_small_requests_do_not_wait_for_an_acknowledgement():
     with serving() as server, connected(server.url) as connection:
         connection.call("Query", BODY)
-        [kept_open] = [kept for kept in connection._way._pool.pool.queue if kept]
+        [kept_open] = [kept for kept in connection._transport._pool.pool.queue if kept]
         assert kept_open.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 

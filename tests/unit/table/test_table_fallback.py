@@ -13,7 +13,7 @@ from festival.lineup.model import Performance
 from festival.query.columns import read_columns
 from festival.query.patterns import by_performer
 from festival.table import wire
-from festival.table.connection import ClientWay, Connection
+from festival.table.connection import ClientTransport, Connection
 from festival.table.item import to_item
 from festival.table.writer import BulkWriter
 
@@ -64,6 +64,10 @@ class Without:
         return Without(getattr(self._whole, name), self._rest)
 
 
+def is_fast(connection):
+    return not isinstance(connection._transport, ClientTransport)
+
+
 def write_and_read(connection, server):
     """Every row put, and one read, over this connection."""
     server.answer = b'{"UnprocessedItems":{}}'
@@ -85,7 +89,7 @@ def survives(make_client, warned):
         connection = Connection.from_client(theirs, warn=warned.append)
         write_and_read(connection, server)
         connection.close()
-    assert not connection.is_quick
+    assert not is_fast(connection)
     assert len(warned) == 1
     assert "client's own methods" in warned[0]
 
@@ -123,7 +127,7 @@ def test_a_name_that_can_no_longer_be_imported(path, warned, monkeypatch):
             gone.delattr(path)
             connection = Connection.from_client(theirs, warn=warned.append)
         write_and_read(connection, server)
-    assert not connection.is_quick
+    assert not is_fast(connection)
     assert len(warned) == 1
 
 
@@ -131,9 +135,9 @@ def test_a_name_that_can_no_longer_be_imported(path, warned, monkeypatch):
 def test_a_pool_that_works_in_another_way_is_left_at_the_first_request(name, warned):
     with serving() as server:
         connection = Connection.from_client(client(server.url), warn=warned.append)
-        connection._way._pool = Without(connection._way._pool, name)
+        connection._transport._pool = Without(connection._transport._pool, name)
         write_and_read(connection, server)
-    assert not connection.is_quick
+    assert not is_fast(connection)
     assert len(warned) == 1
 
 
@@ -145,18 +149,18 @@ def test_a_signature_that_dynamodb_does_not_take_is_made_by_the_client(warned, m
             "message": "The signature we calculated",
         }
         answers = SimpleNamespace(error=lambda: (refused["__type"][2:], refused["message"]))
-        connection._way.call = lambda *_, **__: answers
+        connection._transport.call = lambda *_, **__: answers
         write_and_read(connection, server)
     assert "InvalidSignatureException" in warned[0]
 
 
-def test_a_wrong_secret_is_no_reason_to_leave_the_quick_way(warned):
+def test_a_wrong_secret_is_no_reason_to_leave_the_fast_transport(warned):
     refused = b'{"__type":"v#InvalidSignatureException","message":"Check your secret key"}'
     with serving(refused, status=400) as server:
         connection = Connection.from_client(client(server.url), warn=warned.append)
         answer = connection.call("Query", BODY)
     assert answer.error() == ("InvalidSignatureException", "Check your secret key")
-    assert connection.is_quick and warned == []
+    assert is_fast(connection) and warned == []
 
 
 def test_one_lost_packet_is_no_reason_and_a_way_that_never_leads_anywhere_is(warned):
@@ -166,17 +170,17 @@ def test_one_lost_packet_is_no_reason_and_a_way_that_never_leads_anywhere_is(war
         def lost(*_, **__):
             raise RetryableError("connection refused by a proxy that nobody has")
 
-        connection._way.call = lost
+        connection._transport.call = lost
         for _ in range(2):
             with pytest.raises(RetryableError):
                 connection.call("Query", BODY)
-        assert connection.is_quick
+        assert is_fast(connection)
         assert connection.call("Query", BODY).status == 200
-    assert not connection.is_quick
+    assert not is_fast(connection)
     assert "a proxy that nobody has" in warned[0]
 
 
-def test_once_it_has_answered_the_quick_way_is_never_doubted_for_the_network(warned):
+def test_once_it_has_answered_the_fast_transport_is_never_doubted_for_the_network(warned):
     with serving() as server:
         connection = Connection.from_client(client(server.url), warn=warned.append)
         connection.call("Query", BODY)
@@ -184,7 +188,7 @@ def test_once_it_has_answered_the_quick_way_is_never_doubted_for_the_network(war
         for _ in range(5):
             with pytest.raises(RetryableError):
                 connection.call("Query", BODY)
-    assert connection.is_quick and warned == []
+    assert is_fast(connection) and warned == []
 
 
 class Asleep(list):
@@ -199,10 +203,10 @@ class Asleep(list):
         self._now[0] += 3600
 
 
-class TestClientWay:
+class TestClientTransport:
     def test_no_try_begins_after_the_time_out(self):
         with serving() as server:
-            way = ClientWay(client(server.url))
+            way = ClientTransport(client(server.url))
             with pytest.raises(RetryableError, match=r"^Query at http.*timed out"):
                 way.call("Query", BODY, timeout=0.0)
             assert server.requests == []
@@ -213,7 +217,7 @@ class TestClientWay:
         with serving() as server:
             server.answer = None  # the first try gets lost, and meanwhile the lid is closed
             server.requests = Asleep(now)
-            way = ClientWay(client(server.url), clock=lambda: now[0])
+            way = ClientTransport(client(server.url), clock=lambda: now[0])
             with pytest.raises(RetryableError, match="timed out"):
                 way.call("Query", BODY, timeout=20.0)
             assert len(server.requests) == 1
@@ -221,7 +225,7 @@ class TestClientWay:
     def test_an_error_answer_keeps_its_status_code_and_message(self):
         refused = b'{"__type":"v#ResourceNotFoundException","message":"no table lineup"}'
         with serving(refused, status=400) as server:
-            answer = ClientWay(client(server.url)).call("Query", BODY)
+            answer = ClientTransport(client(server.url)).call("Query", BODY)
         assert answer.status == 400
         assert answer.error() == ("ResourceNotFoundException", "no table lineup")
 
@@ -230,9 +234,9 @@ class TestClientWay:
             gone = server.url
         once = Config(retries={"total_max_attempts": 1})
         with pytest.raises(RetryableError, match=r"^Query at http"):
-            ClientWay(client(gone, config=once)).call("Query", BODY)
+            ClientTransport(client(gone, config=once)).call("Query", BODY)
 
     def test_a_body_that_the_client_refuses_never_passes(self):
         with serving() as server, pytest.raises(FestivalError, match="Unknown parameter") as caught:
-            ClientWay(client(server.url)).call("Query", b'{"TableName":"lineup","Key":{}}')
+            ClientTransport(client(server.url)).call("Query", b'{"TableName":"lineup","Key":{}}')
         assert not isinstance(caught.value, RetryableError)

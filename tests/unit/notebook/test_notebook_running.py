@@ -5,9 +5,8 @@ import io
 import nbformat
 import pytest
 
-from festival.notebook import engine
-from festival.notebook.engine import CellLine, place
-from festival.notebook.run import run_notebook
+from festival.notebook import run
+from festival.notebook.run import CellLine, cell_name, run_notebook
 
 LONG_CELL = """from festival.progress import ProgressLine
 import festival.progress
@@ -33,15 +32,15 @@ def cells(*sources):
 def test_a_cell_is_named_as_its_reader_finds_it_without_what_papermill_adds():
     notebook = cells("# Ask", "x = 1", "x = 2", "## The run", "go()")
     notebook[2].metadata["tags"] = ["injected-parameters"]
-    assert place(notebook, 4) == "cell 4 (The run)"
-    assert place(cells("go()"), 0) == "cell 1"
+    assert cell_name(notebook, 4) == "cell 4 (The run)"
+    assert cell_name(cells("go()"), 0) == "cell 1"
 
 
 def test_a_terminal_sees_the_running_cell_and_what_it_says(monkeypatch):
     terminal = Terminal()
     line = CellLine("backfill", cells("# The run", "go()"), terminal)
     line.begin(1)
-    line.tell("2 of 3 files")
+    line.update("2 of 3 files")
     line.end()
     shown = terminal.getvalue().split("\r")
     assert shown[1] == "backfill: cell 2 (The run)"
@@ -51,11 +50,11 @@ def test_a_terminal_sees_the_running_cell_and_what_it_says(monkeypatch):
 
 def test_a_log_gets_a_line_every_half_minute_and_not_every_update(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(engine.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
     log = io.StringIO()
     line = CellLine("backfill", cells("go()"), log)
     for now[0] in range(70):
-        line.tell(f"{now[0]} of 70 files")
+        line.update(f"{now[0]} of 70 files")
     assert log.getvalue().splitlines() == [": 30 of 70 files", ": 60 of 70 files"]
 
 
@@ -68,8 +67,8 @@ def notebook(tmp_path):
 
 def test_a_long_cell_is_followed_while_it_runs_and_keeps_its_last_line_only(notebook, monkeypatch):
     terminal = Terminal()
-    monkeypatch.setattr(engine.sys, "stderr", terminal)
-    run = run_notebook(notebook, out=str(notebook.parent / "out.ipynb"))
+    monkeypatch.setattr(run.sys, "stderr", terminal)
+    done = run_notebook(notebook, out=str(notebook.parent / "out.ipynb"))
     assert "long: cell 2 (Long work): 2 of 3 files, 200 rows, 0:00:00 left" in terminal.getvalue()
-    (output,) = nbformat.read(run.executed, as_version=4).cells[1].outputs
+    (output,) = nbformat.read(done.executed, as_version=4).cells[1].outputs
     assert output.data["text/plain"] == "3 of 3 files, 300 rows, in 0:00:00"

@@ -1,4 +1,4 @@
-"""The cost model notebook's work: one workload's bill, its time, and its partitions."""
+"""What the notebook cost_model shows: a workload's bill, ingest time and partition limits."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from festival.analysis.cost import bill as bills
 from festival.analysis.cost import charts, original
 from festival.analysis.cost.bill import BillLine
 from festival.analysis.cost.forecast import Forecast, forecast, repeated
-from festival.analysis.cost.original import Compared, Difference
+from festival.analysis.cost.original import CostComparison, Difference
 from festival.analysis.cost.prices import PriceList, price_list
 from festival.analysis.cost.workload import (
     RowProfile,
@@ -24,7 +24,7 @@ from festival.analysis.cost.workload import (
 from festival.errors import FestivalError
 from festival.ingest.clients import Clients
 from festival.lineup.model import Performance
-from festival.notebook.cells import Box, between, found, prepare
+from festival.notebook.cells import Box, between, locate, prepare
 
 __all__ = ["CostModel", "between", "prepare"]
 
@@ -34,9 +34,9 @@ SIMULATED_ROWS = 5_000
 
 @dataclass(frozen=True)
 class CostModel:
-    """A workload of rows like those of a real lineup, on a stack, at a region's prices.
+    """A workload on a stack at a region's prices, with rows like those of a real lineup.
 
-    `months` is how long data has been kept: the bill is of the last of them.
+    Data has been stored for `months` months; the bill is for the last of them.
     """
 
     rows: Sequence[Performance]
@@ -63,16 +63,19 @@ class CostModel:
         builds_per_day: float,
         free_tier: bool,
     ) -> "CostModel":
-        """Raises FestivalError for a lineup or a region that is not there, and for no rows."""
-        checked = validation.check_lineups(found(lineup), Clients.of_environment())
-        rows = validation.together(checked)
+        """The model for rows like those of `lineup`, at the prices of `region`.
+
+        Raises FestivalError for an unknown lineup or region, and for a lineup without rows.
+        """
+        checked = validation.check_lineups(locate(lineup), Clients.of_environment())
+        rows = validation.all_performances(checked)
         if not rows:
             raise FestivalError(f"lineup {lineup!r} has no performance to take the average of")
         if rows_per_day and not files_per_day:
             raise FestivalError(
                 f"{rows_per_day:,} rows a day in 0 files: expected files_per_day 1 or more"
             )
-        units = read_units_of(rows, found=len(rows) / 10)
+        units = read_units_of(rows, answer_rows=len(rows) / 10)
         return cls(
             rows,
             Workload(rows_per_day, files_per_day, reads_per_day, units, repeated, rejecting),
@@ -96,7 +99,7 @@ class CostModel:
 
     @cached_property
     def idle(self) -> list[BillLine]:
-        """What is paid when nobody uploads or asks anything."""
+        """The bill if nobody uploads or asks anything."""
         return list(bills.idle_bill(self.prices, stack=self.stack, free_tier=self.free_tier))
 
     @property
@@ -122,14 +125,14 @@ class CostModel:
 
     @property
     def time(self) -> str:
-        took = self.stack.ingest_time(self.workload.rows_per_file, self.profile.shape)
+        time = self.stack.ingest_time(self.workload.rows_per_file, self.profile.shape)
         return (
-            f"{self.workload.rows_per_file:,.0f} rows: {took.range}, decided by {took.decided_by}"
+            f"{self.workload.rows_per_file:,.0f} rows: {time.range}, decided by {time.decided_by}"
         )
 
     @property
     def by_scale(self) -> Figure:
-        """Dollars a month by component against rows a day."""
+        """A chart of dollars a month by component, against rows a day."""
         scaled = bills.bills(
             self.workload, SCALES, self.profile, self.prices, stack=self.stack, month=self.months
         )
@@ -140,18 +143,16 @@ class CostModel:
         return charts.time_to_ingest(SCALES, stack=self.stack, shape=self.profile.shape)
 
     @property
-    def beside_original(self) -> pd.DataFrame:
-        compared = original.compare(self.profile, self.prices, stack=self.stack)
-        return compared_frame(compared)
+    def comparison(self) -> pd.DataFrame:
+        return comparison_frame(original.compare(self.profile, self.prices, stack=self.stack))
 
     @property
     def differences(self) -> pd.DataFrame:
-        found = original.differences(self.profile, self.prices, stack=self.stack)
-        return differences_frame(found)
+        return differences_frame(original.differences(self.profile, self.prices, stack=self.stack))
 
     @cached_property
     def shapes(self) -> dict[str, Forecast]:
-        """The lineup, repeated to five thousand rows, in its own order and sorted by date."""
+        """Forecasts for five thousand rows like the lineup's: in its own order, and by date."""
         many = repeated(self.rows, SIMULATED_ROWS)
         by_date = sorted(many, key=lambda row: row.date)
         return {"in the file's order": forecast(many), "sorted by date": forecast(by_date)}
@@ -176,7 +177,7 @@ class CostModel:
 
 
 def profile_frame(profile: RowProfile) -> pd.DataFrame:
-    """The average row: its sizes in bytes, its write units on the table and on each index."""
+    """The average row: its sizes in bytes, and its write units on the table and each index."""
     units = {f"WRU on {name}": wru for name, wru in profile.index_units.items()}
     return pd.DataFrame(
         {
@@ -186,14 +187,14 @@ def profile_frame(profile: RowProfile) -> pd.DataFrame:
                 "bytes in a CSV file": profile.in_file,
                 "WRU on the table": profile.table_units,
                 **units,
-                "WRU together": profile.write_units,
+                "WRU in total": profile.write_units,
             }
         }
     )
 
 
 def bill_frame(lines: Iterable[BillLine]) -> pd.DataFrame:
-    """The bill, one row for each line, with its share of the whole."""
+    """The bill, one row for each line, with the line's share of the total."""
     frame = pd.DataFrame(
         [
             (line.component, line.item, line.amount, line.price.unit, line.how, line.dollars)
@@ -207,7 +208,7 @@ def bill_frame(lines: Iterable[BillLine]) -> pd.DataFrame:
 
 
 def prices_frame(prices: PriceList) -> pd.DataFrame:
-    """Every price of the region, and whether and where it was seen."""
+    """Every price of the region, and whether and where it was confirmed."""
     rows = [
         (price.what, price.dollars, price.per, price.unit, price.confirmed, price.seen, price.page)
         for price in prices.prices.values()
@@ -216,28 +217,28 @@ def prices_frame(prices: PriceList) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def compared_frame(compared: Iterable[Compared]) -> pd.DataFrame:
-    """The original README's dollars a day beside this model's."""
+def comparison_frame(comparison: Iterable[CostComparison]) -> pd.DataFrame:
+    """The original README's dollars a day and this model's, side by side."""
     rows = [
-        (row.rows_per_day, row.original_from, row.original_to, row.work, row.standing, row.here)
-        for row in compared
+        (row.rows_per_day, row.original_from, row.original_to, row.work, row.idle, row.here)
+        for row in comparison
     ]
-    columns = ["rows a day", "README from", "README to", "work", "standing stack", "together"]
+    columns = ["rows a day", "README from", "README to", "work", "idle stack", "total"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def differences_frame(differences: Iterable[Difference]) -> pd.DataFrame:
-    """Why the two differ, each with its dollars a day."""
+    """The reasons why the two differ, each with its dollars a day."""
     rows = [(row.what, row.original, row.here, row.dollars_a_day) for row in differences]
     return pd.DataFrame(rows, columns=["what", "README", "here", "dollars a day"])
 
 
 def forecasts_frame(shapes: Mapping[str, Forecast], rows: int) -> pd.DataFrame:
-    """One row for each kind of rows: the seconds of so many, and the busiest key."""
-    found = [
+    """One row for each forecast: the seconds that `rows` rows take, and the busiest key."""
+    values = [
         (name, rows, *shape.partitions(rows), shape.hottest, top.units / shape.rows)
         for name, shape in shapes.items()
         for top in shape.loads[:1]
     ]
     columns = ["rows are", "rows", "least s", "median s", "most s", "busiest key", "its WRU a row"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(values, columns=columns)

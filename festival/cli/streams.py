@@ -1,4 +1,4 @@
-"""Where a command's input comes from and where its output goes: files, standard streams, S3."""
+"""What a command reads and writes: files, standard input and output, and objects in S3."""
 
 import os
 import shutil
@@ -60,14 +60,14 @@ def _object(file: str) -> Iterator[bytes]:
     from festival.kit import event_of
 
     event, s3 = event_of(file), _kit().clients.s3
-    stored = current_object(s3, event.bucket, event.key)
-    if stored is None:
+    current = current_object(s3, event.bucket, event.key)
+    if current is None:
         raise LineupError("is not in the bucket")
-    yield from object_chunks(s3, stored)
+    yield from object_chunks(s3, current)
 
 
 def _with_sidecar(file: str, mapping: LineupMapping) -> LineupMapping:
-    """For an object: the mapping that the function reads it with, overridden by what is given."""
+    """For an S3 object: the mapping that the function reads it with, overridden by `mapping`."""
     if not file.startswith(S3):
         return mapping
     from festival.ingest.sidecar import applied_mapping
@@ -89,7 +89,7 @@ def blocks_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> It
 
 
 def inspection_of(file: str, mapping: LineupMapping, sheet: str | None = None) -> Inspection:
-    """How such a file is understood. Raises LineupError if it cannot be opened."""
+    """How a lineup file is understood. Raises LineupError if it cannot be opened."""
     return inspect_any(chunks_of(file), mapping=_with_sidecar(file, mapping), sheet=sheet)
 
 
@@ -103,30 +103,29 @@ def refuse_same_file(file: str, out: str | None) -> None:
 
 @contextmanager
 def written_whole(out: str | None) -> Iterator[IO[bytes]]:
-    """A file to write and read, whose content becomes `out` if all goes well.
+    """A temporary file to write and read; its content goes to `out` if the block succeeds.
 
-    Without `out` the content goes to standard output; it is copied into a device or a pipe, and
-    uploaded to `s3://BUCKET/KEY`.
+    `out` is a file, a device, a pipe or `s3://BUCKET/KEY`; None is standard output.
     """
     if out is not None and out.startswith(S3):
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
-            yield place
-            place.seek(0)
-            _upload(place, out)
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
+            yield content
+            content.seek(0)
+            _upload(content, out)
         return
     target = None if out is None or out == STANDARD else Path(out).resolve()
     if target is None or (target.exists() and not target.is_file()):
-        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as place:
-            yield place
-            place.seek(0)
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as content:
+            yield content
+            content.seek(0)
             with nullcontext(sys.stdout.buffer) if target is None else target.open("wb") as opened:
-                shutil.copyfileobj(place, opened, CHUNK_BYTES)
+                shutil.copyfileobj(content, opened, CHUNK_BYTES)
                 opened.flush()
         return
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with part.open("x+b") as place:
-            yield place
+        with part.open("x+b") as content:
+            yield content
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Findings: what ingest rightly lets through but a person wants to see before the gates open."""
+"""Findings: oddities that an ingest accepts, but that a person should see before publication."""
 
 import re
 import unicodedata
@@ -14,9 +14,9 @@ from festival.query.names import plain, words_of
 LONGEST_MINUTES = 4 * 60
 EARLY_MINUTES = 6 * 60
 FAR_DAYS = 30
-# Under this many letters one letter makes another name: AIR and AIM.
+# In names shorter than this, one letter makes a different name: AIR and AIM.
 SHORTEST_TYPO = 5
-# More spellings than this within one letter of each other are only compared in a row.
+# Of more spellings than this in one bucket, only neighbours in alphabetical order are compared.
 BUCKET = 50
 
 OVERLAP = "overlap on a stage"
@@ -31,7 +31,7 @@ UNRANKED = "no popularity"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something odd: of what kind, what it is in words, and the performances it is about."""
+    """One oddity: its kind, a description, and the performances it is about."""
 
     kind: str
     what: str
@@ -41,11 +41,10 @@ class Finding:
 def find_all(
     performances: Iterable[Performance], *, longest: int = LONGEST_MINUTES
 ) -> list[Finding]:
-    """Every finding of a lineup, by kind, within a kind in the order of time or name.
+    """Every finding in a lineup, sorted by kind, then by time or name.
 
-    `longest` is the length in minutes past which a performance is worth a look. Near-linear in the
-    number of performances: an overlap is reported with the one performance before it that ends
-    last, not with all of them.
+    A performance of more than `longest` minutes is a finding. The time is nearly linear in the
+    number of performances: an overlap is reported only with the earlier performance that ends last.
     """
     rows = sorted(performances, key=_order)
     return [
@@ -62,14 +61,14 @@ def find_all(
 
 
 def overlaps_on_a_stage(rows: Sequence[Performance]) -> Iterator[Finding]:
-    """A performance that begins on a stage before the one before it has ended."""
+    """Performances that begin before an earlier one on the same stage has ended."""
     for stage, before, after in _overlaps(rows, lambda row: row.stage):
         what = f"{isolated(stage)}: {_who(after)} begins before {_who(before)} has ended"
         yield Finding(OVERLAP, what, (before, after))
 
 
 def in_two_places(rows: Sequence[Performance]) -> Iterator[Finding]:
-    """One performer on two stages at once."""
+    """Performers on two stages at the same time."""
     for performer, before, after in _overlaps(rows, lambda row: row.performer):
         if before.stage != after.stage:
             what = f"{isolated(performer)}: {_where(before)} and {_where(after)} at once"
@@ -77,7 +76,7 @@ def in_two_places(rows: Sequence[Performance]) -> Iterator[Finding]:
 
 
 def too_long(rows: Iterable[Performance], longest: int = LONGEST_MINUTES) -> Iterator[Finding]:
-    """Performances of more than `longest` minutes: often an end that was mistyped."""
+    """Performances of more than `longest` minutes, often because an end was mistyped."""
     for row in rows:
         if (minutes := row.end - row.start) > longest:
             what = f"{_who_where(row)} lasts {minutes // 60} h {minutes % 60:02d} min"
@@ -85,14 +84,14 @@ def too_long(rows: Iterable[Performance], longest: int = LONGEST_MINUTES) -> Ite
 
 
 def zero_length(rows: Iterable[Performance]) -> Iterator[Finding]:
-    """Performances that end when they begin."""
+    """Performances that end at the minute they begin."""
     for row in rows:
         if row.end == row.start:
             yield Finding(ZERO, f"{_who_where(row)} ends when it begins", (row,))
 
 
 def early(rows: Iterable[Performance]) -> Iterator[Finding]:
-    """Starts in the small hours: of this calendar day, or of the festival day before?"""
+    """Performances that start before 06:00: their date may be the calendar's or the festival's."""
     for row in rows:
         if row.start < EARLY_MINUTES:
             what = f"{_who_where(row)}: the night before {row.date}, or the night after?"
@@ -100,7 +99,7 @@ def early(rows: Iterable[Performance]) -> Iterator[Finding]:
 
 
 def far_dates(rows: Sequence[Performance], far: int = FAR_DAYS) -> Iterator[Finding]:
-    """Dates more than `far` days away from where most performances are: a wrong year, usually."""
+    """Dates more than `far` days from most performances' dates: usually a wrong year."""
     by_date: dict[str, list[Performance]] = defaultdict(list)
     for row in rows:
         by_date[row.date].append(row)
@@ -119,7 +118,7 @@ def far_dates(rows: Sequence[Performance], far: int = FAR_DAYS) -> Iterator[Find
 
 
 def without_popularity(rows: Sequence[Performance]) -> Iterator[Finding]:
-    """One finding for all performances that have no popularity."""
+    """One finding for all performances without a popularity."""
     missing = tuple(row for row in rows if row.popularity is None)
     if missing:
         what = f"{len(missing):,} of {len(rows):,} performances: no question about popularity finds"
@@ -129,12 +128,11 @@ def without_popularity(rows: Sequence[Performance]) -> Iterator[Finding]:
 def alike(
     what: str, rows: Iterable[Performance], name_of: Callable[[Performance], str]
 ) -> Iterator[Finding]:
-    """Names that differ by spelling alone: case, accents, punctuation, or one letter.
+    """Names that differ only in case, accents, punctuation or one letter.
 
-    A finding is about the performances with the rarer spelling, the likelier slip of the two.
-
-    Names that differ in a digit or in a word of one letter are different on purpose (`Stage 1`,
-    `Stage 2`; `Hall A`, `Hall B`).
+    A finding has the performances with the rarer spelling, which is more likely to be wrong. Names
+    that differ in a digit or in a word of one letter are meant to differ (`Stage 1`, `Stage 2`;
+    `Hall A`, `Hall B`).
     """
     by_name: dict[str, list[Performance]] = defaultdict(list)
     for row in rows:
@@ -146,10 +144,10 @@ def alike(
 
 
 def _near_pairs(names: Iterable[str]) -> set[tuple[str, str]]:
-    """Pairs of names within one slip of each other, found by buckets and not pair by pair.
+    """Pairs of names that are one typing error apart.
 
-    Two words are at most one insertion, deletion, replacement or swap apart only if they, or they
-    less one letter, have a spelling in common.
+    Only names in a common bucket are compared. If one insertion, deletion, replacement or swap
+    turns a word into another, the two are equal once at most one letter is left out of each.
     """
     by_plain: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -158,35 +156,35 @@ def _near_pairs(names: Iterable[str]) -> set[tuple[str, str]]:
     buckets: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for name in by_plain:
         if len(name) >= SHORTEST_TYPO:
-            # Other numbers make other names, so that they need not even meet.
+            # Names with different numbers are different names, so they get different buckets.
             numbers = re.findall(r"\d+", name)
-            for spelling in _less_one_letter(name) | {name}:
+            for spelling in _without_one_letter(name) | {name}:
                 buckets[(spelling, *numbers)].append(name)
     for bucket in buckets.values():
         close = combinations(bucket, 2) if len(bucket) <= BUCKET else pairwise(sorted(bucket))
         for one, other in close:
             first, second = sorted((by_plain[one][0], by_plain[other][0]))
-            if _one_slip(one, other) and not _meant(first, second):
+            if _one_error_apart(one, other) and not _differ_on_purpose(first, second):
                 pairs.add((first, second))
     return pairs
 
 
-def _less_one_letter(name: str) -> set[str]:
-    return {name[:place] + name[place + 1 :] for place in range(len(name))}
+def _without_one_letter(name: str) -> set[str]:
+    return {name[:index] + name[index + 1 :] for index in range(len(name))}
 
 
-def _one_slip(one: str, other: str) -> bool:
-    """At most one letter more, less or other, or two neighbours swapped."""
+def _one_error_apart(one: str, other: str) -> bool:
+    """Whether they differ by at most one letter, added, missing or other, or by one swap."""
     if len(one) > len(other):
         one, other = other, one
-    same = next((place for place, letter in enumerate(one) if letter != other[place]), len(one))
+    same = next((index for index, letter in enumerate(one) if letter != other[index]), len(one))
     if len(other) > len(one):
         return len(other) - len(one) == 1 and one[same:] == other[same + 1 :]
     swapped = one[same + 1 : same + 2] + one[same : same + 1] + one[same + 2 :]
     return one[same + 1 :] == other[same + 1 :] or swapped == other[same:]
 
 
-def _meant(one: str, other: str) -> bool:
+def _differ_on_purpose(one: str, other: str) -> bool:
     """Whether the names differ in words of one letter only: `Hall A`, `Hall B`."""
     differing = set(words_of(one)) ^ set(words_of(other))
     return bool(differing) and all(len(word) == 1 for word in differing)
@@ -195,7 +193,7 @@ def _meant(one: str, other: str) -> bool:
 def _overlaps(
     rows: Sequence[Performance], key: Callable[[Performance], str]
 ) -> Iterator[tuple[str, Performance, Performance]]:
-    """Within each key, each row that begins before the latest end so far, with that row."""
+    """Overlaps of rows with one key: the key, the earlier row that ends last, the later row."""
     latest: dict[str, Performance] = {}
     for row in sorted(rows, key=_order):
         before = latest.get(key(row))
@@ -206,7 +204,7 @@ def _overlaps(
 
 
 def _order(row: Performance) -> tuple[int, int, str, str]:
-    # At one start the shorter first, so that a zero-length one is not inside its neighbour.
+    # Shorter ones first, so that one of zero length does not overlap one with the same start.
     return (row.begins, row.end, row.stage, row.performer)
 
 
@@ -231,16 +229,16 @@ def _times(rows: Sequence[Performance]) -> str:
 
 
 def count_by_kind(findings: Iterable[Finding]) -> dict[str, int]:
-    """How many findings there are of each kind, most first."""
+    """The number of findings of each kind, most frequent first."""
     return dict(Counter(finding.kind for finding in findings).most_common())
 
 
 def isolated(name: str) -> str:
-    """A name as it may stand in a sentence: one that is written from right to left in marks that
-    keep it from turning around what follows it (Unicode UAX 9, first strong isolate).
+    """A name to put into a sentence. One written from right to left is enclosed in marks, so that
+    it does not reorder the text after it (Unicode UAX 9, first strong isolate).
 
     >>> isolated("Elbow"), isolated("فيروز")
     ('Elbow', '\\u2068فيروز\\u2069')
     """
-    turned = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
-    return f"\u2068{name}\u2069" if turned else name
+    right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\u2068{name}\u2069" if right_to_left else name

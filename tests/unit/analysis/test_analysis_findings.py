@@ -2,8 +2,8 @@
 
 import pytest
 
-from festival.analysis import checks
-from festival.analysis.checks import find_all
+from festival.analysis import findings
+from festival.analysis.findings import find_all
 from festival.lineup.model import Performance
 
 
@@ -17,7 +17,7 @@ def kinds(rows):
 
 def alike(one, other):
     rows = [performance(one, "Tent", 600, 660), performance(other, "Tent", 700, 760)]
-    return [finding.what for finding in find_all(rows) if finding.kind == checks.ALIKE]
+    return [finding.what for finding in find_all(rows) if finding.kind == findings.ALIKE]
 
 
 def test_a_clean_day_has_no_finding():
@@ -33,7 +33,7 @@ def test_two_performances_overlap_on_one_stage():
     first = performance("Björk", "Main Stage", 1200, 1300)
     second = performance("Mitski", "Main Stage", 1290, 1350)
     (finding,) = find_all([second, first])
-    assert finding.kind == checks.OVERLAP
+    assert finding.kind == findings.OVERLAP
     assert finding.performances == (first, second)
     assert finding.what == (
         "Main Stage: Mitski (2025-07-12 21:30–22:30) begins before "
@@ -47,7 +47,7 @@ def test_a_single_minute_is_an_overlap_and_none_is_not(begins, found):
         performance("Björk", "Main Stage", 1200, 1290),
         performance("Mitski", "Main Stage", begins, 1350),
     ]
-    assert (kinds(rows) == [checks.OVERLAP]) is found
+    assert (kinds(rows) == [findings.OVERLAP]) is found
 
 
 @pytest.mark.parametrize(("begins", "found"), [(1289, True), (1290, False)])
@@ -56,13 +56,13 @@ def test_a_single_minute_on_two_stages_is_too_much_for_one_performer(begins, fou
         performance("Björk", "Main Stage", 1200, 1290),
         performance("Björk", "River Stage", begins, 1350),
     ]
-    assert (checks.TWO_PLACES in kinds(rows)) is found
+    assert (findings.TWO_PLACES in kinds(rows)) is found
 
 
 def test_a_set_past_midnight_overlaps_the_next_days_early_one():
     night = performance("Burial", "Tent", 1380, 1600)
     morning = performance("Four Tet", "Tent", 60, 120, date="2025-07-13")
-    assert checks.OVERLAP in kinds([morning, night])
+    assert findings.OVERLAP in kinds([morning, night])
 
 
 def test_a_long_set_overlaps_each_of_the_short_ones_within_it():
@@ -71,7 +71,7 @@ def test_a_long_set_overlaps_each_of_the_short_ones_within_it():
         performance(f"Guest {letter}", "Tent", at, at + 20)
         for letter, at in zip("ABC", (610, 640, 700), strict=True)
     ]
-    assert kinds([whole, *inside]).count(checks.OVERLAP) == 3
+    assert kinds([whole, *inside]).count(findings.OVERLAP) == 3
 
 
 def test_one_performer_cannot_be_on_two_stages():
@@ -80,7 +80,7 @@ def test_one_performer_cannot_be_on_two_stages():
         performance("Björk", "Tent", 1260, 1320),
     ]
     (finding,) = find_all(rows)
-    assert finding.kind == checks.TWO_PLACES
+    assert finding.kind == findings.TWO_PLACES
     assert "Main Stage" in finding.what
     assert "Tent" in finding.what
 
@@ -98,7 +98,7 @@ def test_long_and_zero_length_performances_are_seen():
         performance("Marathon", "Tent", 600, 841),
         performance("Ghost", "River Stage", 900, 900),
     ]
-    assert kinds(rows) == [checks.LONG, checks.ZERO]
+    assert kinds(rows) == [findings.LONG, findings.ZERO]
     assert find_all(rows)[0].what.endswith("lasts 4 h 01 min")
 
 
@@ -108,13 +108,13 @@ def test_a_zero_length_performance_between_two_others_overlaps_neither():
         performance("Ghost", "Tent", 660, 660),
         performance("After", "Tent", 660, 720),
     ]
-    assert kinds(rows) == [checks.ZERO]
+    assert kinds(rows) == [findings.ZERO]
 
 
 def test_a_start_in_the_small_hours_asks_which_night_is_meant():
     rows = [performance("Caribou", "Tent", 359, 420), performance("Yoga", "Lawn", 360, 400)]
     (finding,) = find_all(rows)
-    assert finding.kind == checks.EARLY
+    assert finding.kind == findings.EARLY
     assert "the night before 2025-07-12, or the night after?" in finding.what
 
 
@@ -125,7 +125,7 @@ def test_a_date_of_another_year_is_far_from_the_others():
     ]
     slip = performance("Late Booking", "Tent", 600, 640, date="2052-07-12")
     (finding,) = find_all([*rows, slip])
-    assert finding.kind == checks.FAR
+    assert finding.kind == findings.FAR
     assert finding.what.startswith("2052-07-12 is 9,862 days from 2025-07-12")
 
 
@@ -154,7 +154,7 @@ def test_missing_popularity_is_one_finding_for_all():
         ("Straße", "Strasse"),
     ],
 )
-def test_names_one_slip_apart_are_alike(one, other):
+def test_names_one_error_apart_apart_are_alike(one, other):
     assert len(alike(one, other)) == 1
 
 
@@ -189,10 +189,10 @@ def test_ten_thousand_numbered_performers_are_not_compared_with_one_another():
         for number in range(10_000)
     ]
     comparisons = []
-    original = checks._one_slip
-    checks._one_slip = lambda *pair: comparisons.append(pair) or original(*pair)
+    original = findings._one_error_apart
+    findings._one_error_apart = lambda *pair: comparisons.append(pair) or original(*pair)
     try:
-        list(checks.alike("performer", rows, lambda row: row.performer))
+        list(findings.alike("performer", rows, lambda row: row.performer))
     finally:
-        checks._one_slip = original
+        findings._one_error_apart = original
     assert len(comparisons) < 10_000

@@ -1,4 +1,4 @@
-"""The validate notebook's work: files checked, and what a person should look at, as tables."""
+"""What the notebook validate shows: the results of checking lineup files, as tables."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from festival.analysis import frames, validation
-from festival.analysis.checks import LONGEST_MINUTES, Finding, count_by_kind, find_all
+from festival.analysis.findings import LONGEST_MINUTES, Finding, count_by_kind, find_all
 from festival.analysis.timeline import Timeline, timeline
 from festival.analysis.validation import CheckedLineup
 from festival.errors import FestivalError
@@ -16,19 +16,19 @@ from festival.ingest.clients import Clients
 from festival.ingest.report import Outcome
 from festival.inspection.result import ColumnUse, Inspection
 from festival.lineup.model import Performance
-from festival.notebook.cells import Box, found
+from festival.notebook.cells import Box, locate
 from festival.text import counted
 
 FIELDS = ("line", "field", "value", "reason")
-# A finding about more rows than this names the first.
+# A finding about more rows than this names only the first of them.
 MOST_LINES = 8
 
 
 @dataclass
 class Validation:
-    """Lineup files as an ingest would take them; nothing is written.
+    """Lineup files, read as an ingest would read them; nothing is written.
 
-    `longest` is the length in minutes past which a performance is a finding.
+    A performance of more than `longest` minutes is a finding.
     """
 
     files: Sequence[CheckedLineup]
@@ -38,17 +38,20 @@ class Validation:
     def of(
         cls, source: str, mapping: str | None = None, longest: int = LONGEST_MINUTES
     ) -> "Validation":
-        """The lineups of a file, a folder or `s3://bucket/prefix`; `mapping` is for those without
-        one beside them. Raises FestivalError if there is nothing to check."""
+        """Check the lineups of a file, a folder or `s3://bucket/prefix`.
+
+        `mapping` is for files without one beside them. Raises FestivalError if there is nothing
+        to check.
+        """
         if longest < 0:
             raise FestivalError(f"longest {longest}: expected minutes, 0 or more")
         clients = Clients.of_environment()
-        return cls(list(validation.check_lineups(found(source), clients, mapping)), longest)
+        return cls(list(validation.check_lineups(locate(source), clients, mapping)), longest)
 
     @cached_property
     def performances(self) -> list[Performance]:
-        """The performances of all files; of one key those of the last file."""
-        return validation.together(self.files)
+        """The performances of all files; for a key in several files, that of the last."""
+        return validation.all_performances(self.files)
 
     @cached_property
     def findings(self) -> list[Finding]:
@@ -56,13 +59,13 @@ class Validation:
 
     @property
     def box(self) -> Box:
-        """The whole check in a few sentences: fit or not, how many rows, what to look at."""
+        """The result in a few sentences: fit or not, how many rows, what to look at."""
         kinds = count_by_kind(self.findings)
-        look = ", ".join(f"{count:,} × {kind}" for kind, count in kinds.items())
+        counts = ", ".join(f"{count:,} × {kind}" for kind, count in kinds.items())
         return Box(
             self._fitness(),
             validation.verdict(self.files, self.findings),
-            f"To look at: {look}." if look else "",
+            f"To look at: {counts}." if counts else "",
         )
 
     def _fitness(self) -> str:
@@ -80,8 +83,8 @@ class Validation:
         return frames.summaries_frame(one.report.summary() for one in self.files)
 
     @property
-    def understood(self) -> pd.DataFrame:
-        return understood_frame((one.file, one.inspection) for one in self.files)
+    def formats(self) -> pd.DataFrame:
+        return formats_frame((one.file, one.inspection) for one in self.files)
 
     @property
     def questions(self) -> pd.DataFrame:
@@ -93,7 +96,7 @@ class Validation:
 
     @property
     def reasons(self) -> pd.DataFrame:
-        """The rejections counted by reason, most first."""
+        """How many rows were rejected for each reason, most frequent first."""
         sizes = self.rejections.groupby(["field", "reason"]).size()
         return sizes.sort_values(ascending=False).rename("rows").reset_index()
 
@@ -107,42 +110,42 @@ class Validation:
         return frames.rows_frame(rows, ["line", "kept_line", "key"])
 
     @property
-    def found(self) -> pd.DataFrame:
+    def finding_table(self) -> pd.DataFrame:
         """One row for each finding, with the files and lines of the rows it is about."""
         files = {row.key: one.file for one in self.files for row in one.performances}
         rows = [(finding.kind, finding.what, _places(finding, files)) for finding in self.findings]
         return pd.DataFrame(rows, columns=["finding", "what", "file: lines"])
 
     def timeline(self, days: int | None = None) -> Timeline:
-        """The days as grids, the findings as edges; `days` is how many, from the first."""
+        """The first `days` days as grids, with an edge around each finding."""
         return timeline(self.performances, self.findings, days=days)
 
     def end(self, *, strict: bool) -> str:
-        """The last line. With `strict`, raises FestivalError if a row was refused."""
+        """The conclusion in one line. With `strict`, raises FestivalError if a row was refused."""
         if strict:
             validation.require_clean(self.files)
         return validation.verdict(self.files, self.findings)
 
 
 def _places(finding: Finding, files: dict[tuple[str, str], str]) -> str:
-    """`sample.csv: 12, 15`; of many rows the first."""
+    """`sample.csv: 12, 15`; only the first rows if there are many."""
     lines: dict[str, list[int]] = defaultdict(list)
     for row in finding.performances[:MOST_LINES]:
         lines[files[row.key]].append(row.line)
     more = len(finding.performances) - MOST_LINES
-    named = "\n".join(f"{file}: {', '.join(map(str, rows))}" for file, rows in lines.items())
-    return named + (f" and {more:,} more" if more > 0 else "")
+    text = "\n".join(f"{file}: {', '.join(map(str, rows))}" for file, rows in lines.items())
+    return text + (f" and {more:,} more" if more > 0 else "")
 
 
-def understood_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
-    """One row for each file: how it is written, and which column was taken for which field."""
+def formats_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
+    """One row for each file: its format, and which column was taken for which field."""
     rows = [
         (
             file,
             one.shape,
             one.encoding,
             one.delimiter,
-            ", ".join(_taken(use) for use in one.columns if use.field),
+            ", ".join(_column_use(use) for use in one.columns if use.field),
             ", ".join(use.name for use in one.columns if not use.field),
         )
         for file, one in inspections
@@ -152,7 +155,7 @@ def understood_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFr
 
 
 def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFrame:
-    """One row for each thing that a file leaves open, and the mapping's option that decides it."""
+    """One row for each ambiguity in a file, with the mapping option that decides it."""
     rows = [
         (file, "decide" if each.must else "check", each.seen, each.option, each.choices)
         for file, one in inspections
@@ -161,6 +164,6 @@ def questions_frame(inspections: Iterable[tuple[str, Inspection]]) -> pd.DataFra
     return pd.DataFrame(rows, columns=["file", "", "seen", "option", "choices"])
 
 
-def _taken(use: ColumnUse) -> str:
-    """Which column was taken for a field, and why where its name does not say it."""
+def _column_use(use: ColumnUse) -> str:
+    """Which column was taken for a field, and why if not by its name."""
     return f"{use.field}: {use.name}" + (f" ({use.how})" if use.how != "name" else "")
