@@ -191,7 +191,7 @@ def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
         for listed in lineups
         if fnmatchcase(listed.key, selection.glob)
         and (since is None or listed.modified >= since)
-        and (until is None or listed.modified < until)
+        and (until is None or listed.modified <= until)
     ]
     if not selected:
         folder = f"s3://{selection.bucket}/{selection.prefix}"
@@ -313,7 +313,7 @@ def _moment(text: str | None, name: str, *, end: bool = False) -> datetime | Non
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is not None
-    return moment + timedelta(days=1) if end and whole_day else moment
+    return moment + timedelta(days=1, microseconds=-1) if end and whole_day else moment
 
 
 def _filters(selection: Selection) -> str:

@@ -281,7 +281,7 @@ def _report_lists(evidence: Evidence, sampled: SampledFile) -> None:
         if any(column.startswith(name) for column in used):
             plain = name.removesuffix("[0]")
             evidence.ask(
-                f"more than one in '{plain}', of which the first is read: {count:,}",
+                f"'{plain}' has more than one element, and only the first is read: {count:,}",
                 THE_FILE,
                 "one row for each, or another column",
             )
@@ -290,8 +290,8 @@ def _report_lists(evidence: Evidence, sampled: SampledFile) -> None:
 def _ask_about_length(evidence: Evidence, outcome: _Trial) -> None:
     long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
     if long and not any(each.option == "clock" for each in evidence.questions):
-        seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
-        evidence.questions.append(Question(seen, THE_FILE, "correct what is mistyped", False))
+        seen = f"ends more than 12 hours after the start, such as '{long[0].value}': {len(long):,}"
+        evidence.questions.append(Question(seen, THE_FILE, "correct any typing errors", False))
 
 
 def _report_passed_over(evidence: Evidence, outcome: _Trial) -> None:
@@ -363,7 +363,7 @@ def with_header(
         return sampled
     if (line := _header_line(lines, delimiters, mapping)) > 1:
         options: dict[str, Any] = {"header_row": line}
-        seen = f"the header is taken from line {line}; what is above it is not read"
+        seen = f"the header is taken from line {line}; the lines above it are not read"
         question = Question(seen, "header_row", "the header's line", False)
     elif headers := headers_by_cells(lines, delimiters):
         answers = tuple(

@@ -86,7 +86,7 @@ def _with_example(document: Any, reading: PathReading) -> PathReading:
     """The reading, with the keys that lead to the first row as an example."""
     row = next(flat_rows_at(document, reading.path), {})
     named = [f"{step[1:-1]} {row.get(step)}" for step in reading.path if step.startswith("<")]
-    return replace(reading, example=", ".join(named) or "its keys say nothing")
+    return replace(reading, example=", ".join(named) or "its keys mean nothing")
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:
