@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-from festival.inspection.evidence import Evidence, tried
+from festival.inspection.evidence import Evidence, normalised
 from festival.inspection.forms import (
     BLANK,
     EPOCH,
@@ -22,12 +22,12 @@ from festival.inspection.forms import (
     as_moment,
     counted_forms,
     date_form,
+    dates_in,
     is_open_end,
     is_open_range,
     is_placeholder,
     is_range,
     time_in,
-    written_days,
 )
 from festival.inspection.matching import match_fields
 from festival.inspection.result import THE_FILE, Answer, Question
@@ -104,7 +104,7 @@ def _examine_dates(evidence: Evidence) -> None:
     cells = evidence.sample.cells(column)
     given = dict(evidence.given.dates)
     texts = [text_of(cell) for cell in cells if isinstance(cell, str) and fold(cell) not in given]
-    dates = [(text, each) for text in texts for each in written_days(text)[:1]]
+    dates = [(text, each) for text in texts for each in dates_in(text)[:1]]
     readings = [each for _, each in dates]
     _examine_order(evidence, dates)
     _examine_years(evidence, readings)
@@ -309,7 +309,7 @@ def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
 def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
     """How often a row begins before the row above it with the same stage and date."""
     mapping = evidence.trial(options)
-    rows = tried(evidence.sample.rows, mapping).performances if mapping else []
+    rows = normalised(evidence.sample.rows, mapping).performances if mapping else []
     return sum(
         (before.stage, before.date) == (after.stage, after.date) and after.start < before.start
         for before, after in pairwise(rows)
@@ -486,7 +486,7 @@ def _examine_nights(evidence: Evidence) -> None:
     mapping = evidence.trial()
     if mapping is None or mapping.date_is or dated:
         return
-    performances = tried(evidence.sample.rows, mapping).performances
+    performances = normalised(evidence.sample.rows, mapping).performances
     morning = _day_starts(performances)
     nights = [each for each in performances if each.start % MINUTES_PER_DAY < morning]
     if not nights or (len(nights) == len(performances) and len(performances) < 2):
