@@ -244,7 +244,7 @@ class TestRecords:
             return replace(whole, headers=headers) if request.method == "HEAD" else whole
 
         story.store.answer = cut
-        with pytest.raises(RetryableError, match="half an answer"):
+        with pytest.raises(RetryableError, match="incomplete answer"):
             story.look()
 
 
