@@ -178,7 +178,7 @@ def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
         for listed in everything
         if fnmatchcase(listed.key, selection.glob)
         and (since is None or listed.modified >= since)
-        and (until is None or listed.modified < until)
+        and (until is None or listed.modified <= until)
     ]
     if not found:
         where = f"s3://{selection.bucket}/{selection.prefix}"
@@ -297,7 +297,7 @@ def _moment(text: str | None, what: str, *, end: bool = False) -> datetime | Non
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is not None
-    return moment + timedelta(days=1) if end and whole_day else moment
+    return moment + timedelta(days=1, microseconds=-1) if end and whole_day else moment
 
 
 def _said(selection: Selection) -> str:

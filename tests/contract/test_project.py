@@ -62,6 +62,16 @@ def test_a_pin_is_not_below_the_packages_own_minimum():
     assert sum(each.name.lower() in pins for each in wanted) > 10
 
 
+def test_make_and_the_schedule_take_every_python_that_the_package_takes():
+    pythons = ["3.11", "3.12", "3.13"]
+    taken = Requirement(f"festival{PROJECT['requires-python']}").specifier
+    minors = [f"3.{minor}" for minor in range(8, 20)]
+    assert [each for each in minors if taken.contains(each)] == pythons
+    assert "(3, 11) <= sys.version_info < (3, 14)" in MAKEFILE
+    template = (ROOT / "cloudformation" / "o240-stack.yaml").read_text(encoding="utf-8")
+    assert f"AllowedValues: {json.dumps(pythons)}" in template
+
+
 def test_make_test_runs_every_test():
     """No folder, mark or name is chosen for it, and pytest looks into all of tests."""
     said = subprocess.run(

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from festival.backfill.run import WORKERS
 from festival.ingest.handler import FunctionSettings
+from festival.ingest.log import LEVELS
 from festival.ingest.messages import pause_after
 from festival.stack.deploy import function_name
 from festival.stack.stack import DEFAULT_STACK, TEMPLATE, StackOutputs, read_template
@@ -124,13 +126,7 @@ def test_function_and_log_group_have_the_name_that_the_kit_expects(stack: str, g
     assert named_in(group, stack, given) == f"/aws/lambda/{expected}"
 
 
-def test_the_conditions_of_the_name_are_about_the_name():
-    assert PARSED["Conditions"]["IsDefaultStack"] == {
-        "Fn::Equals": [{"Ref": "AWS::StackName"}, DEFAULT_STACK]
-    }
-    assert PARSED["Conditions"]["HasFunctionName"] == {
-        "Fn::Not": [{"Fn::Equals": [{"Ref": "FunctionName"}, ""]}]
-    }
+def test_a_function_has_no_name_of_its_own_unless_one_is_given():
     assert PARSED["Parameters"]["FunctionName"]["Default"] == ""
 
 
@@ -501,6 +497,77 @@ def test_each_resource_refers_to_what_was_reviewed():
     ]
     reviewed = Path(__file__).with_name("references.txt").read_text(encoding="utf-8")
     assert "\n".join(found) + "\n" == reviewed
+
+
+IS_GIVEN = {
+    "HasFunctionName": "FunctionName",
+    "HasTopicKey": "TopicKeyArn",
+    "HasSchedule": "BackfillSchedule",
+}
+
+
+def test_each_condition_is_about_what_its_name_says():
+    assert PARSED["Conditions"] == {
+        "IsDefaultStack": {"Fn::Equals": [{"Ref": "AWS::StackName"}, DEFAULT_STACK]},
+        "Reconciles": {"Fn::Equals": [{"Ref": "ReconcileOnUpload"}, "yes"]},
+    } | {name: given(parameter) for name, parameter in IS_GIVEN.items()}
+
+
+def given(parameter: str) -> dict[str, Any]:
+    """The condition that a parameter is not empty."""
+    return {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+
+
+def test_a_schedule_without_the_kits_archive_is_refused():
+    (rule,) = PARSED["Rules"].values()
+    assert rule["RuleCondition"] == given("BackfillSchedule")
+    assert [each["Assert"] for each in rule["Assertions"]] == [given("KitArchiveKey")]
+
+
+def test_each_number_has_the_default_and_the_limits_that_the_kit_reckons_with():
+    """Batches over 10 need a window; the smallest concurrency that Lambda takes is 2."""
+    numbers = {n: p for n, p in PARSED["Parameters"].items() if p["Type"] == "Number"}
+    assert {
+        name: (each["Default"], each.get("MinValue"), each.get("MaxValue"))
+        for name, each in numbers.items()
+    } == {
+        "FunctionMemory": (256, 128, 10_240),
+        "BatchSize": (1, 1, 10),
+        "MaximumConcurrency": (10, 2, 1000),
+        "LogRetentionDays": (30, None, None),
+        "ReconcileGuardPercent": (30, 0, 100),
+    }
+    assert PARSED["Parameters"]["MaximumConcurrency"]["Default"] == WORKERS
+    # Lambda takes 4 KB of environment, in which the mapping is one variable of many.
+    assert PARSED["Parameters"]["DefaultMapping"]["MaxLength"] == 2000
+
+
+def test_each_choice_is_one_that_the_function_knows():
+    assert tuple(PARSED["Parameters"]["LogLevel"]["AllowedValues"]) == LEVELS
+    assert PARSED["Parameters"]["ReconcileOnUpload"]["AllowedValues"] == ["no", "yes"]
+
+
+def test_no_part_of_the_stack_is_switched_off_or_late():
+    """`Enabled: false` and the like leave a resource there that does nothing."""
+    switches = {"Enabled", "State", "ActionsEnabled", "DelaySeconds", "FilterCriteria"}
+    assert [n for n, each in RESOURCES.items() if switches & set(each["Properties"])] == []
+
+
+def test_the_log_is_as_the_function_prints_it():
+    """Each line is JSON already; as `JSON` Lambda would wrap it, and lose the metrics."""
+    assert properties("IngestFunction")["LoggingConfig"]["LogFormat"] == "Text"
+
+
+def test_a_scheduled_backfill_really_ingests_and_has_time_for_it():
+    project, schedule = properties("BackfillProject"), properties("NightlyBackfill")
+    build = project["Source"]["BuildSpec"]["Fn::Sub"]
+    assert 'run notebooks/backfill.ipynb -p dry_run false -o "s3://$REPORTS_BUCKET_NAME/' in build
+    assert "python: ${KitPython}" in build
+    assert project["TimeoutInMinutes"] == 240
+    assert schedule["Target"]["RetryPolicy"] == {
+        "MaximumRetryAttempts": 5,
+        "MaximumEventAgeInSeconds": 3600,
+    }
 
 
 def test_what_belongs_to_the_schedule_and_nothing_else_is_made_with_one():

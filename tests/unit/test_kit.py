@@ -1,5 +1,6 @@
 """One place turns options and environment into what everything outside the function works with."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,10 +8,24 @@ from types import SimpleNamespace
 
 import pytest
 
-from festival.errors import FestivalError, RetryableError
-from festival.ingest.ledger.leases import LeaseHeldError
-from festival.kit import Kit, event_of, is_dead, new_owner, reconcile_file, reconcile_files
+from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.events import FileEvent
+from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
+from festival.ingest.resources import WrittenLateError
+from festival.ingest.s3_object import NoBucketError
+from festival.kit import (
+    LONGEST_WAIT_SECONDS,
+    TRIES,
+    Kit,
+    event_of,
+    ingest_object,
+    is_dead,
+    new_owner,
+    reconcile_file,
+    reconcile_files,
+)
 from festival.lineup.mapping import LineupMapping
+from festival.lineup.model import Performance
 
 ELSEWHERE = "another-machine pid 1 abcdef"
 
@@ -46,6 +61,155 @@ class TestKit:
         assert kit.ingestor().resources.mapping == LineupMapping.from_dict(
             {"date_order": "day_first"}
         )
+
+
+AWS_TIME = 9_000_000_000.0  # 2255: no machine that runs this has it
+BJORK = Performance("Björk", "Park", "2025-06-28", 1200, 1260, None, 2)
+
+
+class Aws:
+    """A stack's clients, in AWS's time; which tables were written."""
+
+    def __init__(self):
+        self.s3 = None
+        self.dynamodb = self.sns = self
+        self.clock = SimpleNamespace(now=lambda: AWS_TIME)
+        # Without the private parts that the quick way needs: the writer uses the methods below.
+        events = SimpleNamespace(register=lambda *_: None)
+        self.meta = SimpleNamespace(endpoint_url="http://dynamodb", events=events)
+        self.tables, self.e_mails = [], 0
+
+    def batch_write_item(self, RequestItems):  # noqa: N803
+        self.tables += RequestItems
+        return {"UnprocessedItems": {}}
+
+    def publish(self, **_):
+        self.e_mails += 1
+        return {"MessageId": "m-1"}
+
+
+@pytest.fixture
+def aws():
+    return Aws()
+
+
+@pytest.fixture
+def kit(aws):
+    made = Kit()
+    made.__dict__["clients"] = aws
+    made.__dict__["parameters"] = {}
+    made.__dict__["outputs"] = SimpleNamespace(
+        table="lineup", ledger_table="ledger", reports_bucket="reports", topic_arn="topic"
+    )
+    return made
+
+
+def written(opened):
+    with opened as writer:
+        writer.put([BJORK])
+        return writer.flush()
+
+
+class TestWiring:
+    def test_a_command_goes_by_awss_clock_wherever_it_asks_for_the_time(self, kit):
+        resources = kit.ingestor().resources
+        assert (resources.clock(), resources.ledger.now()) == (AWS_TIME, AWS_TIME)
+        assert kit.reconciler().ledger.now() == AWS_TIME
+
+    def test_it_writes_nothing_past_a_deadline_by_awss_clock(self, kit, aws):
+        open_writer = kit.ingestor().resources.open_writer
+        assert "ran out" in written(open_writer("a.csv", AWS_TIME - 1)).reason
+        assert aws.tables == []
+
+    def test_it_mails_nothing_past_a_deadline_by_awss_clock(self, kit, aws):
+        with pytest.raises(NotYetError):
+            kit.mailer.publish("late", "", until=AWS_TIME - 1)
+        assert aws.e_mails == 0
+
+    def test_an_ingest_writes_the_table_that_is_named(self, kit, aws):
+        written(kit.ingestor("winter").resources.open_writer("a.csv", AWS_TIME + 60))
+        written(kit.ingestor().resources.open_writer("a.csv", AWS_TIME + 60))
+        assert aws.tables == ["winter", "lineup"]
+
+    def test_a_reconciling_changes_the_table_that_is_named(self, kit):
+        assert kit.reconciler("winter").items.table == "winter"
+        assert kit.reconciler().items.table == "lineup"
+
+    def test_nobody_is_mailed_unless_a_mailer_is_given(self, kit):
+        assert kit.ingestor().resources.mailer is None
+        assert kit.ingestor(mailer=kit.mailer).resources.mailer is kit.mailer
+
+
+class Tries:
+    """An ingestor whose tries end as told, the last with a result; in the ledger's time."""
+
+    def __init__(self, *ends):
+        self.ends = list(ends)
+        self.again = []
+        self.broken = []
+        self.now = 1_752_300_000.0
+        leases = SimpleNamespace(break_lease=lambda file, owner: self.broken.append(owner))
+        ledger = SimpleNamespace(now=lambda: self.now, leases=leases)
+        self.resources = SimpleNamespace(ledger=ledger)
+        self.said, self.slept = [], []
+
+    def ingest(self, event, owner, budget, *, again=False):
+        assert budget.renew
+        self.again.append(again)
+        if self.ends:
+            raise self.ends.pop(0)
+        return "the result"
+
+    def run(self, **options):
+        event = FileEvent("uploads", "a.csv")
+        return ingest_object(self, event, say=self.said.append, sleep=self.slept.append, **options)
+
+
+THROTTLED = RetryableError("DynamoDB was throttled")
+LATE = WrittenLateError("rows may have come too late")
+
+
+class TestIngestObject:
+    def test_five_failed_tries_are_enough(self):
+        tries = Tries(*[THROTTLED] * 9)
+        with pytest.raises(RetryableError, match="throttled"):
+            tries.run()
+        assert len(tries.again) == TRIES == 5
+        assert len(tries.slept) == len(tries.said) == 4
+
+    def test_a_bucket_that_is_not_there_is_not_tried_again(self):
+        tries = Tries(NoBucketError("s3://uplaods: there is no bucket of that name"))
+        with pytest.raises(NoBucketError):
+            tries.run()
+        assert (len(tries.again), tries.slept) == (1, [])
+
+    def test_rows_that_may_have_come_too_late_are_written_again_whatever_the_next_try_says(self):
+        tries = Tries(LATE, THROTTLED)
+        assert tries.run() == "the result"
+        assert tries.again == [False, True, True]
+
+    def test_after_a_later_attempt_took_over_its_work_is_believed_and_not_done_again(self):
+        tries = Tries(LeaseLostError("overtaken"))
+        assert tries.run(again=True) == "the result"
+        assert tries.again == [True, False]
+        assert tries.said == ["overtaken"]
+
+    def test_a_live_lease_is_waited_for_by_the_ledgers_clock_and_not_for_long_at_once(self):
+        soon, later = (
+            LeaseHeldError("uploads/a.csv", ELSEWHERE, 1_752_300_000.0 + more) for more in (4, 300)
+        )
+        tries = Tries(soon, later)
+        tries.run()
+        assert tries.slept == [4.0, LONGEST_WAIT_SECONDS]
+        assert [line.split(" until ")[0] for line in tries.said] == [
+            f"uploads/a.csv is being ingested by {ELSEWHERE}"
+        ] * 2
+
+    def test_the_lease_of_a_dead_process_is_taken_over_without_a_wait(self):
+        dead = f"{new_owner().partition(' pid ')[0]} pid 99999999 abcdef"
+        tries = Tries(LeaseHeldError("uploads/a.csv", dead, 1_752_300_300.0))
+        tries.run()
+        assert (tries.broken, tries.slept) == ([dead], [])
 
 
 class TestEventOf:
@@ -126,6 +290,22 @@ class TestIsDead:
         assert not is_dead(stopped.stdout.readline().strip())
         stopped.kill()
         stopped.communicate()
+        assert not is_dead(new_owner())
+
+    def test_a_killed_process_that_was_not_reaped_is_dead(self):
+        killed = subprocess.Popen(["sleep", "60"])
+        owner = f"{new_owner().partition(' pid ')[0]} pid {killed.pid} abcdef"
+        assert not is_dead(owner)
+        killed.kill()
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays
+        assert is_dead(owner)
+        killed.wait()
+
+    def test_a_process_of_another_user_lives(self, monkeypatch):
+        def refuse(pid, number):
+            raise PermissionError
+
+        monkeypatch.setattr(os, "kill", refuse)
         assert not is_dead(new_owner())
 
     def test_of_another_host_with_this_ones_name_nobodys_death_is_known(self, dead, monkeypatch):

@@ -110,15 +110,14 @@ class Ledger:
         before = lease.current_version
         if before not in ("", version):
             self.supersede(lease.file, before)
-            with suppress(ConditionFailed):
-                self._table.update(
-                    lease.file,
-                    VERSION_PREFIX + before,
-                    "SET OvertakenBy = :version",
-                    "attribute_exists(#s)",
-                    {":version": version},
-                    {"#s": "Status"},
-                )
+            self._table.update(
+                lease.file,
+                VERSION_PREFIX + before,
+                "SET OvertakenBy = :version",
+                None,  # `supersede` has made a record if there was none
+                {":version": version},
+                {},
+            )
         self.leases.name_current(lease, version)
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:

@@ -1,13 +1,16 @@
 """Which engine suits a backfill, and that it says why."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 
 from festival.backfill.engines import DirectEngine
-from festival.backfill.plan import BackfillPlan, Effort
+from festival.backfill.plan import BackfillPlan, Effort, ListedFile, make_plan
 from festival.backfill.run import choose_engine, pick_engine
 from festival.errors import FestivalError
+
+FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
 
 
 def choice(files=1, rows=1_000, workers=10):
@@ -59,6 +62,54 @@ def test_the_fleet_is_refused_for_a_bucket_that_the_function_does_not_read():
         FestivalError, match=r"^engine queue: the function reads uploads into table"
     ):
         pick("queue", bucket="archive")
+
+
+@pytest.mark.parametrize("given", [{"bucket": "archive"}, {"table": "winter"}])
+def test_a_bucket_or_a_table_that_is_not_the_functions_is_for_this_process(given):
+    with pytest.raises(FestivalError, match="engine queue: the function reads uploads into table"):
+        pick("queue", **given)
+    engine, _ = pick("auto", files_at_once=7, **given)
+    assert engine == DirectEngine(None, 7)
+    engine, why = pick("direct", files_at_once=7, **given)
+    assert (engine, why) == (DirectEngine(None, 7), "as asked for")
+
+
+class CloudFormation:
+    """A stack whose queue may run three hundred functions at once."""
+
+    def create_client(self, service):
+        assert service == "cloudformation"
+        return self
+
+    def describe_stacks(self, StackName):  # noqa: N803
+        parameter = {"ParameterKey": "MaximumConcurrency", "ParameterValue": "300"}
+        return {
+            "Stacks": [
+                {
+                    "StackName": StackName,
+                    "StackId": f"arn:aws:cloudformation:eu-west-1:1:stack/{StackName}/1",
+                    "StackStatus": "CREATE_COMPLETE",
+                    "CreationTime": datetime(2025, 7, 1, tzinfo=UTC),
+                    "Parameters": [parameter],
+                }
+            ]
+        }
+
+
+def test_the_fleet_has_as_many_workers_as_the_stack_says():
+    """And files at once make this process faster, which is for the choice, too."""
+    outputs = SimpleNamespace(
+        **vars(OUTPUTS), stack="summer", queue_url="queue", dead_letter_queue_url="dead"
+    )
+    clients = SimpleNamespace(session=CloudFormation(), sqs=None)
+    ingestor = SimpleNamespace(resources=None)
+    files = [(ListedFile(f"{n}.csv", "v1", 60, FRIDAY), None) for n in range(9_000)]
+    plan = make_plan("uploads", files)
+    engine, why = pick_engine("auto", plan, ingestor, clients, outputs, files_at_once=4)
+    assert engine.workers == 300
+    assert "300 workers of the function" in why
+    engine, _ = pick_engine("auto", plan, ingestor, clients, outputs, files_at_once=8)
+    assert engine == DirectEngine(ingestor, 8)
 
 
 @pytest.mark.parametrize("name", ["fast", "bulk"])

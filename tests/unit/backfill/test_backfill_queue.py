@@ -31,6 +31,7 @@ class FakeLedger:
     def __init__(self):
         self.records = {}
         self.begun = []
+        self.given_back = []
         self.held = set()
         self.leases = self
 
@@ -55,7 +56,7 @@ class FakeLedger:
         self.set(lease.file, Status.RUNNING)
 
     def release(self, lease):
-        pass
+        self.given_back.append(lease.file)
 
 
 class FakeSqs:
@@ -66,6 +67,7 @@ class FakeSqs:
         self.calls = []
         self.failing = {}
         self.dead = []
+        self.visible_again = []
         self.in_flight = 0
 
     def send_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 - boto3's names
@@ -84,23 +86,25 @@ class FakeSqs:
         return {"Failed": failed} if failed else {}
 
     def get_queue_attributes(self, *, QueueUrl, AttributeNames):  # noqa: N803
-        number = len(self.dead) if QueueUrl == "dead" else self.in_flight
-        return {"Attributes": {AttributeNames[0]: str(number)}}
+        if QueueUrl == "dead":
+            return {"Attributes": {"ApproximateNumberOfMessages": str(len(self.dead))}}
+        return {"Attributes": {"ApproximateNumberOfMessagesNotVisible": str(self.in_flight)}}
 
     def receive_message(self, **_):
         messages = [
             {
                 "MessageId": str(number),
                 "Body": body,
-                "ReceiptHandle": "r",
+                "ReceiptHandle": f"r-{number}",
                 "Attributes": {"ApproximateReceiveCount": "5"},
             }
             for number, body in enumerate(self.dead)
         ]
         return {"Messages": messages}
 
-    def change_message_visibility(self, **_):
-        pass
+    def change_message_visibility(self, *, ReceiptHandle, VisibilityTimeout, **_):  # noqa: N803
+        assert VisibilityTimeout == 0
+        self.visible_again.append(ReceiptHandle)
 
     @property
     def sent(self):
@@ -122,13 +126,13 @@ class FakeS3:
 class Festival:
     """An engine on fakes, in a time of its own; `work` is done each time the engine waits."""
 
-    def __init__(self, workers=2, work=None):
+    def __init__(self, workers=2, work=None, mapping=DEFAULT_MAPPING):
         self.now = 0.0
         self.sqs, self.ledger, self.s3 = FakeSqs(), FakeLedger(), FakeS3()
         self.work = work or self.finish_everything
         self.engine = QueueEngine(
             Queues(self.sqs, "queue", "dead", sleep=lambda seconds: None),
-            SimpleNamespace(ledger=self.ledger, s3=self.s3, mapping=DEFAULT_MAPPING),
+            SimpleNamespace(ledger=self.ledger, s3=self.s3, mapping=mapping),
             workers,
             sleep=self.sleep,
             monotonic=lambda: self.now,
@@ -233,8 +237,33 @@ def test_with_again_finished_versions_are_reopened_before_they_are_sent():
         "uploads/001.csv",
         "uploads/002.csv",
     ]
+    assert festival.ledger.given_back == festival.ledger.begun
     assert len(festival.sqs.sent) == 3
     assert {one.status for one in outcomes.values()} == {"success"}
+
+
+def test_what_a_newer_version_had_replaced_before_an_undo_is_reopened_and_sent():
+    """Its record says that it is done; the table has it no longer."""
+    festival = Festival()
+    festival.ledger.set("uploads/sziget.csv", overtaken_by="v2")
+    outcomes = festival.run([event(), event("other.csv")])
+    assert festival.ledger.begun == ["uploads/sziget.csv"]
+    assert len(festival.sqs.sent) == 2
+    assert outcomes["sziget.csv"].status == "success"
+
+
+def test_a_file_without_a_mapping_is_looked_for_under_the_stacks_own():
+    mapping = LineupMapping.from_dict({"date_order": "day_first"})
+    ingest = f"v1+{mapping.fingerprint()}"
+    festival = Festival(mapping=mapping)
+    festival.ledger.set("uploads/sziget.csv", version=ingest)
+    assert festival.run([event()])["sziget.csv"].status == "done"
+    assert festival.sqs.sent == []
+
+
+def test_an_outcome_says_how_many_seconds_the_function_took():
+    festival = Festival(work=lambda _: festival.ledger.set(event().file, milliseconds=1500))
+    assert festival.run([event()])["sziget.csv"].seconds == 1.5
 
 
 def test_with_again_a_file_that_is_being_ingested_this_moment_is_left_to_that():
@@ -291,6 +320,7 @@ def test_a_message_that_died_without_a_word_is_found_in_the_dead_letter_queue():
     )
     assert outcomes["001.csv"].status == "success"
     assert festival.now >= queue.QUIET_SECONDS
+    assert festival.sqs.visible_again == ["r-0"]
 
 
 def test_dead_letters_of_another_run_are_not_this_ones():
@@ -317,6 +347,18 @@ def test_a_fleet_that_stands_still_for_hours_ends_the_wait():
     outcome = festival.run([event()])["sziget.csv"]
     assert "event source mapping" in outcome.error
     assert festival.now == pytest.approx(queue.PATIENCE_SECONDS, abs=120)
+
+
+def test_a_fleet_that_ends_a_file_every_two_hours_is_waited_for():
+    def work(waiting):
+        festival.now += 2 * 3600
+        festival.finish_everything(waiting[:1])
+
+    festival = Festival(work=work)
+    festival.sqs.in_flight = 1
+    outcomes = festival.run(events(4))
+    assert {one.status for one in outcomes.values()} == {"success"}
+    assert festival.now > queue.PATIENCE_SECONDS
 
 
 def test_an_aws_that_does_not_answer_is_told_in_one_line():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
+from time import sleep
 from types import SimpleNamespace
 
 import pytest
@@ -30,10 +31,10 @@ from festival.backfill.run import (
     tell,
     written_effort,
 )
-from festival.errors import FestivalError
+from festival.errors import FestivalError, RetryableError
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, TryResult
+from festival.ingest.resources import Action, TryFailedError, TryResult
 from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
@@ -149,6 +150,15 @@ def test_since_and_until_include_their_days():
     assert keys(bucket, until="2025-07-11") == ["friday.csv"]
     assert keys(bucket, since="2025-07-11", until="2025-07-12") == ["friday.csv", "saturday.csv"]
     assert keys(bucket, since="2025-07-12T12:00") == ["saturday.csv"]
+
+
+def test_since_and_until_include_their_moments_and_a_day_ends_before_the_next():
+    midnight = datetime(2025, 7, 12, tzinfo=UTC)
+    bucket = Bucket(entry("friday.csv", FRIDAY), entry("midnight.csv", midnight))
+    assert keys(bucket, until="2025-07-11T12:00") == ["friday.csv"]
+    assert keys(bucket, until="2025-07-11") == ["friday.csv"]
+    assert keys(bucket, since="2025-07-12") == ["midnight.csv"]
+    assert keys(bucket, until="2025-07-12T02:00+02:00") == ["friday.csv", "midnight.csv"]
 
 
 def test_prefix_and_glob_choose_by_name():
@@ -269,7 +279,8 @@ class Fleet:
         if isinstance(outcome, Exception):
             raise outcome
         if outcome is Action.DONE:
-            return TryResult(Action.DONE, event.file, event.version)
+            report = IngestReport(event.file, Counts(read=10), [], [], [])
+            return TryResult(Action.DONE, event.file, event.version, report)
         error = "" if outcome.written else "the file is empty"
         report = IngestReport(event.file, outcome, [], [], [], error)
         return TryResult(Action.INGESTED, event.file, event.version, report)
@@ -297,6 +308,46 @@ def test_a_file_that_fails_does_not_stop_the_others():
     assert outcomes[1].error == "ValueError: no\\nsuch thing"
     assert fleet.noted == [("uploads/worse.csv", "run-1", "ValueError: no\\nsuch thing")]
     require_no_stop(outcomes)
+
+
+def test_a_reason_that_the_ledger_cannot_take_stops_no_other_file():
+    fleet = Fleet(worse=ValueError("no such thing"))
+
+    def silent(event, message, reason):
+        raise RetryableError("the ledger does not answer")
+
+    fleet.note_failed_try = silent
+    outcomes = run_backfill(plan_of("worse", "good"), fleet, "run-1", files_at_once=1)
+    assert [one.status for one in outcomes] == ["failure", "success"]
+
+
+def test_a_file_that_was_stopped_half_way_has_the_counts_of_what_was_written():
+    report = IngestReport("uploads/half.csv", Counts(read=10, unwritten=4), [], [], [])
+    fleet = Fleet(half=TryFailedError("throttled", report))
+    (outcome,) = run_backfill(plan_of("half"), fleet, "run-1")
+    assert (outcome.status, outcome.error) == ("failure", "throttled")
+    assert outcome.counts.written == 6
+
+
+def test_the_rows_of_a_file_that_another_run_has_done_meanwhile_are_not_this_runs():
+    fleet = Fleet(done=Action.DONE)
+    (outcome,) = run_backfill(plan_of("done"), fleet, "run-1")
+    assert (outcome.status, outcome.counts) == ("done", Counts())
+
+
+def test_no_more_files_are_ingested_at_once_than_was_asked_for():
+    busy, most = [], []
+
+    class Slow(Fleet):
+        def ingest(self, event, *rest, **more):
+            busy.append(event.key)
+            most.append(len(busy))
+            sleep(0.01)
+            busy.remove(event.key)
+            return super().ingest(event, *rest, **more)
+
+    run_backfill(plan_of(*"abcdefgh"), Slow(), "run-1", files_at_once=1)
+    assert max(most) == 1
 
 
 def test_stop_begins_no_further_file_and_fails_the_run():

@@ -9,7 +9,8 @@ from moto import mock_aws
 from festival.errors import Remedy
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.records import Status
+from festival.ingest.ledger.reconciliations import RecordedRemoval, Removal
+from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
 
 FILE = "upload/summer.csv"
@@ -28,26 +29,32 @@ def clock():
     return Clock()
 
 
-@pytest.fixture
-def ledger(clock):
+@pytest.fixture(scope="module")
+def dynamodb():
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        index = {
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"}
-                for name in ("File", "Entry", "Day", "StartedAt")
-            ],
-            KeySchema=keys("File", "Entry"),
-            GlobalSecondaryIndexes=[
-                {"IndexName": "RecentIndex", "KeySchema": keys("Day", "StartedAt"), **index},
-            ],
-        )
-        yield Ledger(client, "ledger", clock)
+        yield boto3.client("dynamodb", region_name="us-east-1")
+
+
+@pytest.fixture
+def ledger(dynamodb, clock):
+    dynamodb.create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("File", "Entry", "Day", "StartedAt")
+        ],
+        KeySchema=keys("File", "Entry"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "RecentIndex",
+                "KeySchema": keys("Day", "StartedAt"),
+                "Projection": {"ProjectionType": "ALL"},
+            },
+        ],
+    )
+    yield Ledger(dynamodb, "ledger", clock)
+    dynamodb.delete_table(TableName="ledger")
 
 
 def keys(partition, sort):
@@ -211,6 +218,118 @@ def test_again_forgets_what_an_earlier_ingest_left(ledger):
     assert (record.status, record.notified_at, record.outcome) == ("running", "", "")
 
 
+def test_again_forgets_all_that_an_earlier_ingest_left(ledger):
+    """Whatever it was: given up, deleted, reconciled, overtaken; or the next would believe it."""
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    ledger.save_progress(lease, "v1", '{"position": 7}')
+    failed = replace(report(read=3, unwritten=3), error="throttled", given_up=True)
+    ledger.finish(lease, "v1", Status.FAILED, failed, "{}", 12)
+    ledger.mark_notified(lease, "v1", Status.FAILED, "e-mail 7")
+    ledger.note_removed(lease, "v1", removed=True)
+    ledger.reconciliations.finish(lease, "v1", Removal(3, done_to=("Björk", "2025")), "3 went")
+    ledger.make_current(lease._replace(current_version="v1"), "v2")
+    before = ledger.find(FILE, "v1")
+    assert all(
+        (before.progress, before.notified_at, before.finished_at, before.outcome, before.error)
+    )
+    assert all((before.given_up, before.reconciled_at, before.removed_at, before.overtaken_by))
+
+    ledger.leases.release(lease)
+    lease = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(lease, "v1", again=True)
+    again, fresh = ledger.find(FILE, "v1"), VersionRecord(FILE, "v1", Status.RUNNING)
+    kept = {"attempt", "started_at", "counts", "milliseconds"}
+    assert again == fresh._replace(**{name: getattr(again, name) for name in kept})
+    assert ledger.reconciliations.find(FILE, "v1") == RecordedRemoval(Removal())
+
+
+def test_an_older_attempt_of_the_same_owner_holds_nothing_any_more(ledger):
+    """A call of its that is carried out late must not end, prolong or rename the newer one's."""
+    older = ledger.leases.acquire(FILE, "a person", 60)
+    newer = ledger.leases.acquire(FILE, "a person", 60)
+    ledger.leases.release(older)
+    with pytest.raises(LeaseHeldError) as held:
+        ledger.leases.acquire(FILE, "another", 60)
+    assert held.value.until == newer.until
+    with pytest.raises(LeaseLostError):
+        ledger.leases.renew(older, 3600)
+    with pytest.raises(LeaseLostError):
+        ledger.leases.name_current(older, "v1")
+
+
+def test_a_version_is_called_overtaken_before_the_head_names_the_next(ledger, monkeypatch):
+    """If the process dies in between, the older one is ingested once more; not the other way."""
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    ledger.mark_notified(lease, "v1", Status.WRITTEN, "e-mail 7")
+    ledger.make_current(lease, "v1")
+    ledger.leases.release(lease)
+    assert ledger.find(FILE, "v1").is_settled
+
+    def power_cut(lease, version):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger.leases, "name_current", power_cut)
+    lease = ledger.leases.acquire(FILE, "second", 60)
+    ledger.begin(lease, "v2")
+    with pytest.raises(KeyboardInterrupt):
+        ledger.make_current(lease, "v2")
+    assert not ledger.find(FILE, "v1").is_settled
+
+
+def test_a_removal_keeps_its_first_moment(ledger, clock):
+    lease = ledger.leases.acquire(FILE, "first", 3600)
+    finished(ledger, lease)
+    ledger.note_removed(lease, "v1", removed=True)
+    first = ledger.find(FILE, "v1").removed_at
+    clock.now += 600
+    ledger.note_removed(lease, "v1", removed=True)
+    assert ledger.find(FILE, "v1").removed_at == first
+
+
+def test_what_is_put_back_is_not_notified_yet(ledger):
+    """Or a failure of the next try would count as told, and its e-mail would never come."""
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    ledger.finish(lease, "v1", Status.FAILED, report(read=3, unwritten=3), "{}", 1)
+    ledger.mark_notified(lease, "v1", Status.FAILED, "e-mail 7")
+    assert ledger.reopen(FILE, "v1")
+    ledger.begin(lease, "v1")
+    ledger.finish(lease, "v1", Status.FAILED, report(read=3, unwritten=3), "{}", 1)
+    record = ledger.find(FILE, "v1")
+    assert (record.is_done, record.awaits_notice) == (False, True)
+
+
+@pytest.mark.parametrize("status", [Status.WRITTEN, Status.FAILED])
+def test_the_end_and_the_notice_may_be_recorded_twice(ledger, status):
+    """botocore repeats a call whose answer got lost."""
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    for _ in range(2):
+        ledger.finish(lease, "v1", status, report(read=3), "{}", 12)
+    for _ in range(2):
+        ledger.mark_notified(lease, "v1", status, "e-mail 7")
+    assert ledger.find(FILE, "v1").is_done
+
+
+def test_a_later_attempts_record_is_nobody_elses(ledger):
+    first = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(first, "v1")
+    later = first._replace(attempt=first.attempt + 1)
+    for act in (
+        lambda: ledger.finish(later, "v1", Status.WRITTEN, report(), "{}", 1),
+        lambda: ledger.reconciliations.save(later, "v1", Removal()),
+    ):
+        with pytest.raises(LeaseLostError):
+            act()
+
+
+def test_the_event_that_began_a_version_is_recorded(ledger):
+    ledger.begin(ledger.leases.acquire(FILE, "first", 60), "v1", sequencer="0055AED6DCD90281E5")
+    assert ledger.find(FILE, "v1").sequencer == "0055AED6DCD90281E5"
+
+
 def test_reasons_of_failed_tries_are_kept_by_message(ledger):
     ledger.note_failed_try(FILE, "v1", "m-1 receive 1", "throttled")
     ledger.note_failed_try(FILE, "v1", "m-1 receive 2", "x" * 1000)
@@ -284,3 +403,11 @@ def test_the_record_expires_after_ninety_days_or_more_and_the_head_never(ledger,
     version = ledger._table.get(FILE, "VERSION#v1")
     assert "ExpiresAt" not in head
     assert version["ExpiresAt"] - clock.now > 90 * 24 * 3600 - 1
+
+
+def test_whatever_made_a_record_it_expires_as_late(ledger, clock):
+    ledger.note_failed_try(FILE, "v1", "m-1 receive 1", "throttled")
+    ledger.supersede(FILE, "v2")
+    for version in ("v1", "v2"):
+        expires = ledger._table.get(FILE, f"VERSION#{version}")["ExpiresAt"]
+        assert expires - clock.now > 90 * 24 * 3600 - 1

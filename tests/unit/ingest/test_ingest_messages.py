@@ -161,6 +161,33 @@ def test_a_message_that_cannot_be_sent_anew_is_hidden_for_as_long(out):
     assert 121 <= here.sqs.hidden[0] <= 125
 
 
+def test_no_wait_is_longer_than_sqs_can_delay_or_hide_a_message(out):
+    """15 minutes and 12 hours: SQS refuses more, and the message would be tried at once."""
+    ingestor = Ingestor(**{"a.csv": LeaseHeldError("upload/a.csv", "another", 1_000_000.0)})
+    here = message_handler(ingestor, out)
+    assert here.work_on(s3_message("a.csv"), "me", remaining)
+    assert [delay for _, delay in here.sqs.sent] == [900]
+    here.sqs.send_message = refuse
+    assert not here.work_on(s3_message("a.csv"), "me", remaining)
+    assert here.sqs.hidden == [43_200]
+
+
+def test_a_message_comes_back_when_the_last_of_its_files_may_be_tried(out):
+    waits = [LeaseHeldError(f"upload/{n}.csv", "another", 1000.0 + n) for n in (100, 400, 200)]
+    ingestor = Ingestor(**{f"{n}.csv": wait for n, wait in enumerate(waits)})
+    here = message_handler(ingestor, out)
+    assert here.work_on(s3_message("0.csv", "1.csv", "2.csv"), "me", remaining)
+    assert [401 <= delay <= 405 for _, delay in here.sqs.sent] == [True]
+
+
+def test_a_failed_try_is_counted_and_its_reason_kept_under_its_receive(out):
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    message_handler(ingestor, out).work_on(s3_message("a.csv", receives=4), "me", remaining)
+    assert ingestor.resources.ledger.noted == [("upload/a.csv", "v1", "m-1 receive 4", "throttled")]
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["TriesFailed"] for line in lines if "TriesFailed" in line] == [1]
+
+
 def test_each_file_of_a_message_gets_the_time_that_those_before_it_have_left(out):
     left = iter([300.0, 100.0])
     ingestor = Ingestor()
@@ -221,4 +248,4 @@ def test_every_log_line_names_the_file_and_the_message_and_metrics_cost_no_call(
     assert definition["Dimensions"] == [["FunctionName"]]
     assert metrics["RowsWritten"] == 2
     assert metrics["RowsRejected"] == 1
-    assert metrics["Throttles"] == 1
+    assert (metrics["Retries"], metrics["Throttles"], metrics["Milliseconds"]) == (2, 1, 9)

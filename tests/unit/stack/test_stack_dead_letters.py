@@ -5,7 +5,13 @@ import json
 import pytest
 
 from festival.ingest.ledger.records import Status, VersionRecord
-from festival.stack.dead_letters import NO_REASON, dead_letters, put_back_unread, redrive
+from festival.stack.dead_letters import (
+    NO_REASON,
+    dead_letters,
+    put_back_unread,
+    queue_depth,
+    redrive,
+)
 
 DEAD, INGEST = "http://sqs/dead", "http://sqs/ingest"
 
@@ -20,13 +26,15 @@ class TwoQueues:
         self.calls = []
         self.fails_at = ""
         self.again = []  # delivered once more, although hidden
+        self.hidden_for = set()
 
     def _note(self, call):
         self.calls.append(call)
         if call == self.fails_at:
             raise ConnectionError("the connection broke")
 
-    def receive_message(self, *, MaxNumberOfMessages, **_):  # noqa: N803
+    def receive_message(self, *, MaxNumberOfMessages, VisibilityTimeout=30, **_):  # noqa: N803
+        self.hidden_for.add(VisibilityTimeout)
         visible = [each for each in self.letters if each not in self.hidden]
         taken = [*self.again, *visible][:MaxNumberOfMessages]
         self.again = []
@@ -117,6 +125,36 @@ class TestReading:
         found = dead_letters(sqs, DEAD, History())
         assert len({letter.id for letter in found}) == len(found) == 20
 
+    def test_a_message_stays_hidden_for_as_long_as_all_may_take_to_read(self):
+        """Or the first would come again before the last was seen."""
+        sqs = TwoQueues(event())
+        dead_letters(sqs, DEAD, History())
+        assert sqs.hidden_for == {600}
+
+    def test_messages_that_come_again_three_times_in_a_row_do_not_end_the_reading(self):
+        sqs = TwoQueues(*[event(version=f"v{number}") for number in range(20)])
+        receive, looks = sqs.receive_message, iter(["all", "old", "old"])
+
+        def with_old_ones_between(**request):
+            if next(looks, "all") == "old":
+                sqs.again = ["m-1"]
+                return receive(**{**request, "MaxNumberOfMessages": 1})
+            return receive(**request)
+
+        sqs.receive_message = with_old_ones_between
+        assert len(dead_letters(sqs, DEAD, History())) == 20
+
+    def test_what_is_delayed_or_being_worked_on_is_in_the_queue_too(self):
+        numbers = {"": 3, "NotVisible": 5, "Delayed": 7}
+        said = {f"ApproximateNumberOfMessages{name}": str(n) for name, n in numbers.items()}
+
+        class Sqs:
+            def get_queue_attributes(self, *, QueueUrl, AttributeNames):  # noqa: N803
+                return {"Attributes": {name: said[name] for name in AttributeNames}}
+
+        depth = queue_depth(Sqs(), DEAD)
+        assert (depth.visible, depth.hidden, depth.delayed, depth.total) == (3, 5, 7, 15)
+
     def test_after_looking_every_message_can_be_taken_again(self):
         sqs = TwoQueues(event(), event())
         put_back_unread(sqs, DEAD, dead_letters(sqs, DEAD, History()))
@@ -142,6 +180,27 @@ class TestReasons:
         )
         (letter,) = dead_letters(TwoQueues(event()), DEAD, ledger)
         assert letter.reasons == ("mapped",)
+
+    def test_those_of_every_mapping_that_was_tried_are_told_in_the_order_of_the_tries(self):
+        ledger = History(
+            failed("v1", m_1_receive_1="unmapped", m_1_receive_3="throttled"),
+            failed("v1+abc", m_1_receive_2="mapped"),
+        )
+        (letter,) = dead_letters(TwoQueues(event()), DEAD, ledger)
+        assert letter.reasons == ("unmapped", "mapped", "throttled")
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            event("day.csv.mapping.json"),
+            event().replace("ObjectCreated:Put", "ObjectRemoved:Delete"),
+        ],
+        ids=["a mapping", "a removal"],
+    )
+    def test_those_of_a_message_that_names_no_version_are_its_files(self, body):
+        ledger = History(failed("v1", m_1_receive_1="S3 does not answer"), failed("v2"))
+        (letter,) = dead_letters(TwoQueues(body), DEAD, ledger)
+        assert letter.reasons == ("S3 does not answer",)
 
     def test_without_one_it_says_that_none_was_kept_and_claims_no_more(self):
         (letter,) = dead_letters(TwoQueues(event()), DEAD, History(failed()))
