@@ -275,7 +275,7 @@ class TestOnUpload:
         ingestor = kit.ingestor(mailer=post, on_upload=broken)
         budget = Budget.of_invocation(60)
         ingestor.give_up(kit.event("lineup.csv"), new_owner(), budget, failed.value)
-        assert "is still there" in post.notes[0]
+        assert "are still in the table" in post.notes[0]
         assert "no-such-table" in post.notes[0] or "ResourceNotFound" in post.notes[0]
         assert kit.ledger.history(kit.file())[-1].status == "notified"
 
