@@ -180,7 +180,7 @@ class MessageHandler:
         cause = error if isinstance(error, RetryableError) else RetryableError(str(error))
         try:
             if not self.ingestor.give_up(event, owner, budget, cause):
-                log.info("nothing to give up", reason="the file is done, or goes on elsewhere")
+                log.info("nothing to give up", reason="the file is done, or is continued elsewhere")
                 return Verdict()
         except NotYetError as not_yet:  # perhaps this try's own lease, if its release failed
             return self._waits(not_yet, log)

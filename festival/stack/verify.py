@@ -57,8 +57,8 @@ FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 class Check:
     """One check: its name, its finding, its duration. One with a remedy has failed."""
 
-    what: str
-    found: str
+    name: str
+    finding: str
     seconds: float
     remedy: str = ""
 
@@ -392,10 +392,10 @@ class Verification:
     def ledger(self) -> Ledger:
         return Ledger(self.session.client("dynamodb"), self.outputs.ledger_table)
 
-    def _timed(self, what: str, check: Callable[[], tuple[str, str]]) -> Check:
+    def _timed(self, name: str, check: Callable[[], tuple[str, str]]) -> Check:
         started = self.clock()
         try:
             finding, remedy = check()
         except ClientError as error:
             finding, remedy = f"{error}", "see the rights of an operator in the README"
-        return Check(what, finding, self.clock() - started, remedy)
+        return Check(name, finding, self.clock() - started, remedy)
