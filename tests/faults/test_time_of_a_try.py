@@ -19,7 +19,7 @@ from festival.table.writer import WriteOutcome
 
 from .reconciling import Line
 from .test_continuing import FEW_BLOCKS, Work, Writer
-from .test_what_s3_says_now import BJORK, BY_RANK, HEADER, LARGE, MANY, WHOLE, Story
+from .test_what_s3_says_now import BJORK, BY_RANK, HEADER, LARGE, MANY, SAULT, WHOLE, Story
 from .wire import Answer
 
 
@@ -211,6 +211,16 @@ class TestGivingUp:
         assert story.give_up(story.event("v9999")) is True
         assert story.record(first).is_settled
         assert story.ledger.reconciliations.head(story.file).current == first
+
+    def test_what_an_undo_brought_back_is_not_done_and_its_last_try_tells(self, story):
+        """It was ingested once, and the table has the values of what was undone."""
+        first = story.upload(BJORK)
+        story.look(story.event(first))
+        story.look(story.event(story.upload(SAULT)))
+        story.undo()
+        assert story.give_up(story.event(removed=True)) is True
+        assert story.record(first).status == Status.FAILED
+        assert story.post.subjects == ["success", "success", "failure"]
 
     def test_a_mapping_or_a_removal_whose_file_is_gone_is_nothing_to_give_up(self, story):
         story.map(BY_RANK)
