@@ -82,7 +82,10 @@ def _status_of(check_one: Callable[[], None]) -> int:
 @click.command()
 @click.argument("file")
 @click.option(
-    "--to", "form", type=click.Choice(["jsonl", "csv"]), help="Default: by OUT's name, else jsonl."
+    "--to",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    help="The format. Default: by OUT's name, else jsonl.",
 )
 @click.option("-o", "--out", metavar="OUT", help="The file to write, whole or not at all.")
 @click.option("--strict", is_flag=True, help="Exit 1 if rows were rejected.")

@@ -63,7 +63,7 @@ COMMANDS = {
 
 # Which extra installs a missing module.
 EXTRAS = {
-    "analysis": {"pandas", "matplotlib", "openpyxl", "numpy"},
+    "analysis": {"pandas", "matplotlib", "openpyxl", "icalendar", "numpy"},
     "notebooks": {"papermill", "ipykernel", "nbconvert", "nbformat", "nbclient"},
     "local": {"moto", "yaml", "flask", "werkzeug"},
 }

@@ -49,8 +49,14 @@ OPTIONS = (
         metavar="COLUMN JSON",
         help='A column of ids: stage_id \'{"rows": ["stages"], "key": "id", "value": "name"}\'.',
     ),
-    click.option("--encoding", metavar="CODEC", help="For example cp1250, mac_roman or shift_jis."),
-    click.option("--header-row", type=click.INT, metavar="LINE", help="The line of the header."),
+    click.option(
+        "--encoding",
+        metavar="CODEC",
+        help="The text's encoding, such as cp1250, mac_roman or shift_jis.",
+    ),
+    click.option(
+        "--header-row", type=click.INT, metavar="LINE", help="The number of the header's line."
+    ),
     click.option(
         *("--header", "header"),
         metavar="JSON",
@@ -76,7 +82,7 @@ OPTIONS = (
     click.option(
         "--integer-is",
         type=click.Choice(["hour", "hhmm", "minute"]),
-        help="20 is 20:00 (hour) or 00:20 (hhmm); 1290 is 21:30 (minute).",
+        help="Whole numbers as times: 20 is 20:00 (hour), 00:20 (hhmm); 1290 is 21:30 (minute).",
     ),
     click.option(
         "--length-is",
@@ -107,7 +113,9 @@ OPTIONS = (
         help="The festival's time zone, such as Europe/Paris, for times in UTC or with an offset.",
     ),
     click.option(
-        "--day-starts-at", metavar="HH:MM", help="A start before it belongs to the night before."
+        "--day-starts-at",
+        metavar="HH:MM",
+        help="A start before this time belongs to the night before.",
     ),
     click.option(
         "--date-is",

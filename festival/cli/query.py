@@ -51,9 +51,9 @@ def performer(name: str, table: str | None, as_json: bool) -> None:
 @click.option("--to", "time_to", metavar="HH:MM", default="23:59", show_default=True)
 @query_options
 def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bool) -> None:
-    """The performances that start on DATE (YYYY-MM-DD), in a time range.
+    """The performances that start on DATE in a time range.
 
-    A range past midnight (--from 22:00 --to 02:00) continues into the next day.
+    DATE is YYYY-MM-DD. A range past midnight (--from 22:00 --to 02:00) continues into the next day.
     """
     show(patterns.on_date(date, time_from, time_to), table, as_json)
 
@@ -65,7 +65,10 @@ def date(date: str, time_from: str, time_to: str, table: str | None, as_json: bo
 @click.option("--exact", is_flag=True, help="Only what starts at exactly this time.")
 @query_options
 def stage(stage: str, date: str, time: str, exact: bool, table: str | None, as_json: bool) -> None:
-    """Who is on STAGE at a moment: DATE (YYYY-MM-DD) and TIME (HH:MM)."""
+    """Who is on STAGE on DATE at TIME.
+
+    DATE is YYYY-MM-DD, TIME is HH:MM.
+    """
     pattern = patterns.stage_at_exactly if exact else patterns.on_stage_at
     show(pattern(stage, date, time), table, as_json, "stage", stage)
 
@@ -142,7 +145,10 @@ def stages(table: str | None, scan: bool, as_json: bool) -> None:
 @click.argument("text", default="")
 @list_options
 def performers(text: str, table: str | None, scan: bool, as_json: bool) -> None:
-    """The performers whose name contains TEXT, in any case and with or without accents."""
+    """The performers whose names contain TEXT.
+
+    Case and accents do not matter.
+    """
     groups = contents(table, scan=scan).performers
     names = matching(text, groups)
     if groups and not names:

@@ -21,7 +21,7 @@ _COMMON = frozenset("äöüÄÖÜßéèêëàâçñíóúáåøæÅØÆîïôû�
 _WORD = re.compile(rb"[^\s,;\"\x00]+")
 
 
-def suspected(raw: bytes) -> list[tuple[str, str]]:
+def likely_encodings(raw: bytes) -> list[tuple[str, str]]:
     """The codecs that read these bytes better than Windows-1252 does, the likeliest first.
 
     Each comes with the first word that it reads differently, as it reads it. Empty if the bytes are

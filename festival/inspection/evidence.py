@@ -126,7 +126,7 @@ def merged(options: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any
     return {**options, **more, **both}
 
 
-def tried(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
+def normalised(rows: Sequence[dict[str, Any]], mapping: LineupMapping) -> NormalisedRows:
     """Sampled rows normalised under a mapping; their line numbers are their index, from 1."""
     plain = {name: value for name, value in mapping.to_dict().items() if name not in _STRUCTURE}
     flat = LineupMapping.from_dict(plain) if plain else DEFAULT_MAPPING
@@ -171,7 +171,7 @@ def _first_difference(sample: Sample, trials: Sequence[LineupMapping | None]) ->
     """How each trial reads the first row that shows a difference between them."""
     by_line: list[dict[int, Performance]] = []
     for mapping in trials:
-        outcome = tried(sample.rows[:_TRIED_ROWS], mapping) if mapping else NormalisedRows()
+        outcome = normalised(sample.rows[:_TRIED_ROWS], mapping) if mapping else NormalisedRows()
         by_line.append({each.line: each for each in outcome.performances})
     lines = sorted(set().union(*by_line))
 

@@ -8,7 +8,7 @@ from typing import Any
 from festival.inspection.result import FormCount
 from festival.lineup.fields.text import Number, RuleError, fold, preview, text_of
 from festival.lineup.fields.times import Moment, parts
-from festival.lineup.mapped.dates import WrittenDate, written
+from festival.lineup.mapped.dates import WrittenDate, date_readings
 from festival.lineup.mapped.moments import SPREADSHEET, date_beside_time, epoch
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, TIME
@@ -69,7 +69,7 @@ def time_form(cell: Any) -> str:
     common = _common_form(cell)
     if common:
         return common
-    if any(each.year or each.month or each.weekday for each in written(text_of(cell))):
+    if any(each.year or each.month or each.weekday for each in date_readings(text_of(cell))):
         return OTHER
     if time := as_moment(cell):
         form = f"{time.form} of a day" if time.date and time.form == SPREADSHEET else time.form
@@ -112,12 +112,12 @@ def time_in(text: str) -> Moment:
     raise RuleError("is not a time")
 
 
-def written_days(text: str) -> tuple[WrittenDate, ...]:
+def dates_in(text: str) -> tuple[WrittenDate, ...]:
     """Every reading of a text's date, even if the text also has a time."""
-    if readings := written(text):
+    if readings := date_readings(text):
         return readings
     beside = date_beside_time(text)
-    return written(beside[0]) if beside else ()
+    return date_readings(beside[0]) if beside else ()
 
 
 def date_form(cell: Any) -> str:
@@ -126,7 +126,7 @@ def date_form(cell: Any) -> str:
     if common:
         return common
     try:
-        if readings := written(text_of(cell)):
+        if readings := date_readings(text_of(cell)):
             return readings[0].form
     except RuleError:
         return OTHER

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from festival.errors import LineupError
-from festival.inspection.encodings import suspected
+from festival.inspection.encodings import likely_encodings
 from festival.inspection.evidence import Evidence, Sample, merged
 from festival.inspection.matching import headers_by_cells
 from festival.inspection.paths import (
@@ -23,9 +23,9 @@ from festival.inspection.paths import (
     find_paths,
     flat,
     flat_rows_at,
+    long_lists,
     objects_at,
     reading_of,
-    several,
     unified,
 )
 from festival.inspection.questions import examine
@@ -95,7 +95,7 @@ class SampledFile:
     more: bool = False
     paths: list[PathReading] = field(default_factory=list)
     problem: str = ""
-    several: Counter[str] = field(default_factory=Counter)
+    long_lists: Counter[str] = field(default_factory=Counter)
     questions: list[Question] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -144,7 +144,7 @@ def inspect_lineup(
     if sampled.shape == csv_rows.SHAPE:
         lines = _text_lines(source.head())
         sampled = with_header(sampled, lines, DELIMITERS, mapping, sample_with)
-    if not mapping.encoding and (encodings := suspected(source.head())):
+    if not mapping.encoding and (encodings := likely_encodings(source.head())):
         sampled = _in_encoding(sampled, encodings, mapping, sample_with)
     return inspected(
         sampled, mapping, lambda proposal: read_lineup(source, mapping=proposal, limits=limits)
@@ -277,11 +277,11 @@ def _report_lookups(evidence: Evidence, sampled: SampledFile) -> None:
 def _report_lists(evidence: Evidence, sampled: SampledFile) -> None:
     """Report lists in a row, of which only the first element is read."""
     used = set(evidence.by_field.values())
-    for name, count in sampled.several.items():
+    for name, count in sampled.long_lists.items():
         if any(column.startswith(name) for column in used):
             plain = name.removesuffix("[0]")
             evidence.ask(
-                f"more than one in '{plain}', of which the first is read: {count:,}",
+                f"'{plain}' has more than one element, and only the first is read: {count:,}",
                 THE_FILE,
                 "one row for each, or another column",
             )
@@ -290,8 +290,8 @@ def _report_lists(evidence: Evidence, sampled: SampledFile) -> None:
 def _ask_about_length(evidence: Evidence, outcome: _Trial) -> None:
     long = [each for each in outcome.warnings if each.kind is WarningKind.LONG]
     if long and not any(each.option == "clock" for each in evidence.questions):
-        seen = f"ends that make more than 12 hours, such as '{long[0].value}': {len(long):,}"
-        evidence.questions.append(Question(seen, THE_FILE, "correct what is mistyped", False))
+        seen = f"ends more than 12 hours after the start, such as '{long[0].value}': {len(long):,}"
+        evidence.questions.append(Question(seen, THE_FILE, "correct any typing errors", False))
 
 
 def _report_passed_over(evidence: Evidence, outcome: _Trial) -> None:
@@ -363,7 +363,7 @@ def with_header(
         return sampled
     if (line := _header_line(lines, delimiters, mapping)) > 1:
         options: dict[str, Any] = {"header_row": line}
-        seen = f"the header is taken from line {line}; what is above it is not read"
+        seen = f"the header is taken from line {line}; the lines above it are not read"
         question = Question(seen, "header_row", "the header's line", False)
     elif headers := headers_by_cells(lines, delimiters):
         answers = tuple(
@@ -441,7 +441,7 @@ def _go_into_objects(sampled: SampledFile) -> None:
             document = sampled.rows[0] if len(sampled.rows) == 1 else sampled.rows
             sampled.rows = [*islice(_rows_in(sampled, document, paths[0].path), SAMPLE_ROWS)]
         else:
-            sampled.several.update(name for row in sampled.rows for name in several(row))
+            sampled.long_lists.update(name for row in sampled.rows for name in long_lists(row))
         sampled.paths = [each for each in paths if each.path or each.missed]
     sampled.rows = unified(flat(row) for row in sampled.rows)
     sampled.names = list(dict.fromkeys(name for row in sampled.rows for name in row))
@@ -503,7 +503,9 @@ def _rows_in(
     sampled: SampledFile, document: Any, path: Path, mapping: LineupMapping = DEFAULT_MAPPING
 ) -> Iterator[dict[str, Any]]:
     """A document's flat rows, with ids looked up in its other lists."""
-    sampled.several.update(name for row in objects_at(document, path) for name in several(row))
+    sampled.long_lists.update(
+        name for row in objects_at(document, path) for name in long_lists(row)
+    )
     rows = unified(flat_rows_at(document, path))
     lookups = mapping.lookups
     if not lookups and (proposed := find_lookups(document, path, rows)):
@@ -511,7 +513,7 @@ def _rows_in(
         lookups = LineupMapping.from_dict({"rows": [*path], "lookups": proposed}).lookups
     tables = [(each, json_document.table_of(document, each)) for each in lookups]
     for row in rows:
-        yield flat(json_document.looked_up(row, tables)[0])
+        yield flat(json_document.with_lookups(row, tables)[0])
 
 
 def _note_encoding(sampled: SampledFile, warnings: Sequence[RowWarning]) -> None:

@@ -15,7 +15,7 @@ from festival.lineup.columns import match
 from festival.lineup.fields.text import Number, RuleError, clean, fold, preview, text_of
 from festival.lineup.fields.times import moment
 from festival.lineup.formats.json_document import ANY, PathRows, plain_values
-from festival.lineup.mapped.dates import written
+from festival.lineup.mapped.dates import date_readings
 from festival.lineup.mapped.moments import epoch
 from festival.lineup.mapping import DEFAULT_MAPPING
 from festival.lineup.model import FIELDS
@@ -86,7 +86,7 @@ def _with_example(document: Any, reading: PathReading) -> PathReading:
     """The reading, with the keys that lead to the first row as an example."""
     row = next(flat_rows_at(document, reading.path), {})
     named = [f"{step[1:-1]} {row.get(step)}" for step in reading.path if step.startswith("<")]
-    return replace(reading, example=", ".join(named) or "its keys say nothing")
+    return replace(reading, example=", ".join(named) or "its keys mean nothing")
 
 
 def flat(row: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def unified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{names.get(name, name): cell for name, cell in row.items()} for row in flat_rows]
 
 
-def several(row: dict[str, Any]) -> Iterator[str]:
+def long_lists(row: dict[str, Any]) -> Iterator[str]:
     """The names of a row's lists with more than one element, as `flat` names their first one."""
     for key, item in row.items():
         if isinstance(item, list) and len(item) > 1:
@@ -195,7 +195,7 @@ def _named(element: dict[str, Any], naming: frozenset[str]) -> list[str]:
 def looks_like_a_date(key: str) -> bool:
     """Whether a key names a day: a date, a weekday, `Day 1`, a date-time or an epoch number."""
     text = clean(key)
-    if _DAY_NUMBER.fullmatch(text) or epoch(text) or written(text):
+    if _DAY_NUMBER.fullmatch(text) or epoch(text) or date_readings(text):
         return True
     try:
         return moment(text).date is not None

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-from festival.inspection.evidence import Evidence, tried
+from festival.inspection.evidence import Evidence, normalised
 from festival.inspection.forms import (
     BLANK,
     EPOCH,
@@ -22,12 +22,12 @@ from festival.inspection.forms import (
     as_moment,
     counted_forms,
     date_form,
+    dates_in,
     is_open_end,
     is_open_range,
     is_placeholder,
     is_range,
     time_in,
-    written_days,
 )
 from festival.inspection.matching import match_fields
 from festival.inspection.result import THE_FILE, Answer, Question
@@ -104,7 +104,7 @@ def _examine_dates(evidence: Evidence) -> None:
     cells = evidence.sample.cells(column)
     given = dict(evidence.given.dates)
     texts = [text_of(cell) for cell in cells if isinstance(cell, str) and fold(cell) not in given]
-    dates = [(text, each) for text in texts for each in written_days(text)[:1]]
+    dates = [(text, each) for text in texts for each in dates_in(text)[:1]]
     readings = [each for _, each in dates]
     _examine_order(evidence, dates)
     _examine_years(evidence, readings)
@@ -185,7 +185,7 @@ def _examine_order(evidence: Evidence, dates: Sequence[tuple[str, WrittenDate]])
 def _ask_order(evidence: Evidence, texts: Sequence[str], orders: Sequence[str]) -> None:
     answers = [Answer(order, {"date_order": order}) for order in orders]
     evidence.ask(
-        f"dates that may be meant in {len(orders)} ways, such as {texts[0]}: {len(texts):,}",
+        f"dates that can be read in {len(orders)} ways, such as {texts[0]}: {len(texts):,}",
         "date_order",
         " or ".join(orders),
         must=True,
@@ -218,7 +218,7 @@ def _examine_instants(evidence: Evidence) -> None:
     elif offsets:
         cells = [cell for cell in evidence.cells(*_TIMES) if isinstance(cell, str)]
         in_utc = sum((time := as_moment(cell)) is not None and time.offset == 0 for cell in cells)
-        seen = "date-times with an offset, taken as the clock shows there"
+        seen = "date-times with an offset, read as the local time there"
         if in_utc * 2 > len(cells):
             seen = f"date-times in UTC: {in_utc:,}"
         evidence.ask(seen, "time_zone", f"{_ZONES}, if they are not local")
@@ -256,7 +256,7 @@ def _ask_what_counts(evidence: Evidence, texts: Sequence[str], unit: str) -> Non
     evidence.ask(
         f"times that are numbers, such as {texts[0]}: {len(texts):,}",
         "integer_is",
-        f"{unit}, if they count {unit}s from midnight on",
+        f"{unit}, if they count {unit}s from midnight",
         must=True,
         answers=answers,
         assumed=answers[0].options,
@@ -309,7 +309,7 @@ def _half_days(evidence: Evidence, starts: Sequence[Any]) -> list[str]:
 def _disorder(evidence: Evidence, options: dict[str, Any]) -> int:
     """How often a row begins before the row above it with the same stage and date."""
     mapping = evidence.trial(options)
-    rows = tried(evidence.sample.rows, mapping).performances if mapping else []
+    rows = normalised(evidence.sample.rows, mapping).performances if mapping else []
     return sum(
         (before.stage, before.date) == (after.stage, after.date) and after.start < before.start
         for before, after in pairwise(rows)
@@ -386,13 +386,13 @@ def _examine_names(evidence: Evidence) -> None:
             continue
         quoted = ", ".join(f'"{word}"' for word in words[:_LABELS])
         article = "an" if name[0] in "AEIOU" else "a"
-        choices = f"[{quoted}], if that is not {article} {name}"
+        choices = f"[{quoted}], if this is not {article} {name}"
         options: dict[str, Any] = {"placeholders": words}
         if name == "End" and not evidence.given.default_length:
             choices += ", and default_length"
             options["default_length"] = 60
         label = ", ".join(words) + (", 60 minutes long" if len(options) > 1 else "")
-        some = f"the {name} is '{words[0]}'" + (f" and {len(words) - 1} others" * (len(words) > 1))
+        some = f"the {name} is '{words[0]}'" + (" or similar" if len(words) > 1 else "")
         evidence.questions.append(
             Question(
                 f"{some}: {len(cells):,}", "placeholders", choices, False, (Answer(label, options),)
@@ -434,7 +434,7 @@ def _examine_cancelled(evidence: Evidence) -> None:
         if off and len(off) < len(words):
             word, count = next(iter(off.items()))
             evidence.ask(
-                f"the column '{name}' says '{word}': {count:,}; such rows are read as all others",
+                f"the column '{name}' says '{word}': {count:,}; such rows are read like the others",
                 THE_FILE,
                 "take out rows that are not played",
             )
@@ -486,7 +486,7 @@ def _examine_nights(evidence: Evidence) -> None:
     mapping = evidence.trial()
     if mapping is None or mapping.date_is or dated:
         return
-    performances = tried(evidence.sample.rows, mapping).performances
+    performances = normalised(evidence.sample.rows, mapping).performances
     morning = _day_starts(performances)
     nights = [each for each in performances if each.start % MINUTES_PER_DAY < morning]
     if not nights or (len(nights) == len(performances) and len(performances) < 2):

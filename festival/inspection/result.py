@@ -116,8 +116,8 @@ class Inspection:
     def _file(self) -> list[str]:
         packed = f", {self.compression}" if self.compression else ""
         divided = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}.get(self.delimiter)
-        by = f", divided by {divided}" if divided else ""
-        seen = f"{self.rows:,} rows" + (", and more that were not looked at" if self.more else "")
+        by = f", separated by {divided}" if divided else ""
+        seen = f"{self.rows:,} rows" + (", and more that were not examined" if self.more else "")
         head = [f"{self.shape}{by}; {self.encoding}{packed}; {seen}"] if self.shape else []
         return [*head, f"as it is, {self.problem}"] if self.problem else head
 

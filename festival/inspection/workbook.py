@@ -27,7 +27,7 @@ from festival.lineup.formats.header import (
     FoundHeader,
     Header,
     first_with_text,
-    found_header,
+    header_in,
 )
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import FIELDS, Block, Rejection, RowWarning, clock
@@ -242,7 +242,7 @@ def _opened(
     first = first_with_text(text)
     if first is None:
         raise LineupError(f"the sheet is empty; {_EXPECTED}")
-    header, height = found_header(text, head[0][0], first, mapping, (CELLS,))
+    header, height = header_in(text, head[0][0], first, mapping, (CELLS,))
     return header, chain(head[height:], numbered)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from festival.lineup.decode import AS_CP1252, Limits, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
-from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, QuoteResolver, Record
 from festival.lineup.formats.header import Header, unguard
+from festival.lineup.formats.rows_above import RowsAbove
 from festival.lineup.model import (
     Position,
     Rejection,

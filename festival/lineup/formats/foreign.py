@@ -64,10 +64,10 @@ _KINDS = (
 )
 
 
-def described(text: str) -> str:
+def other_kind(text: str) -> str:
     """What a file is, if not a lineup, and what to do; empty if its beginning does not show it.
 
-    >>> described("var lineup = [{}]").partition(";")[0]
+    >>> other_kind("var lineup = [{}]").partition(";")[0]
     'JavaScript'
     """
     head = text.lstrip("\ufeff \t\r\n")

@@ -10,8 +10,8 @@ from festival.errors import LineupError, Remedy
 from festival.lineup.columns import REQUIRED, Columns, match
 from festival.lineup.decode import AS_CP1252, EXPECTED, LineReader, Lines, LongLine
 from festival.lineup.fields.text import clean, preview
-from festival.lineup.formats.above import RowsAbove
 from festival.lineup.formats.csv_quotes import Cells, Flaw, Record, divide
+from festival.lineup.formats.rows_above import RowsAbove
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Position, RowWarning, WarningKind
 
@@ -110,7 +110,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     lines, index = _first_text(reader)
     if index in lines.refused:
         raise lines.refused[index].error("the first line", f"; {EXPECTED}")
-    result, height = found_header(lines.text, lines.first, index, mapping)
+    result, height = header_in(lines.text, lines.first, index, mapping)
     assumed = [
         RowWarning(lines.first + at, "", preview(lines.text[at]), AS_CP1252, WarningKind.ENCODING)
         for at in sorted(lines.assumed)
@@ -123,7 +123,7 @@ def find_header(reader: LineReader, mapping: LineupMapping) -> FoundHeader:
     return result._replace(warnings=[*assumed, *result.warnings], misfit=error)
 
 
-def found_header(
+def header_in(
     text: list[str],
     line: int,
     first: int,
@@ -161,9 +161,9 @@ def _with_commas(text: str) -> str:
 
 def _another_kind(lines: Sequence[str]) -> LineupError | None:
     """The error about a file that is plainly something else, such as JavaScript."""
-    from festival.lineup.formats.foreign import described
+    from festival.lineup.formats.foreign import other_kind
 
-    kind = described("\n".join(lines[:_TITLES]))
+    kind = other_kind("\n".join(lines[:_TITLES]))
     return LineupError(f"the file is {kind}") if kind else None
 
 

@@ -40,7 +40,7 @@ def document_rows(
     claimed = frozenset(name for _, name in mapping.columns if name)
     elements = PathRows(document, path, claimed)
     for index, element in enumerate(elements, 1):
-        row, unknown = looked_up(element, tables)
+        row, unknown = with_lookups(element, tables)
         if unknown:
             objects.refuse(index, row, unknown)
         else:
@@ -86,7 +86,7 @@ def table_of(document: Any, lookup: Lookup) -> dict[str, Any]:
     return table
 
 
-def looked_up(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
+def with_lookups(row: Any, tables: Sequence[tuple[Lookup, dict[str, Any]]]) -> tuple[Any, str]:
     """A row with its ids resolved, and why it is rejected if one is unknown."""
     for lookup, table in tables:
         key = _id(at_path(row, lookup.column))

@@ -135,7 +135,7 @@ class WrittenDate(NamedTuple):
     last: int | None = None
 
 
-def written(text: str) -> tuple[WrittenDate, ...]:
+def date_readings(text: str) -> tuple[WrittenDate, ...]:
     """Every reading of a text as a date; none if its form is unknown."""
     if match := _ISO.fullmatch(text):
         return (WrittenDate(ISO, int(match[1]), int(match[2]), int(match[3])),)
@@ -147,7 +147,9 @@ def written(text: str) -> tuple[WrittenDate, ...]:
         return (WrittenDate(YEAR_FIRST, int(match[1]), int(match[2]), int(match[3])),)
     if (named := _WEEKDAY_FIRST.fullmatch(text)) and (days := weekdays(named[1])):
         plain = [
-            each for each in written(named[2]) if each.weekday is None and each.form in _FIGURES
+            each
+            for each in date_readings(named[2])
+            if each.weekday is None and each.form in _FIGURES
         ]
         if plain:
             return tuple(each._replace(weekday=day) for each in plain for day in sorted(days))
@@ -167,7 +169,7 @@ def day_of(text: str, mapping: LineupMapping) -> Day:
     """
     if (label := fold(text)) in (labels := dict(mapping.dates)):
         return Day(labels[label])
-    readings = written(text)
+    readings = date_readings(text)
     if not readings:
         raise RuleError(
             "is not a date; expected YYYY-MM-DD, or the mapping's dates to say what it stands for",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from festival.lineup.fields.text import Number, RuleError, fold, text_of
 from festival.lineup.fields.times import Moment, moment
-from festival.lineup.mapped.dates import day_of, written
+from festival.lineup.mapped.dates import date_readings, day_of
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import MINUTES_PER_DAY, Day, Doubt, WarningKind, clock
 
@@ -187,7 +187,7 @@ def date_beside_time(text: str, labels: Container[str] = ()) -> tuple[str, Momen
     for divider in _DIVIDER.finditer(text):
         halves = text[: divider.start()], text[divider.end() :]
         for day, time in (halves, halves[::-1]):
-            if time.isdigit() or not (written(day) or fold(day) in labels):
+            if time.isdigit() or not (date_readings(day) or fold(day) in labels):
                 continue
             if moment_of_day := _time(time):
                 return day, moment_of_day

@@ -12,6 +12,7 @@ from festival.lineup.model import Performance
 
 SAMPLE = "sample/sample.csv"
 HEAD = "Performer,Stage,Date,Start,End,Popularity\n"
+LISTS = (("artist", "acts"), ("stage", "areas"))
 
 
 @pytest.fixture
@@ -47,6 +48,20 @@ class TestRead:
         beside.write_text(json.dumps({"columns": columns, "date_order": "day_first"}))
         told = festival.read(str(path), columns={"End": "To"}, date_order="month_first")
         assert told.performances.loc[0, "Date"] == pd.Timestamp("2024-01-02")
+
+    def test_a_lookup_is_added_to_those_of_the_mapping_beside_the_file(self, tmp_path):
+        path = tmp_path / "app.json"
+        times = {"date": "2024-06-28", "start": "20:00", "end": "21:00"}
+        acts = [{"id": 7, "name": "Elbow"}]
+        areas = [{"id": 1, "name": "Park"}]
+        path.write_text(
+            json.dumps({"sets": [{"artist": 7, "stage": 1, **times}], "acts": acts, "areas": areas})
+        )
+        lookups = {name: {"rows": [rows], "key": "id", "value": "name"} for name, rows in LISTS}
+        beside = {"rows": ["sets"], "lookups": {"stage": lookups["stage"]}}
+        (tmp_path / "app.json.mapping.json").write_text(json.dumps(beside))
+        lineup = festival.read(str(path), lookups={"artist": lookups["artist"]})
+        assert lineup.performances.loc[0, ["Performer", "Stage"]].tolist() == ["Elbow", "Park"]
 
     def test_a_wrong_option_is_named(self, friday):
         with pytest.raises(FestivalError, match="dat_order"):

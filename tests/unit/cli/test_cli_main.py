@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -119,6 +120,14 @@ def test_a_missing_extra_is_named(capsys, check_that):
         2,
         ["festival: this command needs moto: run pip install -e '.[local]' in the kit's folder"],
     )
+
+
+@pytest.mark.parametrize("extra", command.EXTRAS)
+def test_a_module_of_each_extra_is_known(extra):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    everywhere = [each for each in project["optional-dependencies"][extra] if "win32" not in each]
+    names = {re.match(r"[\w-]+", each)[0].replace("pyyaml", "yaml") for each in everywhere}
+    assert names <= command.EXTRAS[extra]
 
 
 def test_a_fault_of_our_own_is_not_hidden(check_that):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from festival.inspection.encodings import suspected
+from festival.inspection.encodings import likely_encodings
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from festival.inspection.encodings import suspected
     ],
 )
 def test_another_encoding_comes_first_with_what_it_reads(codec, text):
-    first, reading = suspected(text.encode(codec))[0]
+    first, reading = likely_encodings(text.encode(codec))[0]
     assert first == codec
     assert reading in text
 
@@ -35,8 +35,8 @@ def test_another_encoding_comes_first_with_what_it_reads(codec, text):
     ],
 )
 def test_western_names_are_left_alone(text):
-    assert suspected(text.encode("cp1252")) == []
+    assert likely_encodings(text.encode("cp1252")) == []
 
 
 def test_utf_8_is_no_question_even_if_it_is_cut():
-    assert suspected("Čoček".encode()[:-1] + "č".encode()[:1]) == []
+    assert likely_encodings("Čoček".encode()[:-1] + "č".encode()[:1]) == []

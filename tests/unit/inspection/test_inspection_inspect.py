@@ -121,6 +121,33 @@ def test_two_columns_for_one_field_and_missing_ones_are_asked_for():
     assert inspection.problem
 
 
+@pytest.mark.parametrize(
+    ("header", "field", "names"),
+    [
+        ("artist,act,subject,Stage,Date,Start,End", "Performer", ["artist", "act"]),
+        ("artist,Stage,Date,times,set time,length", "Time", ["times", "set time"]),
+    ],
+)
+def test_each_column_that_could_be_a_field_is_an_answer(header, field, names):
+    cells = "Abba,Cher,x,Main,2025-06-12,20:00,21:00"
+    if field == "Time":
+        cells = "Abba,Main,2025-06-12,20:00 - 21:00,21:00 - 22:00,60"
+    inspection = look(csv_of(cells, header=header))
+    [question] = [each for each in inspection.questions if len(each.answers) > 1]
+    assert [each.options for each in question.answers] == [
+        {"columns": {field: name}} for name in names
+    ]
+    answered = look(csv_of(cells, header=header), **question.answers[1].options)
+    assert question.seen not in [each.seen for each in answered.questions]
+
+
+def test_a_question_about_a_rejected_row_gives_the_whole_reason():
+    rows = [row(f"Act {at}") for at in range(3)] + [row("Late", end="when it is over")]
+    [refused] = look(csv_of(*rows)).refused
+    [question] = [each for each in look(csv_of(*rows)).questions if each.must]
+    assert refused.reason in question.seen
+
+
 def test_missing_ends_ranks_and_long_nights_are_told():
     rows = [row(f"B{rank}", end="", popularity=str(rank)) for rank in (1, 2, 1000, 1000, 1000)]
     rows.append(row("Long", start="15:35", end="14:50"))

@@ -3,7 +3,7 @@
 import pytest
 
 from festival.lineup.fields.text import RuleError
-from festival.lineup.mapped.dates import day_of, months, weekdays, written
+from festival.lineup.mapped.dates import date_readings, day_of, months, weekdays
 from festival.lineup.mapping import LineupMapping
 
 
@@ -107,7 +107,7 @@ def test_a_date_that_there_is_not_is_refused(text, options):
     ],
 )
 def test_what_is_no_date_has_no_reading(text):
-    assert written(text) == ()
+    assert date_readings(text) == ()
 
 
 def test_no_name_of_a_month_or_weekday_is_another_ones():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from festival.lineup.formats.foreign import described
+from festival.lineup.formats.foreign import other_kind
 from tests.lineup_reading import read
 
 
@@ -34,4 +34,4 @@ def test_another_kind_of_file_is_named_with_what_to_keep(text, kind, way):
     ["Set times", "Let's go", "letters,stage", "Main Stage (outdoor)", "hello", "20:00 Ana - Main"],
 )
 def test_a_file_of_words_is_not_taken_for_code(text):
-    assert described(text) == ""
+    assert other_kind(text) == ""
