@@ -112,6 +112,21 @@ class TestNotice:
         story.look(story.event(story.upload(BJORK)))
         assert told["until"] == told["ends"] - (WHOLE.lease - WHOLE.write)
 
+    def test_none_is_tried_when_the_functions_time_is_over_though_its_lease_is_not(
+        self, story, told
+    ):
+        version, answer = story.upload(BJORK), story.store.answer
+
+        def slow(request):
+            if "Outcome = :outcome" in str(request.body):
+                story.now += 291
+            return answer(request)
+
+        story.store.answer = slow
+        with pytest.raises(RetryableError):
+            story.look(story.event(version))
+        assert told == {}
+
     def test_it_knows_the_mapping_that_the_file_was_read_with(self, story, told):
         story.map(BY_RANK)
         story.look(story.event(story.upload(BJORK)))
