@@ -132,6 +132,19 @@ class TestNotice:
         story.look(story.event(story.upload(BJORK)))
         assert told["mapping"].to_dict() == {"columns": {"Popularity": "Rank"}}
 
+    def test_of_a_large_file_it_has_the_first_refused_rows_of_all_passes(self, story):
+        refused = f"{HEADER}Nobody,Park,some day,20:00,21:00,90,7\n".encode()
+        version, reports = story.upload(LARGE.replace(HEADER.encode(), refused)), []
+        story.post.send = lambda report, note="", **_: reports.append(report) or "mail-1"
+        story.ticking = 1.0
+        action = story.look(story.event(version), FEW_BLOCKS)
+        while action == Action.PAUSED:
+            action = story.look(story.sent[-1], FEW_BLOCKS)
+        assert len(story.sent) > 1
+        (report,) = reports
+        assert (report.counts.read, report.counts.rejected) == (13, 1)
+        assert [row["line"] for row in report.rejections] == [2]
+
 
 class TestSavedPlace:
     """A place is saved only once every row before it is stored."""
