@@ -119,11 +119,8 @@ class DirectEngine:
             return outcome
 
         working = at_once(work, files, self.files_at_once, in_order=False)
-        with closing(working):
-            try:
-                yield from filter(None, working)
-            finally:
-                stop.set()
+        with closing(working):  # what has not begun then never does
+            yield from filter(None, working)
 
 
 def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from festival.errors import RetryableError
 from festival.ingest import attempt
 from festival.ingest.attempt import Ingestor
-from festival.ingest.events import FileEvent
+from festival.ingest.events import FileEvent, continuation, files_of_message
 from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts
 from festival.ingest.resources import Action, Budget, TryFailedError
@@ -161,7 +161,7 @@ class TestSavedPlace:
         flushes = itertools.count(1)
 
         class Waiting(Writer):
-            """Holds rows until the flush, and fails at the nth."""
+            """Holds rows until the flush; the nth flush fails, and stores nothing more."""
 
             waiting = ()
 
@@ -169,14 +169,15 @@ class TestSavedPlace:
                 self.waiting = (*self.waiting, *rows)
 
             def flush(self):
-                if next(flushes) != nth:
-                    super().put(self.waiting)
-                    self.waiting = ()
-                    return super().flush()
-                if end:
-                    raise end
-                self.stopped = "throttled"
-                return WriteOutcome((), self.waiting, self.stopped, 1, 0, 0)
+                rows, self.waiting = self.waiting, ()
+                if next(flushes) == nth:
+                    if end:
+                        raise end
+                    self.stopped = "throttled"
+                if self.stopped:
+                    return WriteOutcome((), rows, self.stopped, 1, 0, 0)
+                super().put(rows)
+                return super().flush()
 
         resources = replace(
             work.ingestor.resources, open_writer=lambda source, _: Waiting(work.store, source)
@@ -210,6 +211,35 @@ class TestSavedPlace:
             Ingestor(resources).ingest(work.event(work.sent[-1]), "dying", WHOLE)
         assert work.give_up() is False
         assert work.status == Status.RUNNING
+
+
+class TestContinuation:
+    """What a pass sends to its successor."""
+
+    def test_it_names_the_version_though_the_event_before_it_named_none(self, story):
+        """A mapping's event, or a removal's, asks for whatever is current."""
+        version = story.upload(LARGE)
+        story.ticking = 1.0
+        assert story.look(story.event(removed=True), FEW_BLOCKS) == Action.PAUSED
+        (sent,) = story.sent
+        assert sent.version == version
+        assert files_of_message(continuation(sent, 7)) == [
+            FileEvent(sent.bucket, sent.key, version, continues=7)
+        ]
+
+    def test_a_pass_that_dies_as_it_sends_one_is_gone_on_with_by_its_own_message(self, work):
+        work.go_on()
+
+        def power_cut(event, attempt):
+            raise PowerCutError
+
+        resources = replace(work.ingestor.resources, send_continuation=power_cut)
+        with pytest.raises(PowerCutError):
+            Ingestor(resources).ingest(work.event(work.sent[-1]), "dying", FEW_BLOCKS)
+        assert work.go_on(work.sent[-1]) == Action.PAUSED
+        while work.go_on(work.sent[-1]) == Action.PAUSED:
+            pass
+        assert len(work.store.items) == 12
 
 
 class TestGivingUp:
