@@ -21,6 +21,7 @@ from .reconciling import Line
 from .test_continuing import FEW_BLOCKS, Work, Writer
 from .test_what_s3_says_now import BJORK, BY_RANK, HEADER, LARGE, MANY, SAULT, WHOLE, Story
 from .wire import Answer
+from .world import REPORTS
 
 
 class PowerCutError(BaseException):
@@ -144,6 +145,24 @@ class TestNotice:
         (report,) = reports
         assert (report.counts.read, report.counts.rejected) == (13, 1)
         assert [row["line"] for row in report.rejections] == [2]
+        assert report.rejected_rows_at.startswith(f"s3://{REPORTS}/rejected/")
+
+    def test_refused_rows_of_each_pass_are_kept_for_correction(self, story):
+        rows = LARGE.decode().splitlines(keepends=True)
+        rows[2:2] = ["Nobody,Park,some day,20:00,21:00,90,7\n"]
+        rows[12:12] = ["Somebody,Park,any day,20:00,21:00,90,7\n"]
+        version = story.upload("".join(rows).encode())
+        story.ticking = 1.0
+        action = story.look(story.event(version), FEW_BLOCKS)
+        while action == Action.PAUSED:
+            action = story.look(story.sent[-1], FEW_BLOCKS)
+        kept = [
+            versions[-1].body.decode("utf-8-sig")
+            for (_, key), versions in story.store.objects.items()
+            if key.startswith("rejected/")
+        ]
+        assert len(kept) == 2
+        assert "Nobody" in "".join(kept) and "Somebody" in "".join(kept)
 
 
 class TestSavedPlace:
@@ -190,6 +209,23 @@ class TestSavedPlace:
         for continues in (0, *work.sent):
             with suppress(RetryableError):
                 work.ingestor.ingest(work.event(continues), f"again {continues}", WHOLE)
+        assert len(work.store.items) == 12
+
+    def test_a_throttled_try_that_advanced_is_gone_on_with_and_does_not_count_as_failed(self, work):
+        class Throttled(Writer):
+            """Stores three blocks, and then nothing."""
+
+            def flush(self):
+                if len(self._store.items) < 6:
+                    return super().flush()
+                self.stopped = "throttled"
+                return WriteOutcome((), (), self.stopped, 1, 0, 0)
+
+        resources = replace(
+            work.ingestor.resources, open_writer=lambda source, _: Throttled(work.store, source)
+        )
+        assert Ingestor(resources).ingest(work.event(), "try 0", WHOLE).action == Action.PAUSED
+        assert work.ingestor.ingest(work.event(work.sent[-1]), "try 1", WHOLE).report is not None
         assert len(work.store.items) == 12
 
     def test_amid_a_continuation_the_first_event_still_cannot_give_the_file_up(self, work):

@@ -223,6 +223,33 @@ class TestClientTransport:
                 way.call("Query", BODY, timeout=20.0)
             assert len(server.requests) == 1
 
+    def test_nor_where_it_is_asked_for_want_of_any_answer(self, warned):
+        now = [1000.0]
+        with serving() as server:
+            server.answer, server.requests = None, Asleep(now)
+            connection = Connection.from_client(
+                client(server.url), warn=warned.append, clock=lambda: now[0]
+            )
+
+            def lost(*_, **__):
+                raise RetryableError("connection refused by a proxy that nobody has")
+
+            connection._transport.call = lost
+            for _ in range(3):
+                with pytest.raises(RetryableError, match="a proxy that nobody has"):
+                    connection.call("Query", BODY, timeout=20.0)
+            assert len(server.requests) == 1
+
+    def test_the_clients_other_calls_know_nothing_of_that(self):
+        """The ledger asks by the same client, long after the last row was sent."""
+        now = [1000.0]
+        with serving() as server:
+            theirs = client(server.url)
+            ClientTransport(theirs, clock=lambda: now[0]).call("Query", BODY, timeout=20.0)
+            now[0] += 3600
+            theirs.query(TableName="ledger", KeyConditionExpression="a = b")
+            assert len(server.requests) == 2
+
     def test_nor_where_it_took_over_at_the_first_request(self, warned):
         now = [1000.0]
         with serving() as server:
