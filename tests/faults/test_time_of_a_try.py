@@ -293,6 +293,19 @@ class TestGivingUp:
         assert (record.counts, record.error) == (Counts(read=12, unwritten=5), "throttled")
         assert record.given_up
 
+    def test_one_whose_time_is_over_before_it_has_the_lease_records_nothing(self, story):
+        version, answer = story.upload(BJORK), story.store.answer
+
+        def slow(request):
+            story.store.answer = answer
+            story.now += WHOLE.write
+            return answer(request)
+
+        story.store.answer = slow
+        with pytest.raises(RetryableError, match="time of this try is over"):
+            story.give_up(story.event(version))
+        assert story.record(version) is None
+
     def test_while_s3_is_silent_nothing_that_is_given_up_becomes_current(self, story):
         first = story.upload(BJORK)
         story.look(story.event(first))
