@@ -128,6 +128,11 @@ class TestNotice:
             story.look(story.event(version))
         assert told == {}
 
+    def test_a_run_is_named_as_who_tells_and_no_e_mail_is_sent(self, story, told):
+        version = story.upload(BJORK)
+        assert story.look(story.event(version, run="backfill-1")) == Action.INGESTED
+        assert (told, story.record(version).notified_by) == ({}, "run backfill-1")
+
     def test_it_knows_the_mapping_that_the_file_was_read_with(self, story, told):
         story.map(BY_RANK)
         story.look(story.event(story.upload(BJORK)))

@@ -61,6 +61,12 @@ def test_the_function_is_billed_by_gigabyte_seconds_of_1024_megabytes():
     assert line(lines, "duration").amount == pytest.approx(30 * took * 2)
 
 
+def test_point_in_time_recovery_keeps_the_ledger_without_its_index():
+    lines = bill(Workload(rows_per_day=0, files_per_day=1000), PROFILE, VIRGINIA)
+    kept, stored = line(lines, "point-in-time recovery"), line(lines, "ledger", "DynamoDB storage")
+    assert kept.amount == pytest.approx(stored.amount / 2)
+
+
 def test_old_versions_are_stored_for_thirty_days_and_no_longer():
     again = Workload(rows_per_day=10_000, repeated=0.5)
     half_a_month, month_and_a_half, a_year = (
