@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, RetryableError
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Budget, Ingestor, TryResult, WrittenLateError
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError, utc
@@ -29,13 +29,7 @@ from festival.ingest.pipeline import Writer, ingest_blocks
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler, Review
 from festival.ingest.report import IngestReport
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import (
-    Budget,
-    Resources,
-    TryResult,
-    WrittenLateError,
-    writer_opener,
-)
+from festival.ingest.resources import Resources, writer_opener
 from festival.ingest.s3_object import NoBucketError
 from festival.ingest.sidecar import mapping_of
 from festival.ingest.tally import Tally

@@ -1,1 +1,1 @@
-"""Loads many files into the table at once: plan, engines, run."""
+"""Backfills: ingesting many files of a bucket in one run, which is planned before it starts."""

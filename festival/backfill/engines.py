@@ -1,4 +1,4 @@
-"""What a backfill engine is, what it says about a file, and the engine that is this process."""
+"""Backfill engines: their interface, the outcomes, and the engine that uses this process."""
 
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from festival.backfill.plan import FILES_AT_ONCE
-from festival.ingest.attempt import Ingestor
+from festival.errors import Remedy
+from festival.ingest.attempt import Action, Ingestor, TryFailedError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport, Outcome
-from festival.ingest.resources import Action, TryFailedError
 from festival.kit import ingest_object
 from festival.text import one_line
 from festival.threads import at_once
@@ -25,10 +25,11 @@ ROWS_LOOKED_AT = 100
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file: its report's status, `done`, `superseded` or `not started`.
+    """What became of one file. `status` is its report's, or `done`, `superseded`, `not started`.
 
-    `first_rejection` is the first refused row in one line, `reasons` says how often the commonest
-    reasons occur among the first refused rows, and `rejected_rows_at` where all of them are kept.
+    `first_rejection` is the first rejected row in one line. `reasons` counts the commonest reasons
+    among the first rejected rows, and `rejected_rows_at` says where all rejected rows are.
+    `needs_mapping` says that a mapping, or another one, would make the file or more rows readable.
     """
 
     file: str
@@ -39,6 +40,7 @@ class FileOutcome:
     first_rejection: str = ""
     reasons: tuple[tuple[str, int], ...] = ()
     rejected_rows_at: str = ""
+    needs_mapping: bool = False
 
     @property
     def failed(self) -> bool:
@@ -48,7 +50,7 @@ class FileOutcome:
 def outcome_of_report(
     file: str, report: IngestReport, error: str = "", seconds: float = 0.0
 ) -> FileOutcome:
-    """A finished ingest or, with `error`, an unfinished one and how far it got."""
+    """The outcome of an ingest; with `error`, of one that failed midway, with what it counted."""
     status = Outcome.FAILURE if error else report.status
     rows = list(islice(report.rejections, ROWS_LOOKED_AT))
     frequent = Counter(f"{row['field']} {row['reason']}".strip() for row in rows)
@@ -61,45 +63,47 @@ def outcome_of_report(
         _rejection_line(rows[0]) if rows else "",
         tuple((one_line(reason, 120), n) for reason, n in frequent.most_common(REASONS_KEPT)),
         report.rejected_rows_at,
+        report.remedy is not Remedy.FILE or any(row.get("option") for row in rows),
     )
 
 
 def _rejection_line(row: Mapping[str, Any]) -> str:
     value = f' = "{one_line(row["value"], 60)}"' if row["field"] else ""
-    place = f"line {row['line']}" if row["line"] else "the file"
-    return one_line(f"{place}, {row['field']}{value}: {row['reason']}".replace(", :", ":"), 240)
+    position = f"line {row['line']}" if row["line"] else "the file"
+    return one_line(f"{position}, {row['field']}{value}: {row['reason']}".replace(", :", ":"), 240)
 
 
 def outcome_of_record(record: VersionRecord) -> FileOutcome:
-    """A file that the ledger shows as done."""
+    """The outcome of a file that the ledger shows as done."""
     seconds = record.milliseconds / 1000
     if record.status == Status.SUPERSEDED:
         return FileOutcome(record.file, Status.SUPERSEDED, Counts(), "", seconds)
     return outcome_of_report(record.file, record.report, seconds=seconds)
 
 
-def unfinished(file: str, why: str, seconds: float = 0.0) -> FileOutcome:
-    """A file that is not in the table yet, and why; a later run continues with it."""
-    return FileOutcome(file, Outcome.FAILURE, Counts(), why, seconds)
+def unfinished(file: str, reason: str, seconds: float = 0.0) -> FileOutcome:
+    """The outcome of a file that is not in the table yet; a later run continues with it."""
+    return FileOutcome(file, Outcome.FAILURE, Counts(), reason, seconds)
 
 
 class Engine(Protocol):
-    """Ingests files into the table, each through the ledger."""
+    """Ingests files into the table. The ledger records each."""
 
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
     ) -> Generator[FileOutcome, None, None]:
-        """The outcome of each file as soon as it is known; files that never began have none.
+        """The outcome of each file as soon as it is known; files that were not started have none.
 
-        `again` repeats files that the ledger shows as done. With `stop_at_failure` no further file
-        begins after one has failed. Closing the generator stops the work.
+        With `again`, files that the ledger shows as done are ingested again. With
+        `stop_at_failure`, no further file is started after one has failed. Closing the generator
+        stops the work.
         """
         ...
 
 
 @dataclass(frozen=True)
 class DirectEngine:
-    """Ingests in threads, the first files first."""
+    """Ingests files in threads of this process, in order."""
 
     ingestor: Ingestor
     files_at_once: int = FILES_AT_ONCE
@@ -107,7 +111,7 @@ class DirectEngine:
     def run(
         self, files: Sequence[FileEvent], *, again: bool = False, stop_at_failure: bool = False
     ) -> Generator[FileOutcome, None, None]:
-        """The outcome of each file that began (see Engine). Closing waits for files in progress."""
+        """The outcome of each file that was started. Closing waits for files in progress."""
         stop = Event()
 
         def work(event: FileEvent) -> FileOutcome | None:
@@ -118,25 +122,25 @@ class DirectEngine:
                 stop.set()
             return outcome
 
-        working = at_once(work, files, self.files_at_once, in_order=False)
-        with closing(working):  # what has not begun then never does
-            yield from filter(None, working)
+        outcomes = at_once(work, files, self.files_at_once, in_order=False)
+        with closing(outcomes):  # what has not begun then never does
+            yield from filter(None, outcomes)
 
 
 def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:
-    """Ingests one file in this process. Any error becomes its outcome and is not raised."""
-    began = perf_counter()
+    """Ingest one file in this process. Any error becomes its outcome and is not raised."""
+    started = perf_counter()
     try:
         result = ingest_object(ingestor, event, again=again)
     except TryFailedError as failed:
-        return outcome_of_report(event.file, failed.report, str(failed), perf_counter() - began)
+        return outcome_of_report(event.file, failed.report, str(failed), perf_counter() - started)
     except Exception as error:
-        # No error in one file, of any kind, may stop the other files.
+        # No error in one file may stop the others.
         text = f"{type(error).__name__}: {one_line(error, 300)}"
         with suppress(Exception):
             ingestor.note_failed_try(event, event.run, text)
-        return unfinished(event.file, text, perf_counter() - began)
-    seconds = perf_counter() - began
+        return unfinished(event.file, text, perf_counter() - started)
+    seconds = perf_counter() - started
     if result.report is None or result.action in (Action.DONE, Action.SUPERSEDED):
         return FileOutcome(event.file, result.action, Counts(), "", seconds)
     return outcome_of_report(event.file, result.report, seconds=seconds)

@@ -1,9 +1,10 @@
-"""What a backfill would do: the bucket's files, their ledger entries, and what they would cost."""
+"""Plans a backfill: a bucket's files, what the ledger knows of them, and what ingesting costs."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from festival.analysis.cost.prices import known_regions, price_list
 from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import Status, VersionRecord
-from festival.ingest.s3_object import unversioned
+from festival.ingest.s3_object import stand_in_version
 from festival.ingest.sidecar import SIDECAR, AppliedMapping, applied_mapping
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.text import counted
@@ -23,7 +24,7 @@ from festival.threads import at_once
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# A row's bytes in a file, measured on real lineups; a plan estimates, a run counts.
+# A row's bytes in a file, measured on real lineups: a plan estimates rows, a run counts them.
 ROW_BYTES = {"csv": 60, "json": 150}
 GZIP_RATIO = 6
 # A new row is written to the table and three indexes; an existing, unchanged row is written to the
@@ -34,14 +35,21 @@ SECONDS_A_FILE = 0.3
 FILES_AT_ONCE = 4
 LOOK_UPS_AT_ONCE = 16
 
-NEW, UNFINISHED, DONE, FAILED_BEFORE = "new", "unfinished", "done", "failed before"
+
+class FileState(StrEnum):
+    """What the ledger says about a file's current version."""
+
+    NEW = "new"
+    UNFINISHED = "unfinished"
+    DONE = "done"
+    FAILED_BEFORE = "failed before"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of a bucket's files: under a prefix, changed since and until, matching a glob.
+    """Which of a bucket's files: those under a prefix, changed in a period, matching a glob.
 
-    `since` and `until` are `YYYY-MM-DD` (the whole day, UTC) or ISO date-times; both are included.
+    `since` and `until` are `YYYY-MM-DD` (the whole day, UTC) or ISO date-times; both are inclusive.
     """
 
     bucket: str
@@ -53,7 +61,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """The current version of one object. `has_sidecar`: there is a mapping beside it."""
+    """The current version of one object. `has_sidecar` says that a mapping is beside it."""
 
     key: str
     version: str
@@ -64,16 +72,19 @@ class ListedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file, what the ledger knows about this very version, and whether to ingest it."""
+    """One file, what the ledger says about its version, and whether to ingest it.
+
+    `counted` are the rows that the ledger counted in this version, if any.
+    """
 
     listed: ListedFile
-    state: str
+    state: FileState
     ingest: bool
     counted: int | None = None
 
     @property
     def rows(self) -> int:
-        """Rows as the ledger counted them in this version, else estimated from size and name."""
+        """The counted rows, else an estimate from the file's size and name."""
         if self.counted is not None:
             return self.counted
         name = self.listed.key.lower()
@@ -83,7 +94,7 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """The work that files take: one model for the plan, the choice of engine and the report.
+    """The work that files take. The plan, the choice of engine and the report all use this model.
 
     `same_rows` are already in the table with the same values.
 
@@ -104,15 +115,15 @@ class Effort:
         return self.new_rows * NEW_ROW_UNITS + self.same_rows * SAME_ROW_UNITS
 
     def seconds(self, files_at_once: int = FILES_AT_ONCE, cores: float = 1.0) -> float:
-        """The longest of three: the calls for each file, the processor, the hottest partition.
+        """The longest of three: the calls for each file, the processor time, the hottest partition.
 
-        That partition is PopularityIndex's, whoever writes: more workers do not make it faster.
+        That partition is PopularityIndex's: more workers do not make it faster.
         """
         calls = self.files * SECONDS_A_FILE / files_at_once
         return max(calls, self.rows / (ROWS_PER_CPU_SECOND * cores), self._partition_seconds)
 
     def fleet_seconds(self, workers: int, memory_mb: int = 256) -> float:
-        """The same for this many workers of the function, each with its share of a processor."""
+        """The same for `workers` invocations at once, each with its share of a processor."""
         return self.seconds(workers, workers * min(1.0, memory_mb / MB_PER_VCPU))
 
     @property
@@ -126,9 +137,9 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class BackfillPlan:
-    """The files in the order they are ingested, oldest first.
+    """The files in the order in which they are ingested, oldest first.
 
-    `price` is for one write unit in US dollars, None if there are no prices for the region.
+    `price` is that of one write unit, in US dollars; None if the region's prices are unknown.
     """
 
     bucket: str
@@ -137,9 +148,9 @@ class BackfillPlan:
 
     @property
     def effort(self) -> Effort:
-        """The work that the files to ingest are estimated to take."""
+        """The estimated work for the files to ingest."""
         files = self.to_ingest
-        same = sum(file.rows for file in files if file.state == DONE)
+        same = sum(file.rows for file in files if file.state == FileState.DONE)
         return Effort(len(files), sum(file.rows for file in files) - same, same)
 
     @property
@@ -148,7 +159,7 @@ class BackfillPlan:
 
     @property
     def minutes(self) -> float:
-        """By this process."""
+        """How long this process would take."""
         return self.effort.seconds() / 60
 
     @property
@@ -157,34 +168,38 @@ class BackfillPlan:
 
     @property
     def failed_before(self) -> tuple[PlannedFile, ...]:
-        """Files whose current version could not be kept, and is not tried again now."""
-        return tuple(file for file in self.files if file.state == FAILED_BEFORE and not file.ingest)
+        """Files whose current version failed in an earlier run, and is not tried again now."""
+        return tuple(
+            file for file in self.files if file.state == FileState.FAILED_BEFORE and not file.ingest
+        )
 
 
 def list_files(s3: "S3Client", selection: Selection) -> list[ListedFile]:
     """The current version of each selected lineup, oldest first (docs: ListObjectVersions).
 
-    Sidecars that hold a mapping are not lineups. Raises FestivalError if the bucket does not exist
+    Sidecars (mappings) are left out. Raises FestivalError if the bucket does not exist
     or may not be listed, if `since` or `until` is not a date, or if nothing is selected.
     """
     since = _moment(selection.since, "since")
     until = _moment(selection.until, "until", end=True)
     try:
-        everything = _lineups(_current_versions(s3, selection.bucket, selection.prefix))
+        lineups = _lineups(_current_versions(s3, selection.bucket, selection.prefix))
     except (ClientError, BotoCoreError) as error:
         raise FestivalError(f"bucket {selection.bucket!r} cannot be listed: {error}") from error
-    found = [
+    selected = [
         listed
-        for listed in everything
+        for listed in lineups
         if fnmatchcase(listed.key, selection.glob)
         and (since is None or listed.modified >= since)
         and (until is None or listed.modified <= until)
     ]
-    if not found:
-        where = f"s3://{selection.bucket}/{selection.prefix}"
-        why = f"none of its {len(everything):,} files matches {_said(selection)}"
-        raise FestivalError(f"nothing to ingest in {where}: {why if everything else 'it is empty'}")
-    return sorted(found, key=lambda listed: (listed.modified, listed.key))
+    if not selected:
+        folder = f"s3://{selection.bucket}/{selection.prefix}"
+        reason = f"none of its {len(lineups):,} files matches {_filters(selection)}"
+        raise FestivalError(
+            f"nothing to ingest in {folder}: {reason if lineups else 'it is empty'}"
+        )
+    return sorted(selected, key=lambda listed: (listed.modified, listed.key))
 
 
 def look_up(
@@ -195,7 +210,7 @@ def look_up(
     s3: "S3Client | None" = None,
     mapping: LineupMapping = DEFAULT_MAPPING,
 ) -> list[tuple[ListedFile, VersionRecord | None]]:
-    """Each file with the ledger's record of its current version, read with its current mapping.
+    """Each file with the ledger's record of its current version and mapping.
 
     `s3` reads the sidecars, and `mapping` is for files without one. Raises FestivalError if the
     ledger or a sidecar cannot be read.
@@ -220,9 +235,9 @@ def make_plan(
     again: bool = False,
     region: str = "",
 ) -> BackfillPlan:
-    """Decide what to ingest. Pure.
+    """Decide which files to ingest. Pure.
 
-    Without `again`, files whose same version the ledger shows as done are skipped.
+    Without `again`, files whose current version the ledger shows as done are skipped.
     """
     planned = tuple(_planned(listed, record, again) for listed, record in files)
     price = price_list(region)["dynamodb_write"].cost(1) if region in known_regions() else None
@@ -230,7 +245,7 @@ def make_plan(
 
 
 def plan_rows(plan: BackfillPlan) -> list[dict[str, Any]]:
-    """A table with one row per file: size, rows, when it came, what is next and why."""
+    """A table with one row per file: size, rows, when it was modified, its state, what is next."""
     return [
         {
             "file": file.listed.key,
@@ -258,15 +273,16 @@ def plan_sentence(plan: BackfillPlan) -> str:
 
 def _planned(listed: ListedFile, record: VersionRecord | None, again: bool) -> PlannedFile:
     if record is None:
-        return PlannedFile(listed, NEW, ingest=True)
-    if not record.is_settled:  # unfinished, or overtaken by a version that has since been undone
-        return PlannedFile(listed, UNFINISHED, ingest=True)
-    state = FAILED_BEFORE if record.status == Status.FAILED else DONE
+        return PlannedFile(listed, FileState.NEW, ingest=True)
+    if not record.is_settled:  # unfinished, or overtaken by a version that was undone since
+        return PlannedFile(listed, FileState.UNFINISHED, ingest=True)
+    failed = record.status == Status.FAILED
+    state = FileState.FAILED_BEFORE if failed else FileState.DONE
     return PlannedFile(listed, state, ingest=again, counted=record.counts.read)
 
 
 def _lineups(objects: Iterable[ListedFile]) -> list[ListedFile]:
-    """The objects that are not sidecars, each knowing whether it has one."""
+    """The objects that are not sidecars, marked if they have one."""
     by_key = {listed.key: listed for listed in objects}
     return [
         replace(listed, has_sidecar=key + SIDECAR in by_key)
@@ -281,27 +297,27 @@ def _current_versions(s3: "S3Client", bucket: str, prefix: str) -> Iterator[List
             if entry["IsLatest"] and not entry["Key"].endswith("/"):
                 version, modified = entry["VersionId"], entry["LastModified"]
                 if version == "null":
-                    version = unversioned(entry["ETag"], modified)
+                    version = stand_in_version(entry["ETag"], modified)
                 yield ListedFile(entry["Key"], version, entry["Size"], modified)
 
 
-def _moment(text: str | None, what: str, *, end: bool = False) -> datetime | None:
-    """A day (its end with `end`) or a date-time, in UTC unless it says otherwise."""
+def _moment(text: str | None, name: str, *, end: bool = False) -> datetime | None:
+    """A date-time, or a day's start (its end with `end`), in UTC unless it has an offset."""
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise FestivalError(
-            f"{what} {text!r}: expected YYYY-MM-DD, or a date-time such as 2025-07-11T18:00"
+            f"{name} {text!r}: expected YYYY-MM-DD, or a date-time such as 2025-07-11T18:00"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     whole_day = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) is not None
     return moment + timedelta(days=1, microseconds=-1) if end and whole_day else moment
 
 
-def _said(selection: Selection) -> str:
-    said = [f"glob {selection.glob!r}"]
-    said += [f"since {selection.since}"] if selection.since else []
-    said += [f"until {selection.until}"] if selection.until else []
-    return ", ".join(said)
+def _filters(selection: Selection) -> str:
+    filters = [f"glob {selection.glob!r}"]
+    filters += [f"since {selection.since}"] if selection.since else []
+    filters += [f"until {selection.until}"] if selection.until else []
+    return ", ".join(filters)

@@ -1,8 +1,8 @@
-"""The engine that is the stack's own fleet: files go to the ingest queue, the function takes them.
+"""The backfill engine that sends files to the ingest queue, for the stack's function to ingest.
 
-Each file is one message in the form S3 itself uses, with the run's name at the top, which tells the
-function not to send its own e-mail. The ledger says which files are finished, by a consistent read
-of each version's own item, whoever finished it: this run, another run or an upload.
+Each file is one message in the form that S3 uses, plus the run's name, which tells the function not
+to send its own e-mail. Which files are finished is read from the ledger, consistently, no matter
+who finished them: this run, another run or an upload.
 """
 
 import json
@@ -18,12 +18,14 @@ from urllib.parse import quote_plus
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.backfill.engines import FileOutcome, outcome_of_record, unfinished
+from festival.ingest.attempt import Action
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.ledger.ledger import Ledger
+from festival.ingest.ledger.records import VersionRecord
 from festival.ingest.report import Counts
-from festival.ingest.resources import Action, Resources
-from festival.ingest.s3_object import unanswered
+from festival.ingest.resources import Resources
+from festival.ingest.s3_object import failed_call
 from festival.ingest.sidecar import applied_mapping
 from festival.kit import new_owner
 from festival.stack.dead_letters import dead_letters, put_back_unread, queue_depth
@@ -32,19 +34,19 @@ from festival.threads import at_once
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-Given = TypeVar("Given")
+Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-Asked = tuple[str, str, str]  # file, version, run
+Request = tuple[str, str, str]  # file, version, run
 
 MESSAGES_A_CALL = 10  # SQS: SendMessageBatch
-SENDINGS = 6
+MOST_SENDS = 6
 # Enough to keep every worker busy, few enough that a file uploaded meanwhile does not wait long.
 MESSAGES_A_WORKER = 10
 LOOK_UPS_AT_ONCE = 8
 POLL_SECONDS = 2.0
-# SQS: a queue's approximate numbers are right "within a minute" of the last change.
+# SQS: a queue's approximate counts are right "within a minute" of the last change.
 QUIET_SECONDS = 60.0
-# A message's tries are spread over two days, but it is odd if no file at all ends for this long.
+# A message is tried for two days, but something is wrong if not one file is finished for this long.
 PATIENCE_SECONDS = 3 * 3600.0
 REOPEN_SECONDS = 30.0
 
@@ -60,7 +62,7 @@ STANDSTILL = (
 
 
 def message_of(event: FileEvent) -> str:
-    """The body that asks the function for a file ("Event message structure" in the S3 guide)."""
+    """A message that has the function ingest a file (S3 guide: "Event message structure")."""
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -86,25 +88,25 @@ class Queues:
     sleep: Callable[[float], object] = time.sleep
 
     def send(self, events: Sequence[FileEvent]) -> dict[FileEvent, str]:
-        """Send a message for each file; returns those that SQS refuses, with the reason.
+        """Send a message for each file; returns the files that SQS refuses, with the reasons.
 
-        Messages that SQS failed to take are sent again, with growing pauses.
+        Messages that fail for a temporary reason are sent again, with growing pauses.
         """
         refused: dict[FileEvent, str] = {}
         for first in range(0, len(events), MESSAGES_A_CALL):
             left = dict(enumerate(events[first : first + MESSAGES_A_CALL]))
-            for sending in range(SENDINGS):
+            for send in range(MOST_SENDS):
                 failures = self._send_batch(left)
-                refused |= {left[n]: why for n, (why, final) in failures.items() if final}
+                refused |= {left[n]: reason for n, (reason, final) in failures.items() if final}
                 left = {n: left[n] for n, (_, final) in failures.items() if not final}
                 if not left:
                     break
-                self.sleep(random.uniform(0.1, 0.2) * 2**sending)
+                self.sleep(random.uniform(0.1, 0.2) * 2**send)
             refused |= {event: failures[n][0] for n, event in left.items()}
         return refused
 
     def _send_batch(self, events: Mapping[int, FileEvent]) -> dict[int, tuple[str, bool]]:
-        """The messages that SQS did not take, by number: why, and whether that is final."""
+        """The messages that SQS did not take, by number: the reason, and whether it is final."""
         answer = self.sqs.send_message_batch(
             QueueUrl=self.url,
             Entries=[
@@ -125,20 +127,22 @@ class Queues:
         """Whether the ingest queue holds no messages, not even hidden or delayed ones."""
         return not queue_depth(self.sqs, self.url).total
 
-    def dead(self, ledger: Ledger) -> dict[Asked, str]:
-        """The files that the dead-letter queue's messages ask for, with the ledger's reasons."""
+    def dead(self, ledger: Ledger) -> dict[Request, str]:
+        """The files of the messages in the dead-letter queue, with the ledger's reasons."""
         if not queue_depth(self.sqs, self.dead_letter_url).visible:
             return {}
         letters = dead_letters(self.sqs, self.dead_letter_url, ledger)
         put_back_unread(self.sqs, self.dead_letter_url, letters)
         return {
-            _asked(event): "; ".join(letter.reasons) for letter in letters for event in letter.files
+            _request(event): "; ".join(letter.reasons)
+            for letter in letters
+            for event in letter.files
         }
 
 
 @dataclass(frozen=True, slots=True)
-class SentFiles:
-    """A file that was asked for, and the ledger's name of its version."""
+class QueuedFile:
+    """A file to send or sent, and the ledger's name for its version and mapping."""
 
     event: FileEvent
     ingest: str
@@ -146,7 +150,7 @@ class SentFiles:
 
 @dataclass(frozen=True)
 class QueueEngine:
-    """Lets the function's fleet of `workers` (the stack's MaximumConcurrency) ingest the files."""
+    """Has the function ingest the files, in `workers` invocations at once (MaximumConcurrency)."""
 
     queues: Queues
     resources: Resources
@@ -159,22 +163,22 @@ class QueueEngine:
     ) -> Generator[FileOutcome, None, None]:
         """The outcome of each file that was sent (see Engine).
 
-        At most about ten messages per worker are in flight at once. If this is closed early, the
-        function still processes the messages already sent; a later run sends only what is not done
-        by then. Raises RetryableError if AWS does not answer.
+        At most about ten messages per worker are in the queue at once. If the generator is closed
+        early, the function still ingests the files already sent, and a later run sends only those
+        not done by then. Raises RetryableError if AWS does not answer.
         """
         try:
             yield from self._run(deque(files), again, stop_at_failure)
         except (ClientError, BotoCoreError) as error:
-            raise unanswered(
-                "the backfill by the queue stopped; run it again to go on", error
+            raise failed_call(
+                "the backfill by the queue stopped; run it again to continue", error
             ) from error
 
     def _run(
         self, waiting: deque[FileEvent], again: bool, stop_at_failure: bool
     ) -> Generator[FileOutcome, None, None]:
         watch, failed = QueueWatch(self), False
-        sent: dict[str, SentFiles] = {}
+        sent: dict[str, QueuedFile] = {}
         while waiting or sent:
             outcomes = self._finished(sent.values()) or watch.given_up(sent)
             for outcome in outcomes:
@@ -193,87 +197,83 @@ class QueueEngine:
                 self.sleep(POLL_SECONDS)
 
     def _send(
-        self, batch: Sequence[FileEvent], sent: dict[str, SentFiles], again: bool
+        self, batch: Sequence[FileEvent], sent: dict[str, QueuedFile], again: bool
     ) -> list[FileOutcome]:
-        """Send the files not done yet; returns outcomes of those already done or refused by SQS."""
+        """Send the files not done yet; return the outcomes of those done, and of those refused."""
         if not batch:
             return []
-        asked = self._each(self._named, batch)
-        self._each(self._reopen, asked if again else self._undone(asked))
-        done = set() if again else {outcome.file for outcome in self._finished(asked)}
-        left = {each.event: each for each in asked if each.event.file not in done}
+        files = self._each(self._with_mapping, batch)
+        self._each(self._reopen, files if again else self._undone(files))
+        done = set() if again else {outcome.file for outcome in self._finished(files)}
+        left = {file.event: file for file in files if file.event.file not in done}
         refused = self.queues.send(list(left))
         sent.update({event.file: left[event] for event in left if event not in refused})
         return [FileOutcome(file, Action.DONE, Counts()) for file in sorted(done)] + [
-            unfinished(event.file, why) for event, why in refused.items()
+            unfinished(event.file, reason) for event, reason in refused.items()
         ]
 
-    def _finished(self, sent: Iterable[SentFiles]) -> list[FileOutcome]:
-        records = self._each(
-            lambda each: self.resources.ledger.find(each.event.file, each.ingest), sent
-        )
+    def _record(self, file: QueuedFile) -> VersionRecord | None:
+        return self.resources.ledger.find(file.event.file, file.ingest)
+
+    def _finished(self, files: Iterable[QueuedFile]) -> list[FileOutcome]:
+        records = self._each(self._record, files)
         return [outcome_of_record(record) for record in records if record and record.is_done]
 
-    def _undone(self, asked: Iterable[SentFiles]) -> list[SentFiles]:
-        """Files done once but not what the table has now: a newer version was undone."""
-
-        def is_undone(each: SentFiles) -> bool:
-            record = self.resources.ledger.find(each.event.file, each.ingest)
-            return record is not None and record.is_done and not record.is_settled
-
-        asked = list(asked)
+    def _undone(self, files: Sequence[QueuedFile]) -> list[QueuedFile]:
+        """Files that are done but not in the table, because a newer version came and was undone."""
+        records = zip(files, self._each(self._record, files), strict=True)
         return [
-            each for each, undone in zip(asked, self._each(is_undone, asked), strict=True) if undone
+            file for file, record in records if record and record.is_done and not record.is_settled
         ]
 
-    def _named(self, event: FileEvent) -> SentFiles:
+    def _with_mapping(self, event: FileEvent) -> QueuedFile:
         applied = applied_mapping(
             self.resources.s3, event.bucket, event.key, self.resources.mapping
         )
-        return SentFiles(event, applied.version(event.version))
+        return QueuedFile(event, applied.version(event.version))
 
-    def _reopen(self, asked: SentFiles) -> None:
-        """Forget that the version was ingested, unless somebody is working on it right now."""
-        ledger, event = self.resources.ledger, asked.event
+    def _reopen(self, file: QueuedFile) -> None:
+        """Clear the results of an earlier ingest, unless somebody is working on the file now."""
+        ledger, event = self.resources.ledger, file.event
         try:
             lease = ledger.leases.acquire(event.file, new_owner(), REOPEN_SECONDS)
         except LeaseHeldError:
             return
-        ledger.begin(lease, asked.ingest, again=True)
+        ledger.begin(lease, file.ingest, again=True)
         ledger.leases.release(lease)
 
-    def _each(self, act: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-        return list(at_once(act, given, LOOK_UPS_AT_ONCE))
+    def _each(self, call: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        return list(at_once(call, items, LOOK_UPS_AT_ONCE))
 
 
 class QueueWatch:
-    """Notices files that the ledger will never show as done."""
+    """Finds out which files the ledger will never show as done."""
 
     def __init__(self, engine: QueueEngine) -> None:
         self._engine = engine
-        self._looked = self._progress = engine.monotonic()
+        self._checked_at = self._progress_at = engine.monotonic()
         self._was_empty = False
 
     def note_progress(self) -> None:
-        self._looked = self._progress = self._engine.monotonic()
+        self._checked_at = self._progress_at = self._engine.monotonic()
         self._was_empty = False
 
-    def given_up(self, sent: Mapping[str, SentFiles]) -> list[FileOutcome]:
-        """After a quiet minute, the files whose message is dead or gone; after hours, all."""
+    def given_up(self, sent: Mapping[str, QueuedFile]) -> list[FileOutcome]:
+        """After a minute without news, files whose message is dead or gone; after hours, all."""
         queues, now = self._engine.queues, self._engine.monotonic()
-        if not sent or now - self._looked < QUIET_SECONDS:
+        if not sent or now - self._checked_at < QUIET_SECONDS:
             return []
-        self._looked = now
+        self._checked_at = now
         dead = queues.dead(self._engine.resources.ledger)
-        if found := [each.event for each in sent.values() if _asked(each.event) in dead]:
-            return [unfinished(event.file, DEAD + dead[_asked(event)]) for event in found]
+        if failed := [file.event for file in sent.values() if _request(file.event) in dead]:
+            return [unfinished(event.file, DEAD + dead[_request(event)]) for event in failed]
         was_empty, self._was_empty = self._was_empty, queues.is_empty
         if was_empty and self._was_empty:
             return [unfinished(file, VANISHED) for file in sent]
-        if now - self._progress >= PATIENCE_SECONDS:
+        if now - self._progress_at >= PATIENCE_SECONDS:
             return [unfinished(file, STANDSTILL) for file in sent]
         return []
 
 
-def _asked(event: FileEvent) -> Asked:
+def _request(event: FileEvent) -> Request:
     return event.file, event.version, event.run

@@ -1,4 +1,4 @@
-"""Running a backfill: choosing the engine, the run itself, a table of outcomes, one e-mail."""
+"""Runs a backfill: picks the engine, ingests the files, sums up the outcomes, sends one e-mail."""
 
 import uuid
 from collections import Counter
@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from festival.backfill.engines import DirectEngine, Engine, FileOutcome
-from festival.backfill.plan import DONE, FILES_AT_ONCE, BackfillPlan, Effort
+from festival.backfill.plan import FILES_AT_ONCE, BackfillPlan, Effort, FileState
 from festival.backfill.queue import QueueEngine, Queues
 from festival.errors import FestivalError
 from festival.ingest.attempt import Ingestor
@@ -33,7 +33,7 @@ SHOWN_FILES = 200
 
 
 def new_run_id() -> str:
-    """A name for one run that sorts by time; the ledger has it beside each file."""
+    """A name for one run; names sort by time, and the ledger has it with each file."""
     return f"backfill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
 
 
@@ -42,16 +42,17 @@ def choose_engine(
 ) -> tuple[str, str]:
     """The engine that suits a plan's effort, and why, in one sentence. Pure.
 
-    `workers` is the fleet's size; 0: the function does not read this bucket or write this table.
+    `workers` is how many invocations the stack allows; 0 if its function does not read this bucket
+    or does not write this table.
     """
-    here = effort.seconds(files_at_once)
+    seconds = effort.seconds(files_at_once)
     size = f"{counted(effort.files, 'file')} with about {counted(effort.rows, 'row')}"
-    if here <= DIRECT_SECONDS:
-        return DIRECT, f"{size} take this process about {here / 60:,.1f} minutes"
-    slow = f"{size} would take this process about {here / 60:,.1f} minutes"
+    if seconds <= DIRECT_SECONDS:
+        return DIRECT, f"{size} take this process about {seconds / 60:,.1f} minutes"
+    slow = f"{size} would take this process about {seconds / 60:,.1f} minutes"
     if workers:
-        there = effort.fleet_seconds(workers)
-        return QUEUE, f"{slow}; {workers:,} workers of the function take about {there / 60:,.1f}"
+        by_queue = effort.fleet_seconds(workers)
+        return QUEUE, f"{slow}; {workers:,} workers of the function take about {by_queue / 60:,.1f}"
     return DIRECT, f"{slow}, and no function reads this bucket into this table"
 
 
@@ -66,26 +67,26 @@ def pick_engine(
     files_at_once: int = FILES_AT_ONCE,
     stop_at_failure: bool = False,
 ) -> tuple[Engine, str]:
-    """The engine asked for by name or, with `auto`, the one that suits; and why.
+    """The engine that `wanted` names or, for `auto`, the one that suits; and why, in a sentence.
 
     `clients` is an `ingest.clients.Clients`. Raises FestivalError for any other name, or for an
     engine that cannot do the work.
     """
     table = table or outputs.table
-    fleet = (plan.bucket, table) == (outputs.upload_bucket, outputs.table)
+    has_fleet = (plan.bucket, table) == (outputs.upload_bucket, outputs.table)
     why = "as asked for"
     if wanted == AUTO and stop_at_failure:
         wanted, why = DIRECT, "only this process can stop at the first failure"
     elif wanted == AUTO:
         wanted, why = choose_engine(
             plan.effort,
-            workers=workers_of(clients, outputs) if fleet else 0,
+            workers=workers_of(clients, outputs) if has_fleet else 0,
             files_at_once=files_at_once,
         )
-    if wanted == QUEUE and not fleet:
+    if wanted == QUEUE and not has_fleet:
         raise FestivalError(
-            f"engine queue: the function reads {outputs.upload_bucket} into {outputs.table}, and "
-            f"not {plan.bucket} into {table}; take the engine direct"
+            f"engine queue: the function reads {outputs.upload_bucket} into {outputs.table}, "
+            f"not {plan.bucket} into {table}; use the engine direct"
         )
     if wanted == QUEUE:
         queues = Queues(clients.sqs, outputs.queue_url, outputs.dead_letter_queue_url)
@@ -96,7 +97,7 @@ def pick_engine(
 
 
 def workers_of(clients: Any, outputs: StackOutputs) -> int:
-    """How many invocations the stack lets its queue run at once: MaximumConcurrency."""
+    """How many invocations the stack's queue may run at once: MaximumConcurrency."""
     stack = find_stack(clients.session.create_client("cloudformation"), outputs.stack)
     return int(stack.parameters.get("MaximumConcurrency", WORKERS)) if stack else WORKERS
 
@@ -113,10 +114,10 @@ def run_backfill(
 ) -> list[FileOutcome]:
     """Ingest the plan's files, oldest first, showing progress; returns the outcome of each.
 
-    `engine` does the work; without one this process does, `files_at_once` files at a time. A failed
-    file does not stop the others, unless `on_error` is `stop`: then no further file begins. The run
-    may be interrupted at any moment: a later run skips finished files and continues a large one
-    from its last saved place. Raises FestivalError for any other `on_error`.
+    Without an `engine`, this process does the work, `files_at_once` files at a time. `on_error` is
+    `continue`, or `stop`: no further file is started after one has failed. The run may be
+    interrupted at any time: a later run skips finished files and continues a large one from its
+    last saved position. Raises FestivalError for any other `on_error`.
     """
     if on_error not in (CONTINUE, STOP):
         raise FestivalError(f"on_error is {on_error!r}: expected {CONTINUE!r} or {STOP!r}")
@@ -125,10 +126,10 @@ def run_backfill(
         for file in plan.to_ingest
     ]
     engine = engine or DirectEngine(ingestor, files_at_once)
-    working = engine.run(events, again=again, stop_at_failure=on_error == STOP)
+    ingesting = engine.run(events, again=again, stop_at_failure=on_error == STOP)
     outcomes: dict[str, FileOutcome] = {}
-    with ProgressLine(len(events), "file", also="row") as progress, closing(working):
-        for outcome in working:
+    with ProgressLine(len(events), "file", also="row") as progress, closing(ingesting):
+        for outcome in ingesting:
             outcomes[outcome.file] = outcome
             progress.update(1, outcome.counts.read)
     return [
@@ -140,7 +141,7 @@ def run_backfill(
 def outcome_rows(outcomes: Iterable[FileOutcome], most: int = SHOWN_FILES) -> list[dict[str, Any]]:
     """A table with one row per file, failed ones first, then those with rejected rows.
 
-    Status, the five counts, seconds and the reason; at most `most` files.
+    It has status, the five counts, seconds and the reason, for at most `most` files.
     """
     return [
         {
@@ -150,19 +151,19 @@ def outcome_rows(outcomes: Iterable[FileOutcome], most: int = SHOWN_FILES) -> li
             "seconds": round(one.seconds, 2),
             "reason": one.error or one.first_rejection,
         }
-        for one in sorted(outcomes, key=_concern)[:most]
+        for one in sorted(outcomes, key=_urgency)[:most]
     ]
 
 
-def _concern(one: FileOutcome) -> int:
-    """Sorts the files a person has to look at to the front."""
+def _urgency(one: FileOutcome) -> int:
+    """A sort key: files that a person has to look at come first."""
     if one.failed:
         return 0
     return 1 if one.status == NOT_STARTED else 2 if one.counts.rejected else 3
 
 
 def outcome_sentence(outcomes: Sequence[FileOutcome], most: int = SHOWN_FILES) -> str:
-    """How many files ended in which way and, if the table is cut, how many it shows.
+    """How many files have which status and, if the table is cut, how many it shows.
 
     >>> outcome_sentence([])
     'No file was ingested.'
@@ -170,17 +171,19 @@ def outcome_sentence(outcomes: Sequence[FileOutcome], most: int = SHOWN_FILES) -
     if not outcomes:
         return "No file was ingested."
     by_status = Counter(one.status for one in outcomes).most_common()
-    said = ", ".join(f"{count:,} {status}" for status, count in by_status)
+    totals = ", ".join(f"{count:,} {status}" for status, count in by_status)
     cut = f" The table shows the first {most:,}." if len(outcomes) > most else ""
-    return f"{counted(len(outcomes), 'file')}: {said}.{cut}"
+    return f"{counted(len(outcomes), 'file')}: {totals}.{cut}"
 
 
 def written_effort(plan: BackfillPlan, outcomes: Iterable[FileOutcome]) -> Effort:
-    """What a run took, by the plan's own model and the rows actually written."""
-    rewritten = {f"{plan.bucket}/{file.listed.key}" for file in plan.files if file.state == DONE}
-    ended = [one for one in outcomes if one.counts.read]
-    same = sum(one.counts.written for one in ended if one.file in rewritten)
-    return Effort(len(ended), sum(one.counts.written for one in ended) - same, same)
+    """What a run took, by the plan's model and the rows actually written."""
+    rewritten = {
+        f"{plan.bucket}/{file.listed.key}" for file in plan.files if file.state == FileState.DONE
+    }
+    ingested = [one for one in outcomes if one.counts.read]
+    same = sum(one.counts.written for one in ingested if one.file in rewritten)
+    return Effort(len(ingested), sum(one.counts.written for one in ingested) - same, same)
 
 
 def summary(plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> tuple[str, str]:
@@ -216,7 +219,7 @@ def _cost(plan: BackfillPlan, effort: Effort) -> str:
     return f"Writes: about {counted(effort.write_units, 'write unit')}{price}"
 
 
-def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> str:
+def notify(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], run: str) -> str:
     """Send the summary, and say so in a sentence. A run that did nothing sends nothing."""
     if not outcomes:
         return "Nothing was ingested, so no e-mail was sent."
@@ -227,25 +230,25 @@ def tell(mailer: Mailer, plan: BackfillPlan, outcomes: Sequence[FileOutcome], ru
 
 def require_no_stop(outcomes: Sequence[FileOutcome]) -> None:
     """Raises FestivalError if files were not started because one failed."""
-    left = sum(one.status == NOT_STARTED for one in outcomes)
+    unstarted = sum(one.status == NOT_STARTED for one in outcomes)
     failed = [one for one in outcomes if one.failed]
-    if left:
+    if unstarted:
         raise FestivalError(
-            f"stopped at {failed[0].file}: {failed[0].error}; {left} files were not started, "
-            "run again to go on"
+            f"stopped at {failed[0].file}: {failed[0].error}; {unstarted} files were not started, "
+            "run again to continue"
         )
 
 
 def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
-    """Each file with its first reason, its reasons with counts, and where its refused rows are."""
+    """A paragraph on these files: why each failed, its commonest reasons, where its rows are."""
     if not outcomes:
         return
     yield from ("", f"{title}:")
     for one in outcomes[:LISTED_IN_EMAIL]:
-        why = [one_line(one.error, 300)] if one.error else []
+        problems = [one_line(one.error, 300)] if one.error else []
         if one.counts.rejected:
-            why.append(f"{counted(one.counts.rejected, 'row')} rejected")
-        yield f"  {one_line(one.file, 200)}: {'; '.join(why)}"
+            problems.append(f"{counted(one.counts.rejected, 'row')} rejected")
+        yield f"  {one_line(one.file, 200)}: {'; '.join(problems)}"
         if one.first_rejection:
             yield f"    first: {one.first_rejection}"
         if len(one.reasons) > 1:
@@ -253,7 +256,7 @@ def _listed(title: str, outcomes: Sequence[FileOutcome]) -> Iterator[str]:
             yield f"    reasons: {frequent}"
         if one.rejected_rows_at:
             yield f"    all of them: {one.rejected_rows_at}"
-        if "mapping" in one.error + one.first_rejection:
+        if one.needs_mapping:
             yield "    to save the mapping that settles it:"
             yield f"    festival inspect {quote(f's3://{one.file}')} --ask"
     if len(outcomes) > LISTED_IN_EMAIL:

@@ -71,7 +71,7 @@ def show_verification(aws: EmbeddedAws) -> None:
     for check in Verification(aws.session()).checks():
         click.echo(f"  {check_line(check)}")
         if check.remedy:
-            raise FestivalError(f"{check.what}: {check.found}: {check.remedy}")
+            raise FestivalError(f"{check.name}: {check.finding}: {check.remedy}")
     poller.stop()
     click.echo()
 

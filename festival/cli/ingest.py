@@ -11,9 +11,9 @@ from festival.cli.mapping import mapping_options
 from festival.cli.printing import show_report
 from festival.cli.streams import blocks_of
 from festival.errors import FestivalError
+from festival.ingest.attempt import Action, TryFailedError
 from festival.ingest.mail import Mailer
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import Action, TryFailedError
 from festival.ingest.sidecar import SIDECAR
 from festival.kit import S3, Kit, event_of, ingest_blocks_directly, ingest_object
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping

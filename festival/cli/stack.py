@@ -201,7 +201,7 @@ def verify(stack: str | None, seconds: int) -> None:
 
 def check_line(check: Check) -> str:
     mark, remedy = ("✗", f": {printable(check.remedy)}") if check.remedy else ("✓", "")
-    return f"{mark} {check.what} ({check.seconds:.1f} s): {printable(check.found)}{remedy}"
+    return f"{mark} {check.name} ({check.seconds:.1f} s): {printable(check.finding)}{remedy}"
 
 
 def teardown_lines(planned: TeardownPlan) -> Iterator[str]:

@@ -134,11 +134,11 @@ def written_whole(out: str | None) -> Iterator[IO[bytes]]:
 def _upload(content: IO[bytes], out: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from festival.ingest.s3_object import unanswered
+    from festival.ingest.s3_object import failed_call
     from festival.kit import event_of
 
     target = event_of(out)
     try:
         _kit().session.client("s3").upload_fileobj(content, target.bucket, target.key)
     except (BotoCoreError, ClientError) as error:
-        raise unanswered(out, error) from None
+        raise failed_call(out, error) from None

@@ -1,1 +1,1 @@
-"""An AWS on this machine: moto, the function in its own process, the demo."""
+"""An AWS on this machine for demo and tests: moto, with the function in a process of its own."""

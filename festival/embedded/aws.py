@@ -1,4 +1,4 @@
-"""The embedded AWS: moto's server on a loopback port, in an environment that leads nowhere else."""
+"""The embedded AWS: moto's server on a loopback port, in an environment that leads only there."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from festival.stack.deploy import DeployRequest, deploy
 from festival.stack.stack import DEFAULT_STACK, StackOutputs, read_outputs
 
 REGION = "us-east-2"
-# The access key says who makes a call: a person, the function, or AWS on their behalf.
+# Access keys that tell who makes a call: a person, the function, or AWS itself.
 PERSON, FUNCTION = "embedded", "function"
 LAMBDA, CLOUDFORMATION = "lambda", "cloudformation"
 EMAIL = "operator@festival.example"
@@ -36,25 +36,23 @@ QUEUE_OUTPUT = "QueueUrlOut"
 # Read once per process: otherwise each session spends a third of a second parsing JSON.
 SERVICE_MODELS = botocore.loaders.create_loader()
 
-# The variables that decide where a call goes and who makes it, in boto3, the AWS CLI and this kit.
-DECIDES_WHERE_AND_WHO = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
+# Prefixes of the variables that set endpoint, account or stack for boto3, the AWS CLI or this kit.
+AWS_VARIABLES = ("AWS_", "BOTO_", "FESTIVAL_TABLE", "FESTIVAL_STACK")
 
 
 def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dict[str, str]:
-    """`environ` changed so that it reaches only `endpoint_url` and knows no real account.
+    """A copy of `environ` that leads only to `endpoint_url` and to no real account.
 
-    It has no profile, no service endpoints, no role to assume and no metadata service; the config
-    and credentials files are empty ones in `folder`, and loopback calls bypass any proxy.
+    It has no profile, no service endpoints, no role to assume and no metadata service. Its config
+    and credentials files are empty ones in `folder`, and calls to loopback bypass any proxy.
     """
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if not name.upper().startswith(DECIDES_WHERE_AND_WHO)
+    others = {
+        name: value for name, value in environ.items() if not name.upper().startswith(AWS_VARIABLES)
     }
     loopback = "127.0.0.1,localhost"
-    no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), loopback]))
+    no_proxy = ",".join(filter(None, [others.get("NO_PROXY") or others.get("no_proxy"), loopback]))
     return {
-        **kept,
+        **others,
         "AWS_ACCESS_KEY_ID": PERSON,
         "AWS_SECRET_ACCESS_KEY": "embedded",
         "AWS_DEFAULT_REGION": REGION,
@@ -70,7 +68,7 @@ def isolated(environ: Mapping[str, str], endpoint_url: str, folder: Path) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A message as SNS would have mailed it."""
+    """An e-mail as SNS would have sent it."""
 
     subject: str
     body: str
@@ -79,8 +77,8 @@ class Email:
 class EmbeddedAws:
     """An AWS on this machine, for as long as its `with` block lasts.
 
-    Within the block the whole process sees only this AWS: its environment variables are replaced,
-    and restored afterwards. A process can have one at a time. Usage:
+    Within the block the whole process sees only this AWS: its environment variables are replaced
+    and restored afterwards. A process can have only one at a time. Usage:
 
         with EmbeddedAws() as aws:
             outputs = aws.deploy()
@@ -106,8 +104,8 @@ class EmbeddedAws:
         self._stacks = threading.Lock()  # held while a stack changes
         self._deployments = 0
         self._pollers: dict[str, Poller] = {}  # by the URL of the queue
-        self._at_work: dict[str, Poller] = {}
-        self._ended: dict[str, int] = {}  # the deployment with which a queue's poller ended
+        self._at_work: dict[str, Poller] = {}  # those that run in the background
+        self._ended: dict[str, int] = {}  # by queue, the deployment during which its poller ended
         self._mail: dict[str, list[Email]] = {}  # by the topic
         self.endpoint_url = ""
         self.environment: dict[str, str] = {}
@@ -119,7 +117,7 @@ class EmbeddedAws:
             starting.callback(self._running.release)
             self._folder = Path(starting.enter_context(TemporaryDirectory(prefix="festival-")))
             starting.enter_context(moto_gaps.patched())
-            # Restored once the server has ended, which needs this environment until then.
+            # Restored after the server has ended, because the server needs it until then.
             starting.enter_context(mock.patch.dict(os.environ))
             self.endpoint_url = starting.enter_context(
                 serving(self._port, self._changing_a_stack, self._on_request)
@@ -129,7 +127,7 @@ class EmbeddedAws:
             self.environment = isolated(os.environ, self.endpoint_url, self._folder)
             os.environ.clear()
             os.environ.update(self.environment)
-            # A default session made earlier would keep real credentials for boto3.client(...).
+            # An earlier default session would give boto3.client(...) the real credentials.
             starting.enter_context(mock.patch.object(boto3, "DEFAULT_SESSION", None))
             self._exit = starting.pop_all()
         return self
@@ -138,7 +136,7 @@ class EmbeddedAws:
         self._exit.close()
 
     def session(self) -> boto3.Session:
-        """A boto3 session for this AWS, a new one for each thread that asks."""
+        """A boto3 session for this AWS; each thread has its own."""
         if not hasattr(self._sessions, "session"):
             self._sessions.session = _new_session()
         session: boto3.Session = self._sessions.session
@@ -155,7 +153,7 @@ class EmbeddedAws:
         on_log: Callable[[str], None] | None = None,
         on_invocation: Callable[[Invocation], None] | None = None,
     ) -> Poller:
-        """A poller between the queue of a deployed stack and its function; it ends with this AWS.
+        """A poller from a deployed stack's queue to its function; it ends with this AWS.
 
         `on_log` gets each line that the function logs, `on_invocation` each batch.
         """
@@ -172,9 +170,9 @@ class EmbeddedAws:
             reports_item_failures="ReportBatchItemFailures"
             in mapping.get("FunctionResponseTypes", []),
         )
-        behind_the_scenes = _new_session(LAMBDA)
+        lambda_session = _new_session(LAMBDA)
         function = DeployedFunction(
-            behind_the_scenes,
+            lambda_session,
             stack,
             outside=self._function_environment(),
             folder=Path(self._exit.enter_context(TemporaryDirectory(prefix="festival-code-"))),
@@ -182,9 +180,7 @@ class EmbeddedAws:
             on_log=on_log,
         )
         self._exit.callback(function.close)
-        poller = Poller(
-            behind_the_scenes.client("sqs"), source, function, on_invocation=on_invocation
-        )
+        poller = Poller(lambda_session.client("sqs"), source, function, on_invocation=on_invocation)
         self._exit.callback(poller.stop)
         return poller
 
@@ -196,10 +192,10 @@ class EmbeddedAws:
         return self._pollers[queue].drain(timeout)
 
     def work(self, on_failure: Callable[[Exception], None]) -> list[str]:
-        """Run a poller for each stack that is deployed now; returns the stacks' names.
+        """Run a poller for each deployed stack; returns the stacks' names.
 
-        Call it again after stacks have come or gone: it waits for a change that is under way.
-        `on_failure` gets the error that ends a poller whose stack is still there; the next
+        Call it again after stacks were deployed or removed; it waits until a change has ended.
+        `on_failure` gets the error that ends a poller whose stack still exists; the next
         deployment starts that poller again.
         """
         with self._stacks:
@@ -207,13 +203,10 @@ class EmbeddedAws:
 
     def _work(self, on_failure: Callable[[Exception], None]) -> list[str]:
         deployed = {
-            stack["StackName"]: next(
-                each["OutputValue"]
-                for each in stack["Outputs"]
-                if each["OutputKey"] == QUEUE_OUTPUT
-            )
+            stack["StackName"]: output["OutputValue"]
             for stack in self.session().client("cloudformation").describe_stacks()["Stacks"]
-            if any(each["OutputKey"] == QUEUE_OUTPUT for each in stack.get("Outputs", []))
+            for output in stack.get("Outputs", [])
+            if output["OutputKey"] == QUEUE_OUTPUT
         }
         for queue in set(self._at_work) - set(deployed.values()):
             if poller := self._at_work.pop(queue, None):  # it may have ended just now
@@ -227,7 +220,7 @@ class EmbeddedAws:
     def _poller_ended(
         self, queue: str, on_failure: Callable[[Exception], None], error: Exception
     ) -> None:
-        """A queue that was torn down under its poller is not a failure."""
+        """Report the error, unless the poller ended because its queue was removed."""
         self._ended[queue] = self._deployments
         self._at_work.pop(queue, None)
         try:
@@ -264,13 +257,13 @@ class EmbeddedAws:
                 self._deployments += 1
 
     def _function_environment(self) -> dict[str, str]:
-        """What the function sees of this machine: as in Lambda, almost nothing."""
-        seen = {
+        """The environment that the function gets from this machine: as in Lambda, very little."""
+        passed_on = {
             name: value
             for name, value in self.environment.items()
             if name.startswith("AWS_") or name in ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
         }
-        return {**seen, "AWS_ACCESS_KEY_ID": FUNCTION}
+        return {**passed_on, "AWS_ACCESS_KEY_ID": FUNCTION}
 
 
 def _new_session(access_key: str | None = None) -> boto3.Session:

@@ -1,8 +1,8 @@
-"""What runs first in the function's process: as Lambda's image does before the handler.
+"""Starts the handler in the function's process, as Lambda's image does.
 
-`festival.embedded.runtime` starts it as a script. The process sees the standard library, boto3 and
-what boto3 needs, and the unpacked zip in the working directory. Anything else installed on this
-machine is invisible to it, as in Lambda.
+`festival.embedded.runtime` starts this file as a script. The process can import the standard
+library, boto3 and what boto3 needs, and the unpacked zip in the working directory, but, as in
+Lambda, nothing else that is installed on this machine.
 """
 
 import http.client
@@ -28,7 +28,7 @@ API = "/2018-06-01/runtime"
 
 
 class OnlyWhatLambdaHas(importlib.abc.MetaPathFinder):
-    """Refuses to import what Lambda's image lacks, as Lambda would."""
+    """Refuses to import what Lambda does not have."""
 
     def __init__(self, task_root: Path) -> None:
         self._task_root = task_root
@@ -56,7 +56,7 @@ def main(handler_name: str) -> None:
 
 
 def serve(handler_name: str, api: str) -> None:
-    """Fetches events from the Runtime API if AWS's own client is not installed.
+    """Serves the Runtime API's events, in place of AWS's own client if that is not installed.
 
     Source: the Lambda guide, "Using the Lambda runtime API for custom runtimes".
     """

@@ -1,4 +1,4 @@
-"""The demo: sends the samples through the deployed stack and compares answers with the files."""
+"""The demo: sends sample files through the stack, and compares the table's answers with them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ FILES = ("sample.csv", "sample.json", "messy.csv")
 
 @dataclass(frozen=True, slots=True)
 class DemoQuestion:
-    """An access pattern, and a test of one performance that finds the same answer in a file."""
+    """An access pattern, and the same condition as a test of one performance of a file."""
 
     pattern: AccessPattern
     holds: Callable[[Performance], bool]
@@ -35,7 +35,7 @@ class DemoQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DemoAnswer:
-    """What the table answered, in order."""
+    """The table's answer to an access pattern, in order."""
 
     pattern: AccessPattern
     performances: list[Performance]
@@ -65,9 +65,9 @@ QUESTIONS = (
 
 
 def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
-    """Upload a file and wait until the queue is empty; returns the e-mails it caused.
+    """Upload a file and wait until the queue is empty; returns the e-mails about it.
 
-    Raises FestivalError if the file did not get through.
+    Raises FestivalError if the file was not ingested.
     """
     before = len(aws.emails())
     aws.session().client("s3").upload_file(str(file), outputs.upload_bucket, file.name)
@@ -81,14 +81,14 @@ def drop(aws: EmbeddedAws, outputs: StackOutputs, file: Path) -> list[Email]:
 
 
 def _reasons(aws: EmbeddedAws, outputs: StackOutputs) -> Iterator[str]:
-    """Why its tries failed, according to the ledger."""
+    """Why tries failed, according to the ledger."""
     ledger = Ledger(aws.session().client("dynamodb"), outputs.ledger_table)
     for record in ledger.recent(days=1):
         yield from record.reasons.values()
 
 
 def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
-    """How many items the table holds (AWS counts them every six hours; this one is up to date)."""
+    """How many items the table holds. Here the count is up to date; AWS counts every six hours."""
     table = aws.session().client("dynamodb").describe_table(TableName=outputs.table)
     return int(table["Table"]["ItemCount"])
 
@@ -96,18 +96,18 @@ def item_count(aws: EmbeddedAws, outputs: StackOutputs) -> int:
 def answers(connection: Connection, table: str, files: Iterable[Path]) -> Iterator[DemoAnswer]:
     """The table's answer to each question.
 
-    Raises FestivalError if one differs from what the files themselves say.
+    Raises FestivalError if one differs from the answer in the files.
     """
-    there = performances_of(files)
+    in_files = performances_of(files)
     for question in QUESTIONS:
-        found, _ = answer(connection, table, question.pattern)
-        expected = {one.key for one in there if question.holds(one)}
-        if len(found) != len(expected) or {one.key for one in found} != expected:
+        answered, _ = answer(connection, table, question.pattern)
+        expected = {one.key for one in in_files if question.holds(one)}
+        if len(answered) != len(expected) or {one.key for one in answered} != expected:
             raise FestivalError(
-                f"{question.pattern.question}: the table answers with {len(found)} performances, "
-                f"the files have {len(expected)}"
+                f"{question.pattern.question}: the table answers with {len(answered)} "
+                f"performances, the files have {len(expected)}"
             )
-        yield DemoAnswer(question.pattern, found)
+        yield DemoAnswer(question.pattern, answered)
 
 
 def performances_of(files: Iterable[Path]) -> list[Performance]:

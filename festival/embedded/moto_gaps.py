@@ -1,7 +1,7 @@
-"""What the kit needs from AWS and moto lacks, each gap in one place.
+"""Fills the gaps between AWS and moto that matter to the kit.
 
 `patched` corrects moto itself while the embedded AWS runs. After each change to a stack,
-`complete_stacks` makes the calls that CloudFormation would have made and moto silently leaves out.
+`complete_stacks` makes the calls that CloudFormation makes and moto silently leaves out.
 """
 
 import itertools
@@ -29,29 +29,31 @@ if TYPE_CHECKING:
 
 TAP_SUFFIX = "-mail"
 MADE_FOR = "5.2.5"
-"""The version of moto whose parts are corrected here."""
+"""The version of moto that is corrected here."""
 
 _sequence = itertools.count(1)
 
 
 def _made_for(owner: Any, name: str, parameters: str) -> Any:
-    """A part of moto that is corrected here, if it still begins with what it took in that version.
+    """A function of moto that is corrected here, if its parameters still begin with these.
 
-    Raises FestivalError, because a correction of something else would only be noticed by what
-    goes wrong with a stack.
+    Raises FestivalError otherwise, because a correction that does not fit would only show as a
+    mysterious failure of a stack.
     """
-    found = getattr(owner, name, None)
-    if not callable(found) or not " ".join(signature(found).parameters).startswith(parameters):
+    function = getattr(owner, name, None)
+    if not callable(function) or not " ".join(signature(function).parameters).startswith(
+        parameters
+    ):
         raise FestivalError(
             f"the embedded AWS corrects {owner.__name__}.{name} of moto {MADE_FOR}, and moto "
             f"{version('moto')} has another: pip install 'moto=={MADE_FOR}'"
         )
-    return found
+    return function
 
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """moto with the corrected parts in place."""
+    """Correct moto while the block runs."""
     with (
         mock.patch.object(notifications, "_get_s3_event", _event_with_version),
         mock.patch.object(S3Backend, "delete_object", _delete_with_event),
@@ -64,7 +66,7 @@ def patched() -> Iterator[None]:
         mock.patch.object(CloudFormationBackend, "create_stack", _create_stack_or_roll_back),
         mock.patch.object(CloudFormationBackend, "execute_change_set", _execute_or_roll_back),
         mock.patch.object(
-            CloudFormationResponse, "create_change_set", _create_change_set_with_its_end
+            CloudFormationResponse, "create_change_set", _create_change_set_with_on_failure
         ),
     ):
         yield
@@ -74,7 +76,7 @@ _moto_event = _made_for(notifications, "_get_s3_event", "event_name bucket key n
 
 
 def _event_with_version(event_name: str, bucket: Any, key: Any, notification_id: str) -> Any:
-    """AWS names the version that this very put created, and numbers a key's events.
+    """AWS names the version that the put created, and numbers a key's events. moto does neither.
 
     Source: the S3 guide, "Event message structure".
     """
@@ -93,7 +95,7 @@ _moto_delete = _made_for(S3Backend, "delete_object", "self bucket_name key_name 
 def _delete_with_event(
     backend: Any, bucket_name: str, key_name: str, version_id: str | None = None, **more: Any
 ) -> Any:
-    """AWS reports every removal; moto, in a versioned bucket, reports only the last.
+    """AWS reports every removal; moto, in a versioned bucket, only that of the last version.
 
     Source: the S3 guide, "Supported event types for SQS, SNS, and Lambda".
     """
@@ -114,7 +116,7 @@ _moto_resolve = _made_for(parsing, "clean_json", "resource_json resources_map")
 
 
 def _resolve_without_gaps(template_part: Any, resources_map: Any) -> Any:
-    """`AWS::NoValue` removes its element from a list; moto leaves a null there."""
+    """`AWS::NoValue` removes its element from a list; moto leaves a null in its place."""
     resolved = _moto_resolve(template_part, resources_map)
     if isinstance(resolved, list):
         return [each for each in resolved if each is not None]
@@ -129,7 +131,7 @@ _moto_resource_diff = _made_for(
 def _diff_of_changed_parameters(
     resources: Any, template: Any, parameters: Mapping[str, Any] | None = None
 ) -> Any:
-    """A parameter that keeps its value, even by default, changes no resource."""
+    """A parameter that keeps its value or its default changes no resource."""
     known = resources.resolved_parameters
     changed = {
         name: value
@@ -146,17 +148,17 @@ _moto_update = _made_for(
 )
 
 
-def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **where: Any) -> Any:
-    """A resource that moto cannot update stays; moto would forget that it exists."""
+def _update_or_keep(logical_id: str, resource_json: Any, resources_map: Any, **more: Any) -> Any:
+    """A resource that moto cannot update stays as it is; moto would forget it."""
     before = resources_map[logical_id]
-    return _moto_update(logical_id, resource_json, resources_map, **where) or before
+    return _moto_update(logical_id, resource_json, resources_map, **more) or before
 
 
 _moto_diff = _made_for(ChangeSet, "diff", "self")
 
 
 def _diff_with_parameters(change_set: Any) -> Any:
-    """A new value of a parameter changes the resources that refer to it."""
+    """A parameter's new value changes the resources that refer to it. moto overlooks that."""
     resources = change_set.stack.resource_map
     compare = partial(resources.build_resource_diff, parameters=change_set.parameters)
     with mock.patch.object(resources, "build_resource_diff", compare):
@@ -167,7 +169,7 @@ _moto_apply = _made_for(ChangeSet, "apply", "self")
 
 
 def _apply_whole_template(change_set: Any) -> None:
-    """A change set also updates the stack's template, parameters and outputs."""
+    """A change set also updates the stack's template, parameters and outputs. moto forgets to."""
     stack = change_set.stack
     stack.template = change_set.template
     stack._parse_template()
@@ -177,7 +179,7 @@ def _apply_whole_template(change_set: Any) -> None:
 
 
 class ResourceFailedError(Exception):
-    """A resource that could not be created: its name in the template, its type, the reason."""
+    """A resource could not be created: its name in the template, its type, the reason."""
 
     def __init__(self, name: str, type_: str, reason: str) -> None:
         super().__init__(reason)
@@ -196,7 +198,7 @@ _moto_create = _made_for(
 def _create_or_name_the_failure(
     logical_id: str, resource_json: Any, *others: Any, **more: Any
 ) -> Any:
-    """Ties a failure to its resource. moto raises KeyError for purposes of its own."""
+    """Names the resource that failed. A KeyError passes, because moto uses it internally."""
     try:
         return _moto_create(logical_id, resource_json, *others, **more)
     except (ResourceFailedError, KeyError):
@@ -214,7 +216,7 @@ _moto_create_stack = _made_for(
 
 
 def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
-    """CreateStack returns at once; a failed creation is rolled back. moto leaves it half done."""
+    """CreateStack rolls back a failed creation and still succeeds; moto leaves it half done."""
     try:
         return _moto_create_stack(backend, **request)
     except ResourceFailedError as failure:
@@ -226,8 +228,8 @@ def _create_stack_or_roll_back(backend: Any, **request: Any) -> Any:
 _moto_create_change_set = _made_for(CloudFormationResponse, "create_change_set", "self")
 
 
-def _create_change_set_with_its_end(response: Any) -> Any:
-    """A change set knows what to do with a failed creation: OnStackFailure."""
+def _create_change_set_with_on_failure(response: Any) -> Any:
+    """A change set has OnStackFailure, which says what to do with a failed creation."""
     answer = _moto_create_change_set(response)
     newest = list(response.cloudformation_backend.change_sets.values())[-1]
     newest.on_stack_failure = response._get_param("OnStackFailure")
@@ -265,9 +267,9 @@ def _execute_or_roll_back(
 
 def _roll_creation_back(stack: Any, failure: ResourceFailedError) -> None:
     _add_failure(stack, "CREATE_FAILED", failure)
-    with suppress(Exception):  # what moto cannot delete was never created
+    with suppress(Exception):  # moto cannot delete a resource that was never created
         stack.resource_map.delete()
-    stack.resource_map._resource_json_map = {}  # moto creates what is missing when it lists them
+    stack.resource_map._resource_json_map = {}  # else moto creates them when it lists them
     stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
     stack.status = "ROLLBACK_COMPLETE"
     stack._add_stack_event(stack.status)
@@ -289,7 +291,7 @@ def _add_failure(stack: Any, status: str, failure: ResourceFailedError) -> None:
 
 
 def complete_stacks(session: "boto3.Session") -> None:
-    """Make the calls that the stacks' templates ask for and moto's CloudFormation left out."""
+    """Make the calls that CloudFormation makes for the stacks' templates and moto leaves out."""
     for stack in session.client("cloudformation").describe_stacks()["Stacks"]:
         if stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             _complete_stack(session, stack["StackName"])
@@ -335,7 +337,7 @@ def _complete_bucket(
 def _complete_table(
     session: "boto3.Session", table: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto forgets point-in-time recovery; AWS turns it on, and exports need it."""
+    """moto ignores point-in-time recovery; AWS turns it on, and exports need it."""
     if "PointInTimeRecoverySpecification" in properties:
         session.client("dynamodb").update_continuous_backups(
             TableName=table,
@@ -346,10 +348,10 @@ def _complete_table(
 def _complete_mapping(
     session: "boto3.Session", mapping: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """Not an AWS call: moto's own mapping receives messages without running the function.
+    """AWS makes no such call. moto's own mapping receives messages without running the function.
 
-    Each receive counts, so messages would reach the dead-letter queue too early. The poller takes
-    the mapping's place.
+    Each receive counts, so messages would go to the dead-letter queue too early. The poller does
+    the mapping's work instead.
     """
     session.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
 
@@ -357,9 +359,9 @@ def _complete_mapping(
 def _complete_subscription(
     session: "boto3.Session", nothing: str, properties: Mapping[str, Any], names: Mapping[str, str]
 ) -> None:
-    """moto creates no subscription; AWS does, and somebody confirms it.
+    """AWS creates a subscription, which somebody confirms; moto does not.
 
-    Nor does moto send e-mails: a queue subscribed to the topic takes the mailbox's place.
+    Because moto sends no e-mails either, a queue that is subscribed to the topic collects them.
     """
     topic = names[properties["TopicArn"]["Ref"]]
     address = names[properties["Endpoint"]["Ref"]]
@@ -382,7 +384,7 @@ def queue_arn(session: "boto3.Session", url: str) -> str:
 
 UNKNOWN_TO_MOTO = ("AWS::SNS::Subscription",)
 
-# The mapping first: the bucket's notification sends a message at once.
+# The mapping comes first, because setting the bucket's notification sends a message at once.
 STEPS = {
     "AWS::Lambda::EventSourceMapping": _complete_mapping,
     "AWS::S3::Bucket": _complete_bucket,

@@ -1,4 +1,4 @@
-"""Stands in for the SQS event source mapping, by AWS's rules; the zip runs in a child process.
+"""Polls a queue and invokes the function, by the rules of Lambda's event source mapping.
 
 Source: the Lambda guide, "Using Lambda with Amazon SQS" and "Handling errors for an SQS event
 source in Lambda".
@@ -20,7 +20,7 @@ IDLE_SECONDS = 0.05
 
 
 class Invokes(Protocol):
-    """Anything that runs the function: a Runtime, or a fake in a test."""
+    """What invokes the function: a DeployedFunction, or a fake in a test."""
 
     def invoke(self, event: Any) -> Any: ...
 
@@ -37,7 +37,7 @@ class EventSource:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One batch that went through the function. `error` says why all of it failed, else None."""
+    """One batch passed to the function. If all of it failed, `error` says why; otherwise None."""
 
     message_ids: tuple[str, ...]
     failed: frozenset[str]
@@ -47,14 +47,14 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What happened until the queue was empty; `left` messages are still in it."""
+    """The invocations of a `drain`, and how many messages it left in the queue."""
 
     invocations: tuple[Invocation, ...] = field(default=())
     left: int = 0
 
 
 class Poller:
-    """Feeds the messages of one queue to the function, one batch at a time."""
+    """Passes the messages of one queue to the function, one batch at a time."""
 
     def __init__(
         self,
@@ -75,9 +75,9 @@ class Poller:
     def poll(self) -> Invocation | None:
         """Pass one batch of visible messages to the function; None if there are none.
 
-        A failed message stays hidden until the queue's visibility timeout is over; one that has
-        been received as often as the redrive policy allows goes to the dead-letter queue.
-        Raises BrokenFunctionError if the function cannot start.
+        A failed message stays hidden until the queue's visibility timeout is over. A message that
+        was received as often as the redrive policy allows goes to the dead-letter queue. Raises
+        BrokenFunctionError if the function cannot start.
         """
         messages = self._receive()
         if not messages:
@@ -100,8 +100,8 @@ class Poller:
     def drain(self, timeout: float = 30.0) -> Drained:
         """Poll until the queue holds no messages, not even hidden or delayed ones.
 
-        If none is visible it waits for the hidden ones, for up to `timeout` seconds; with 0 it
-        takes what is visible and returns. Messages not processed in time are counted in `left`.
+        If none is visible, waits up to `timeout` seconds for hidden and delayed ones. Messages that
+        are not processed by then are counted in `left`.
         """
         until = time.monotonic() + timeout
         done: list[Invocation] = []
@@ -166,10 +166,10 @@ class Poller:
 def failed_messages(
     response: Any, message_ids: Sequence[str], reports_item_failures: bool
 ) -> frozenset[str]:
-    """The messages that an invocation did not finish, according to its response.
+    """The messages of a batch that failed, according to the function's response.
 
-    Nothing, null or an empty list means that all are done. A response that cannot be understood, or
-    an identifier that is missing, empty or not from this batch, means that none is.
+    An empty response, null or an empty list means that none failed. A response that cannot be
+    understood, or an identifier that is missing, empty or not from this batch, means that all did.
     """
     if not reports_item_failures or response is None or response == {}:
         return frozenset()

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -31,18 +32,29 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 
-class FunctionReply(NamedTuple):
-    """What the process sent: ready, response, error, init error, gone, or nothing in time."""
+class ReplyKind(Enum):
+    """What the function's process has done."""
 
-    what: str
+    READY = auto()  # it asks for an event
+    RESPONSE = auto()
+    ERROR = auto()  # the handler raised
+    INIT_ERROR = auto()  # the handler could not be loaded
+    EXITED = auto()
+    TIMED_OUT = auto()
+
+
+class FunctionReply(NamedTuple):
+    """What the process has done, and the body that it sent, if any."""
+
+    kind: ReplyKind
     body: bytes = b""
 
 
 class RuntimeApi:
     """The Runtime API on a loopback port, for one process and one event at a time."""
 
-    def __init__(self, said: SimpleQueue[FunctionReply]) -> None:
-        self.said = said
+    def __init__(self, replies: SimpleQueue[FunctionReply]) -> None:
+        self.replies = replies
         self.offers: SimpleQueue[tuple[bytes, dict[str, str]] | None] = SimpleQueue()
         api = self
 
@@ -78,7 +90,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Stays silent: a killed process drops its connection."""
+        """Print nothing: a killed process drops its connection, which is not an error here."""
 
 
 class _RuntimeApiHandler(BaseHTTPRequestHandler):
@@ -87,7 +99,7 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # otherwise each answer, two small writes, takes 40 ms
 
     def do_GET(self) -> None:
-        self.runtime_api.said.put(FunctionReply("ready"))
+        self.runtime_api.replies.put(FunctionReply(ReplyKind.READY))
         offer = self.runtime_api.offers.get()
         if offer is None:
             self.close_connection = True
@@ -97,11 +109,8 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        what = self.path.rpartition("/")[2]
         self._answer(202, b'{"status":"OK"}', {})
-        self.runtime_api.said.put(
-            FunctionReply("init error" if "/init/" in self.path else what, body)
-        )
+        self.runtime_api.replies.put(FunctionReply(_kind_of_post(self.path), body))
 
     def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -112,11 +121,17 @@ class _RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Stays silent: the function's own log is what matters."""
+        """Print nothing: only the function's own log matters."""
+
+
+def _kind_of_post(path: str) -> ReplyKind:
+    if "/init/" in path:
+        return ReplyKind.INIT_ERROR
+    return ReplyKind.ERROR if path.endswith("/error") else ReplyKind.RESPONSE
 
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-INIT_SECONDS = 60.0  # Lambda allows 10; a busy laptop may need longer to import boto3
+INIT_SECONDS = 60.0  # Lambda allows 10; a busy laptop may take longer to import boto3
 KEPT_LOG_LINES = 200
 LINES_A_CALL = 1_000
 
@@ -131,7 +146,7 @@ class BrokenFunctionError(FestivalError):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed function: what Lambda knows about it, and the folder with its unpacked zip."""
+    """A deployed function: its settings in Lambda, and the folder with its unpacked zip."""
 
     name: str
     arn: str
@@ -144,7 +159,7 @@ class Function:
     log_group: str = ""
 
     def process_environment(self, outside: Mapping[str, str]) -> dict[str, str]:
-        """What the process sees: Lambda's reserved variables, the function's own, and `outside`.
+        """The process's environment: `outside`, the function's variables, and Lambda's own.
 
         Source: the Lambda guide, "Defined runtime environment variables".
         """
@@ -210,9 +225,9 @@ class Runtime:
 
 
 class DeployedFunction:
-    """The function as deployed when it is invoked: its latest code and settings.
+    """Invokes a stack's function, always with its latest code and settings.
 
-    As in AWS, its logs are in its log group: `aws logs tail` shows them.
+    As in AWS, its logs go to its log group, where `aws logs tail` shows them.
     """
 
     def __init__(
@@ -225,7 +240,7 @@ class DeployedFunction:
         deployments: Callable[[], int],
         on_log: Callable[[str], None] | None = None,
     ) -> None:
-        """`deployments` goes up with each deployment; code is unpacked in `folder`."""
+        """`deployments` counts the deployments so far; code is unpacked in `folder`."""
         self._session = session
         self._log = FunctionLog(session.client("logs"))
         self._stack = stack
@@ -234,32 +249,32 @@ class DeployedFunction:
         self._deployments = deployments
         self._on_log = on_log
         self._deployment = -1
-        self._at_work = False
+        self._is_invoking = False
         self._runtime: Runtime | None = None
 
     def invoke(self, event: Any) -> Any:
-        """Like Runtime.invoke, in a process with the function's latest deployment."""
+        """Like Runtime.invoke, in a process that has the latest deployment."""
         latest = self._deployments()
         if self._runtime is None or self._deployment != latest:
             self.close()
             function = download_function(self._session, self._stack, self._folder / str(latest))
             self._log.group = function.log_group
-            self._runtime = Runtime(function, self._outside, on_log=self._hear)
+            self._runtime = Runtime(function, self._outside, on_log=self._take_line)
             self._deployment = latest
-        self._at_work = True
+        self._is_invoking = True
         try:
             return self._runtime.invoke(event)
         except FunctionError as error:
             self._log.add(str(error))
             raise
         finally:
-            self._at_work = False
+            self._is_invoking = False
             self._log.flush()
 
-    def _hear(self, line: str) -> None:
-        """A line may arrive after the answer, and no further invocation may follow."""
+    def _take_line(self, line: str) -> None:
+        """Log a line; after the answer send it at once, as no other invocation may follow."""
         self._log.add(line)
-        if not self._at_work:
+        if not self._is_invoking:
             self._log.flush()
         if self._on_log is not None:
             self._on_log(line)
@@ -272,7 +287,7 @@ class DeployedFunction:
 
 
 class FunctionLog:
-    """Puts a function's lines into its log group, in the order they came."""
+    """Sends a function's lines to its log group, in the order they came."""
 
     def __init__(self, logs: "CloudWatchLogsClient") -> None:
         """`logs` is a boto3 client."""
@@ -290,17 +305,17 @@ class FunctionLog:
     def flush(self) -> None:
         """Send what came since the last time. If the log group is gone, the lines are dropped."""
         stream = time.strftime("%Y/%m/%d/[$LATEST]embedded", time.gmtime())
-        where: Any = {"logGroupName": self.group, "logStreamName": stream}
+        names: Any = {"logGroupName": self.group, "logStreamName": stream}
         with self._sending, suppress(ClientError, BotoCoreError):
             if stream not in self._streams:
                 with suppress(self._logs.exceptions.ResourceAlreadyExistsException):
-                    self._logs.create_log_stream(**where)
+                    self._logs.create_log_stream(**names)
                 self._streams.add(stream)
             while batch := [
                 self._lines.popleft() for _ in range(min(LINES_A_CALL, len(self._lines)))
             ]:
                 self._logs.put_log_events(
-                    **where, logEvents=[{"timestamp": at, "message": line} for at, line in batch]
+                    **names, logEvents=[{"timestamp": at, "message": line} for at, line in batch]
                 )
 
 
@@ -333,7 +348,7 @@ def download_function(session: "boto3.Session", stack: str, folder: Path) -> Fun
 
 
 class _Process:
-    """One process of the function, and the Runtime API that only it talks to."""
+    """One process of the function, and the Runtime API that serves only this process."""
 
     def __init__(
         self,
@@ -344,8 +359,8 @@ class _Process:
         self._function = function
         self._on_log = on_log
         self._log: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        self._said: SimpleQueue[FunctionReply] = SimpleQueue()
-        self._api = RuntimeApi(self._said)
+        self._replies: SimpleQueue[FunctionReply] = SimpleQueue()
+        self._api = RuntimeApi(self._replies)
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-u", str(BOOTSTRAP), function.handler],
             cwd=function.code,
@@ -363,23 +378,23 @@ class _Process:
         self.alive = True
 
     def invoke(self, event: Any) -> Any:
-        """Waits until the process asks for work, hands it the event, and waits for its answer."""
+        """Wait until the process asks for an event, give it this one, and return its answer."""
         self._wait_until_ready()
         seconds = self._function.timeout
         self._api.offer(json.dumps(event).encode(), time.time() + seconds, self._function.arn)
-        said = self._next(seconds)
+        reply = self._next(seconds)
         name = self._function.name
-        match said.what:
-            case "response":
-                return _parsed(said.body, name)
-            case "error":
-                raise FunctionError(f"{name} failed: {_failure(said.body)}")
-            case "nothing":
+        match reply.kind:
+            case ReplyKind.RESPONSE:
+                return _parsed(reply.body, name)
+            case ReplyKind.ERROR:
+                raise FunctionError(f"{name} failed: {_failure(reply.body)}")
+            case ReplyKind.TIMED_OUT:
                 self.end()
                 raise FunctionError(f"{name}: Task timed out after {seconds:.2f} seconds")
             case _:
                 self.end()
-                raise FunctionError(f"{name}: Runtime exited: {self._last_words()}")
+                raise FunctionError(f"{name}: Runtime exited: {self._last_lines()}")
 
     def end(self) -> None:
         self.alive = False
@@ -389,12 +404,13 @@ class _Process:
         self._api.close()
 
     def _wait_until_ready(self) -> None:
-        said = self._next(INIT_SECONDS)
-        if said.what == "ready":
+        reply = self._next(INIT_SECONDS)
+        if reply.kind is ReplyKind.READY:
             self._started = True
             return
         self.end()
-        reason = _failure(said.body) if said.what == "init error" else self._last_words()
+        failed = reply.kind is ReplyKind.INIT_ERROR
+        reason = _failure(reply.body) if failed else self._last_lines()
         if self._started:
             raise FunctionError(
                 f"{self._function.name}: Runtime exited between two events: {reason}"
@@ -406,9 +422,9 @@ class _Process:
 
     def _next(self, seconds: float) -> FunctionReply:
         try:
-            return self._said.get(timeout=seconds)
+            return self._replies.get(timeout=seconds)
         except Empty:
-            return FunctionReply("nothing")
+            return FunctionReply(ReplyKind.TIMED_OUT)
 
     def _read_log(self) -> None:
         assert self._child.stdout is not None
@@ -417,9 +433,9 @@ class _Process:
                 self._log.append(line.rstrip("\n"))
                 if self._on_log is not None:
                     self._on_log(line.rstrip("\n"))
-        self._said.put(FunctionReply("gone"))
+        self._replies.put(FunctionReply(ReplyKind.EXITED))
 
-    def _last_words(self) -> str:
+    def _last_lines(self) -> str:
         return (
             " | ".join(line for line in list(self._log)[-5:] if line.strip()) or "its log is empty"
         )

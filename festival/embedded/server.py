@@ -1,4 +1,4 @@
-"""moto's server on a loopback port. It reports each change to a stack."""
+"""Runs moto's server on a loopback port, and reports each change to a stack."""
 
 import http.client
 import io
@@ -40,15 +40,15 @@ def serving(
 ) -> Iterator[str]:
     """Yields the URL of an empty AWS.
 
-    CloudFormation changes a stack inside a `with` block of `changing_a_stack`, which gets the
-    call's name; the block ends before the caller has the answer. `on_request` sees each request
-    first: its WSGI environment and, if it is a form, its body.
+    Each call that changes a stack runs in a `with` block of `changing_a_stack`, which gets the
+    call's name and ends before the caller has the answer. `on_request` gets each request before
+    moto does: its WSGI environment and, if it is a form, its body.
     """
     moto = DomainDispatcherApplication(create_backend_app)
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # moto warns about much that it does not do. Set for each request: a test runner that turns
-        # warnings into errors resets its filters for each test.
+        # moto warns about features that it lacks. Set for each request, because a test runner that
+        # turns warnings into errors resets the filters for each test.
         warnings.filterwarnings("ignore", module=r"moto\.")
         form = _form(environ)
         if on_request is not None:
@@ -80,9 +80,9 @@ def serving(
 
 
 def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> Iterable[bytes]:
-    """Turns an exception in moto into an AWS error; moto's server would answer with an HTML page.
+    """Answer with an AWS error for an exception in moto, whose server would send an HTML page.
 
-    501, because clients retry after a 500, and moto would only fail again.
+    The status is 501, because clients retry after a 500, and moto would only fail again.
     """
     code = "InternalFailure"
     message = f"the embedded AWS cannot do this: {type(error).__name__}: {error}"
@@ -107,7 +107,7 @@ def _failure(environ: Mapping[str, Any], error: BaseException, start: Any) -> It
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """Our own socket, because werkzeug ends the whole process if a port is in use.
+    """A listening socket. werkzeug would end the process if it found the port in use.
 
     Raises FestivalError if the port is in use or not allowed.
     """
@@ -131,7 +131,7 @@ def _form(environ: dict[str, Any]) -> bytes:
 
 
 def _reset(port: int) -> None:
-    """moto keeps its state for as long as the process lives: a new AWS starts empty."""
+    """Start with an empty AWS: moto keeps its state for as long as the process lives."""
     connection = http.client.HTTPConnection(HOST, port)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()
@@ -140,7 +140,7 @@ def _reset(port: int) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """moto logs every resource type that it leaves out, and its server every request."""
+    """Silence moto, which logs each resource type it lacks, and its server, which logs requests."""
     loggers = [logging.getLogger(name) for name in ("moto", "werkzeug")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,1 +1,1 @@
-"""One file into the table: pipeline, ledger, e-mail, Lambda handler. boto3 only."""
+"""Ingests files: the Lambda handler, the ledger, writing rows, the e-mail. Needs only boto3."""

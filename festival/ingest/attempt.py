@@ -1,16 +1,18 @@
 """One try at one version of one file, under its lease: read, write, record, notify.
 
-The order is what makes it exact. The newest version is the one S3 names while the lease is held;
-rows are stored before their end is saved as the place to resume from; `written` is recorded before
-stale items are removed; stale items are removed before the e-mail is sent, and the e-mail is sent
-before it is recorded as sent.
+The order of the steps makes it exact. S3 is asked for the newest version while the lease is held;
+rows are stored before the position after them is saved; `written` is recorded before stale items
+are removed; stale items are removed before the e-mail is sent, and the e-mail is sent before it is
+recorded as sent.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,24 +22,22 @@ from festival.ingest.ledger.leases import Lease
 from festival.ingest.ledger.records import Progress, Status, VersionRecord
 from festival.ingest.pipeline import ListedWriter, Writer, ingest_blocks, settle
 from festival.ingest.report import IngestReport
-from festival.ingest.resources import (
-    Action,
-    Budget,
-    Resources,
-    TryFailedError,
-    TryResult,
-    WrittenLateError,
-)
+from festival.ingest.resources import Resources
 from festival.ingest.s3_object import (
     StoredObject,
     SupersededError,
     current_object,
-    gone,
+    failed_call,
+    gone_message,
     is_unversioned,
     object_chunks,
-    unanswered,
 )
-from festival.ingest.sidecar import MARK, AppliedMapping, applied_mapping, file_of_sidecar
+from festival.ingest.sidecar import (
+    AppliedMapping,
+    applied_mapping,
+    file_of_sidecar,
+    is_ingest_of,
+)
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Position
 from festival.lineup.read import read_lineup
@@ -45,17 +45,78 @@ from festival.lineup.read import read_lineup
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_BYTES = 64 * 1024 * 1024
 NO_ROW = (
-    "not one block of rows came of all the text that could be read within one invocation; take "
-    "empty lines out of the file, or give the function a longer timeout"
+    "not one block of rows was in all the text that one invocation could read; remove empty lines "
+    "from the file, or give the function a longer timeout"
 )
 NO_ADVANCE = (
     "not one block of rows could be stored within one invocation; give the function more memory "
-    "(with it comes CPU) or a longer timeout"
+    "(and with it CPU) or a longer timeout"
 )
 
 
+class Budget(NamedTuple):
+    """How long one try may work, in seconds from its lease's start.
+
+    Reading stops at `work`, writing and e-mails at `write`, and the lease lapses at `lease`. With
+    `renew`, for a process without a time limit, all three move forward while it works.
+    """
+
+    work: float
+    write: float
+    lease: float
+    renew: bool = False
+
+    @classmethod
+    def of_invocation(cls, remaining: float) -> "Budget":
+        """For an invocation that has `remaining` seconds left; the lease outlives it."""
+        reserve = min(20.0, remaining / 4)
+        return cls(remaining - reserve, remaining - reserve / 2, remaining + 15.0)
+
+    @classmethod
+    def of_command(cls) -> "Budget":
+        """For a process that works until it is done: a short lease, renewed along the way."""
+        return cls(math.inf, 25.0, 30.0, renew=True)
+
+
+class Action(StrEnum):
+    """What one try did."""
+
+    INGESTED = "ingested"
+    NOTIFIED = "notified"  # the rows were already settled: only the e-mail was missing
+    DONE = "done"  # nothing was left to do
+    PAUSED = "paused"  # a continuation message carries on
+    STALE = "stale"  # another continuation message has taken over
+    SUPERSEDED = "superseded"  # S3 has a newer version
+    AWAITED = "awaited"  # the mapping of a file that does not exist
+    REMOVED = "removed"  # the file was deleted; its items stay in the table
+
+
+class TryResult(NamedTuple):
+    """The result of one try. `report` is set if the try settled the file or sent its e-mail."""
+
+    action: Action
+    file: str
+    version: str = ""
+    report: IngestReport | None = None
+    retries: int = 0
+    throttles: int = 0
+    milliseconds: int = 0
+
+
+class TryFailedError(RetryableError):
+    """Some rows could not be written; `report` says how far the try got."""
+
+    def __init__(self, reason: str, report: IngestReport) -> None:
+        super().__init__(reason)
+        self.report = report
+
+
+class WrittenLateError(RetryableError):
+    """Rows may have been sent after the lease expired: the file has to be written again."""
+
+
 class Attempt:
-    """One try at one file, under its lease: every decision uses what was read after taking it."""
+    """One try at one file. All it decides is based on what it reads while it holds the lease."""
 
     def __init__(
         self, resources: Resources, event: FileEvent, lease: Lease, budget: Budget, again: bool
@@ -70,16 +131,16 @@ class Attempt:
         self._started = self._clock()
         self._checkpoint_at = self._started + CHECKPOINT_SECONDS
         self._applied = AppliedMapping(resources.mapping, resources.mapping.fingerprint())
-        self._is_known = True  # what S3 says of the file and its mapping
+        self._s3_answers = True  # if not, the file's version and mapping are unknown
         self._has_sent = False
         self._saves = 0
         self._saved: Progress | None = None
         self._given_up: RetryableError | None = None
 
     def run(self) -> TryResult:
-        """Do what the file needs now. Raises RetryableError, and LeaseLostError if overtaken."""
+        """Do what the file needs now. Raises RetryableError; LeaseLostError if overtaken."""
         event = self._event
-        self._look()
+        self._check_time()
         self._read_mapping()
         stored = self._newest()
         if stored is None and (event.removed or event.by_sidecar):
@@ -113,28 +174,28 @@ class Attempt:
     def give_up(self, error: RetryableError) -> bool:
         """Record the version as failed, and notify. False if there is nothing to give up.
 
-        That is so if the version is done, if S3 has a newer one, or if another message continues
-        the file. If S3 does not answer now, the event is believed.
+        That is the case if the version is done, if S3 has a newer one, or if another message
+        continues the file. If S3 does not answer, the event's version counts as the newest.
         """
         event = self._event
         self._given_up = error
-        self._look()
+        self._check_time()
         stored = None
         try:
             self._read_mapping()
             stored = self._newest()
         except RetryableError:
-            self._is_known = False
+            self._s3_answers = False
         version = self._version(stored)
         record = self._ledger.find(event.file, version)
         is_current = self._is_current(version)
-        if self._is_known and stored is None and (event.removed or event.by_sidecar):
+        if self._s3_answers and stored is None and (event.removed or event.by_sidecar):
             return False
-        if self._is_known and (stored is None or event.version not in ("", stored.version)):
+        if self._s3_answers and (stored is None or event.version not in ("", stored.version)):
             self._not_read(stored, version, record)
             return False
         is_settled = record and is_current and record.is_settled
-        if record and (is_settled or (record.is_done and not self._is_known)):
+        if record and (is_settled or (record.is_done and not self._s3_answers)):
             return record.status == Status.FAILED
         if record and is_current and record.awaits_notice:
             self._notify_again(record)
@@ -148,14 +209,14 @@ class Attempt:
         if isinstance(error, TryFailedError):
             report = replace(error.report, error=str(error), version=version)
         else:
-            tally = Tally(progress.counts, progress.shown) if progress else Tally()
+            tally = Tally(progress.counts, progress.preview) if progress else Tally()
             report = tally.report(event.file, error=str(error), version=version)
         self._settle(Status.FAILED, replace(report, given_up=True), {})
         return True
 
     @property
     def may_have_written_late(self) -> bool:
-        """Whether rows were sent and the lease has expired: a process may be stopped in between."""
+        """Whether rows may have been sent after the lease expired: a process may be suspended."""
         return self._has_sent and self._clock() >= self._lease.until
 
     # What S3 says
@@ -167,11 +228,13 @@ class Attempt:
         )
 
     def _newest(self) -> StoredObject | None:
-        """The key's current version; S3 is asked twice before it supersedes the event's."""
-        found, asked = self._head(), self._event.version
-        if asked and (found is None or found.version != asked) and self._head() != found:
-            raise RetryableError(f"s3://{self._event.file} changes just now; the next try looks")
-        return found
+        """The key's current version. If it is not the event's, S3 is asked a second time."""
+        newest, version = self._head(), self._event.version
+        if version and (newest is None or newest.version != version) and self._head() != newest:
+            raise RetryableError(
+                f"s3://{self._event.file} is changing right now; the next try looks again"
+            )
+        return newest
 
     def _head(self) -> StoredObject | None:
         event = self._event
@@ -184,26 +247,26 @@ class Attempt:
         )
 
     def _version(self, stored: StoredObject | None) -> str:
-        """The ledger's name for what the event asks for.
+        """The ledger's name for the version that the event asks for.
 
         For an object that is gone, the name it was ingested under: its mapping may be gone, too.
         """
-        asked, current = self._event.version or (stored.version if stored else ""), ""
-        if stored is None and asked:
-            current = self._lease.current_version
-        if current == asked or current.startswith(asked + MARK):
-            return current or self._event.version_or_stand_in
-        return self._applied.version(asked or self._event.version_or_stand_in)
+        version = self._event.version or (stored.version if stored else "")
+        if not version:
+            return self._event.version_or_stand_in
+        if stored is None and is_ingest_of(self._lease.current_version, version):
+            return self._lease.current_version
+        return self._applied.version(version)
 
     def _is_current(self, version: str) -> bool:
-        """Whether the table has this version, or is getting it; never if it is requested again."""
+        """Whether the table has or is getting this version; False if it is to be ingested again."""
         return version == self._lease.current_version and not self._again
 
     def _is_continued_by_another(self, progress: Progress | None) -> bool:
-        """Whether another continuation message carries on this reading of the file.
+        """Whether another continuation message continues this reading of the file.
 
-        None does if the mapping has changed or an ingest --again has started over: then the next
-        message starts from the beginning, because no other may ever come.
+        No message does if the mapping has changed or an ingest --again has started over. Then this
+        one starts from the beginning, because no other may ever come.
         """
         return progress is not None and progress.continues not in (0, self._event.continues)
 
@@ -221,7 +284,7 @@ class Attempt:
     def _not_read(
         self, stored: StoredObject | None, version: str, record: VersionRecord | None
     ) -> TryResult:
-        """Finish a version that is gone, or overtaken (`stored` is newer)."""
+        """Finish a version that is gone or, if `stored` is newer, superseded."""
         if record and record.awaits_notice:
             return self._notify_again(record)
         if record and record.is_done:
@@ -232,7 +295,7 @@ class Attempt:
         self._ledger.supersede(self._event.file, version, self._event.sequencer)
         return TryResult(Action.SUPERSEDED, self._event.file, version)
 
-    # The time
+    # Time
 
     def _until(self, seconds: float) -> float:
         """The moment this many seconds after the lease's start."""
@@ -242,13 +305,13 @@ class Attempt:
         if self._budget.renew and self._ledger.now() >= self._until(self._budget.lease / 3):
             self._lease = self._ledger.leases.renew(self._lease, self._budget.lease)
 
-    def _look(self) -> None:
-        """Check the lease: renew it if due; stop if the lease or this try's time has run out."""
+    def _check_time(self) -> None:
+        """Renew the lease if that is due. Raises RetryableError if this try's time is over."""
         self._renew_if_due()
         if self._clock() >= self._until(self._budget.write):
-            raise RetryableError("the time of this try is over; the next one goes on")
+            raise RetryableError("the time of this try is over; the next one continues")
 
-    # The rows
+    # Rows
 
     def _progress_of(self, record: VersionRecord | None) -> Progress | None:
         if record is None or self._again or not record.progress:
@@ -256,10 +319,10 @@ class Attempt:
         return self._resources.reports.load_progress(record.progress)
 
     def _read(self, stored: StoredObject, progress: Progress | None) -> TryResult:
-        start = _place(progress)
+        start = _position(progress)
         tally = Tally(
             progress.counts if progress else None,
-            progress.shown if progress else None,
+            progress.preview if progress else None,
             source=stored.file,
             keep_rows=True,
         )
@@ -268,8 +331,8 @@ class Attempt:
         lists = self._resources.reports.key_lists
         until = self._until(self._budget.write)
         self._has_sent = True
-        with self._resources.open_writer(stored.file, until) as opened:
-            writer = ListedWriter(opened, lists, stored.file, stored.ingest)
+        with self._resources.open_writer(stored.file, until) as table_writer:
+            writer = ListedWriter(table_writer, lists, stored.file, stored.ingest)
             try:
                 ended = ingest_blocks(
                     read_lineup(
@@ -286,9 +349,9 @@ class Attempt:
                 if ended.unwritten_because:
                     raise self._failed(stored, tally, ended.unwritten_because)
             except TryFailedError:
-                if _place(self._saved) == start:
+                if _position(self._saved) == start:
                     raise
-                return self._continue_later(stored, tally)  # it did advance; the rest follows
+                return self._continue_later(stored, tally)  # it advanced; the rest can follow
             if ended.paused_at:
                 if ended.paused_at == start:
                     raise self._failed(stored, tally, NO_ADVANCE)
@@ -301,29 +364,32 @@ class Attempt:
             error=ended.error,
             remedy=ended.remedy,
             version=stored.ingest,
-            rejected_rows_at=self._keep_rows(stored, tally),
+            rejected_rows_at=self._store_rejected_rows(stored, tally),
         )
-        self._settle(Status.FAILED if ended.error else Status.WRITTEN, report, tally.shown)
+        self._settle(Status.FAILED if ended.error else Status.WRITTEN, report, tally.preview)
         return self._result(Action.INGESTED, stored, tally, report)
 
     def _watch(self, stored: StoredObject, tally: Tally) -> None:
-        """Called before each piece of text: stop if time runs out while none gives a row."""
+        """Called before each piece of text. Raises TryFailedError if time runs out without rows.
+
+        If there were rows, `_pause`, called after each block, would have ended this try sooner.
+        """
         self._renew_if_due()
         last = (self._budget.work + self._budget.write) / 2
         if self._ledger.now() >= self._until(last):
             raise self._failed(stored, tally, NO_ROW)
 
     def _pause(self, stored: StoredObject, tally: Tally, writer: Writer, block: Block) -> bool:
-        """Called after each block: renew the lease, save the place, or end this try."""
+        """Called after each block: renews the lease and saves the position. True ends the try."""
         now = self._clock()
         if now >= self._until(self._budget.work):
             return True
         self._renew_if_due()
         writer.deadline = self._until(self._budget.write)
         if now >= self._checkpoint_at or tally.rejected_rows.bytes > CHECKPOINT_BYTES:
-            why = settle(tally, writer)
-            if why:
-                raise self._failed(stored, tally, why)
+            reason = settle(tally, writer)
+            if reason:
+                raise self._failed(stored, tally, reason)
             if block.end is not None:
                 self._save(stored, tally, block.end)
             self._checkpoint_at = self._clock() + CHECKPOINT_SECONDS
@@ -331,32 +397,32 @@ class Attempt:
 
     def _save(self, stored: StoredObject, tally: Tally, end: Position) -> None:
         """Record that everything before `end` is settled."""
-        self._keep_rows(stored, tally)
+        self._store_rejected_rows(stored, tally)
         continues = self._saved.continues if self._saved else 0
-        self._record(stored, Progress(end.to_dict(), tally.counts, tally.shown, continues))
+        self._record(stored, Progress(end.to_dict(), tally.counts, tally.preview, continues))
 
     def _record(self, stored: StoredObject, progress: Progress) -> None:
-        self._saves += 1  # a new name each time: an earlier put may be carried out late
+        self._saves += 1  # each name is new, so that a put carried out late overwrites nothing
         name = f"{stored.ingest}/{self._lease.attempt}-{self._saves}"
         text = self._resources.reports.save_progress(stored.file, name, progress)
         self._ledger.save_progress(self._lease, stored.ingest, text)
         self._saved = progress
 
     def _continue_later(self, stored: StoredObject, tally: Tally) -> TryResult:
-        """Send the message that carries on from the saved place.
+        """Send the message that continues the file from the saved position.
 
-        It goes out before its number is saved: if the process dies in between, the continuation is
-        stale, and the process's own message comes back.
+        It is sent before its number is saved. If the process dies in between, that continuation is
+        stale, and SQS delivers the process's own message again.
         """
         if self._resources.send_continuation is None or self._saved is None:
-            raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to go on")
+            raise RetryableError(f"s3://{stored.file} is not finished; ingest it again to continue")
         event = self._event._replace(version=stored.version)
         self._resources.send_continuation(event, self._lease.attempt)
         self._record(stored, self._saved._replace(continues=self._lease.attempt))
         return self._result(Action.PAUSED, stored, tally, None)
 
-    def _failed(self, stored: StoredObject, tally: Tally, why: str) -> TryFailedError:
-        return TryFailedError(why, tally.report(stored.file, version=stored.ingest))
+    def _failed(self, stored: StoredObject, tally: Tally, reason: str) -> TryFailedError:
+        return TryFailedError(reason, tally.report(stored.file, version=stored.ingest))
 
     def _result(
         self, action: Action, stored: StoredObject, tally: Tally, report: IngestReport | None
@@ -371,48 +437,51 @@ class Attempt:
             self._milliseconds(),
         )
 
-    def _keep_rows(self, stored: StoredObject, tally: Tally) -> str:
-        """Keep the rows since the saved place; return where the file's rejected rows are, or ''."""
+    def _store_rejected_rows(self, stored: StoredObject, tally: Tally) -> str:
+        """Store newly rejected rows; return the folder of all the file's rejected rows, or ''."""
         reports = self._resources.reports
-        saved = _place(self._saved)
+        saved = _position(self._saved)
         first = saved.line if saved else 1
-        refused = tally.take_rejected_rows()
-        if len(refused):
-            reports.keep_rejected_rows(stored.file, stored.ingest, first, refused)
-        at = reports.rejected_rows_at(stored.file, stored.ingest)
-        return at if tally.counts.rejected else ""
+        rows = tally.take_rejected_rows()
+        if len(rows):
+            reports.keep_rejected_rows(stored.file, stored.ingest, first, rows)
+        folder = reports.rejected_rows_at(stored.file, stored.ingest)
+        return folder if tally.counts.rejected else ""
 
     def _is_overtaken(self, stored: StoredObject) -> bool:
-        """Whether S3 now has a different newest version; a file that is gone has none."""
+        """Whether S3 now has another version; False if the file is gone."""
         newest = self._head()
         return newest is not None and newest.version != stored.version
 
     def _fail(self, version: str) -> TryResult:
-        """The object was deleted before it could be read."""
+        """Record and report that the object was deleted before it could be read."""
         event = self._event
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=self._again)
         self._ledger.note_removed(self._lease, version, removed=True)
-        return self._settle_unread(version, gone(event.file, event.version))
+        return self._settle_unread(version, gone_message(event.file, event.version))
 
     def _settle_unread(self, version: str, error: str, remedy: Remedy = Remedy.FILE) -> TryResult:
+        """Record and report a failure without having read any row."""
         report = Tally().report(self._event.file, error=error, remedy=remedy, version=version)
         self._settle(Status.FAILED, report, {})
         return TryResult(Action.INGESTED, self._event.file, version, report)
 
-    def _settle(self, status: Status, report: IngestReport, shown: dict[str, Any]) -> None:
+    def _settle(self, status: Status, report: IngestReport, preview: dict[str, Any]) -> None:
+        """Record how the version ended, then notify."""
         self._ledger.finish(
             self._lease,
             report.version,
             status,
             report,
-            json.dumps(shown, default=str),
+            json.dumps(preview, default=str),
             self._milliseconds(),
         )
-        if shown:  # the e-mail is of the whole file, the report's rows of this pass over it
-            report = replace(report, rejections=shown["rejections"], warnings=shown["warnings"])
+        if preview:  # the report's rows are those of this pass; the e-mail is about the whole file
+            report = replace(report, rejections=preview["rejections"], warnings=preview["warnings"])
         self._notify(status, report)
 
     def _notify_again(self, record: VersionRecord) -> TryResult:
+        """Send the e-mail about a version that an earlier try settled without notifying."""
         report = record.report
         # This attempt must own the record before it may notify.
         self._ledger.adopt(self._lease, record.version)
@@ -426,33 +495,33 @@ class Attempt:
         elif self._resources.mailer is None:
             by = "nobody: asked not to"
         else:
-            self._look()
+            self._check_time()
             until = self._until(self._budget.write)
             mapping = self._applied.mapping
-            sent = self._resources.mailer.send(report, note, mapping=mapping, until=until)
-            by = f"e-mail {sent}"
+            message_id = self._resources.mailer.send(report, note, mapping=mapping, until=until)
+            by = f"e-mail {message_id}"
         self._ledger.mark_notified(self._lease, report.version, status, by)
 
     def _reconcile(self, report: IngestReport) -> str:
-        """Remove older versions' stale items; return what the e-mail says about it, or ''."""
+        """Remove stale items of older versions; return the e-mail's paragraph about it, or ''."""
         on_upload = self._resources.on_upload
         if on_upload is None:
             return ""
         if self._given_up is not None:
             return on_upload.note_of_giving_up(report, str(self._given_up))
-        return on_upload.note(self._lease, report, self._look)
+        return on_upload.note(self._lease, report, self._check_time)
 
     def _milliseconds(self) -> int:
         return int((self._clock() - self._started) * 1000)
 
 
-def _place(progress: Progress | None) -> Position | None:
+def _position(progress: Progress | None) -> Position | None:
     return Position.from_dict(progress.position) if progress else None
 
 
 @dataclass(frozen=True)
 class Ingestor:
-    """Ingests files from S3, one lease at a time. Every entry point uses it."""
+    """Ingests files from S3, each under its own lease. Every entry point uses it."""
 
     resources: Resources
 
@@ -462,8 +531,8 @@ class Ingestor:
         """One try at a file version; safe to repeat at any time, in any order.
 
         Raises LeaseHeldError if another owner works on the file, RetryableError if this try failed
-        and a later one may succeed, and WrittenLateError if the next one must use `again`: a
-        process may be stopped between checking the lease and sending rows.
+        and a later one may succeed, and WrittenLateError if the next one must use `again`, because
+        this process was suspended between checking the lease and sending rows.
         """
         with self._leased(event, owner, budget, again=again) as attempt:
             try:
@@ -472,8 +541,8 @@ class Ingestor:
                 if not attempt.may_have_written_late:
                     raise
                 raise WrittenLateError(
-                    f"s3://{event.file}: this process was stopped amid writing until its lease was "
-                    "over; rows may have come too late, so that it has to be ingested --again"
+                    f"s3://{event.file}: this process was suspended while writing, until its lease "
+                    "was over; rows may have been stored too late: ingest it with --again"
                 ) from error
 
     def give_up(self, event: FileEvent, owner: str, budget: Budget, error: RetryableError) -> bool:
@@ -491,7 +560,7 @@ class Ingestor:
         If the event names none (a removal or a mapping), that is the file's current version.
         """
         event, resources = file_of_sidecar(event), self.resources
-        with _answered():
+        with _failed_calls_retryable():
             ledger = resources.ledger
             version = "" if event.version else ledger.reconciliations.head(event.file).current
             if not version:
@@ -509,12 +578,12 @@ class Ingestor:
     ) -> Iterator[Attempt]:
         """An attempt that holds the file's lease while the block runs.
 
-        Its time, like the budget's, starts before the first call.
+        The lease's time, like the budget's, is counted from before the first call.
         """
         event = file_of_sidecar(event)
-        leases, began = self.resources.ledger.leases, self.resources.clock()
-        with _answered():
-            lease = leases.acquire(event.file, owner, budget.lease, since=began)
+        leases, started = self.resources.ledger.leases, self.resources.clock()
+        with _failed_calls_retryable():
+            lease = leases.acquire(event.file, owner, budget.lease, since=started)
             try:
                 yield Attempt(self.resources, event, lease, budget, again)
             finally:
@@ -523,9 +592,9 @@ class Ingestor:
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
+def _failed_calls_retryable() -> Iterator[None]:
     """Within the block, a failed AWS call raises RetryableError."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        raise unanswered("a call to AWS failed", error) from error
+        raise failed_call("a call to AWS failed", error) from error

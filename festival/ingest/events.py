@@ -1,7 +1,7 @@
-"""What an SQS message of the ingest queue asks for: files to look at, one to continue, or nothing.
+"""Reads the messages of the ingest queue: which files to look at, or which one to continue.
 
-Shapes: "Event message structure" in the Amazon S3 user guide; `requestParameters` and the like are
-not read. The kit's own continuation message is `{"festival": "continue", …}`.
+S3's own are described in "Event message structure" of its user guide; only the fields used here
+are read. The kit's own continuation message is `{"festival": "continue", …}`.
 """
 
 import json
@@ -39,7 +39,7 @@ class FileEvent(NamedTuple):
 
     @property
     def version_or_stand_in(self) -> str:
-        """The version, or a stand-in if the event names none and the object is gone.
+        """The version, or a stand-in if the event names none.
 
         The sequencer is the same in every delivery of an event and different for the next upload.
         """
@@ -54,9 +54,9 @@ def files_of_message(body: str) -> list[FileEvent]:
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        raise _not_understood(body, "no JSON") from None
+        raise _not_understood(body, "not JSON") from None
     if not isinstance(message, dict):
-        raise _not_understood(body, "no JSON object")
+        raise _not_understood(body, "not a JSON object")
     if message.get("Event") == "s3:TestEvent":
         return []
     try:
@@ -70,7 +70,7 @@ def files_of_message(body: str) -> list[FileEvent]:
 
 
 def continuation(event: FileEvent, attempt: int) -> str:
-    """The body of the message that asks for the rest of a large file, read the same way."""
+    """The body of the message that asks for the rest of a large file."""
     return json.dumps(
         {
             "festival": "continue",
@@ -96,27 +96,27 @@ def _continued(message: Mapping[str, Any]) -> FileEvent:
 
 
 def _file_of_record(record: Mapping[str, Any], run: str) -> FileEvent:
-    family = str(record["eventName"]).partition(":")[0]
-    if record["eventSource"] != "aws:s3" or family not in (CREATED, REMOVED):
+    kind = str(record["eventName"]).partition(":")[0]
+    if record["eventSource"] != "aws:s3" or kind not in (CREATED, REMOVED):
         raise ValueError(
             f"{record['eventSource']} {record['eventName']}, not an S3 {CREATED} or {REMOVED}"
         )
-    removed = family == REMOVED
-    entity = record["s3"]["object"]
+    removed = kind == REMOVED
+    described = record["s3"]["object"]
     return FileEvent(
         bucket=_text(record["s3"]["bucket"]["name"]),
-        key=unquote_plus(_text(entity["key"])),
+        key=unquote_plus(_text(described["key"])),
         # The version that was removed is not the one to ingest: S3 says which one is current now.
-        version="" if removed else _version(entity),
-        sequencer=str(entity.get("sequencer") or ""),
+        version="" if removed else _version(described),
+        sequencer=str(described.get("sequencer") or ""),
         run=run,
         removed=removed,
     )
 
 
-def _version(entity: Mapping[str, Any]) -> str:
+def _version(described: Mapping[str, Any]) -> str:
     """The object's version; '' in a bucket whose versioning is off or suspended."""
-    version = str(entity.get("versionId") or "")
+    version = str(described.get("versionId") or "")
     return "" if version == "null" else version
 
 
@@ -126,8 +126,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _not_understood(body: str, why: str) -> FestivalError:
+def _not_understood(body: str, reason: str) -> FestivalError:
     return FestivalError(
-        f"message {body[:80]!r} is neither an S3 event nor a continuation ({why}); it goes to the "
-        "dead-letter queue, where `festival dlq` shows it"
+        f"message {body[:80]!r} is neither an S3 event nor a continuation ({reason}); it goes to "
+        "the dead-letter queue, where `festival dlq` shows it"
     )

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from festival.errors import FestivalError
-from festival.ingest import startup  # before the others, which load faster after it
+from festival.ingest import startup  # first, because it makes the other imports faster
 from festival.ingest.attempt import Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent, continuation
@@ -29,7 +29,7 @@ CONTINUATION_DELAY_SECONDS = 2
 
 
 class FunctionSettings(NamedTuple):
-    """What the function reads from its environment, as the stack sets it."""
+    """The function's environment variables, as the stack's template sets them."""
 
     table: str
     ledger_table: str
@@ -72,9 +72,9 @@ class FunctionSettings(NamedTuple):
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Ingest every message's files; name the messages that must come back.
+    """Ingest the files of every message, and name the messages that SQS must deliver again.
 
-    Answers `{"batchItemFailures": [{"itemIdentifier": message id}, …]}` (docs: "Reporting batch
+    Returns `{"batchItemFailures": [{"itemIdentifier": message id}, …]}` (docs: "Reporting batch
     item failures").
     """
     message_handler = _message_handler(Log().with_context(requestId=context.aws_request_id))
@@ -112,7 +112,7 @@ def _function() -> tuple[FunctionSettings, Ingestor, Clients]:
 
 
 def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
-    """What the function works with."""
+    """What the function's ingests need, made from its settings."""
 
     def send_continuation(event: FileEvent, attempt: int) -> None:
         clients.sqs.send_message(
@@ -143,7 +143,7 @@ def resources_of(settings: FunctionSettings, clients: Clients) -> Resources:
 
 
 def _on_upload(settings: FunctionSettings, clients: Clients) -> "OnUpload":
-    # Off by default, so that a cold start does not pay for loading it.
+    # Imported here, because it is off by default and would slow down every cold start.
     from festival.ingest.reconcile.on_upload import OnUpload
     from festival.ingest.reconcile.reconciler import Reconciler
 

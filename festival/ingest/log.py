@@ -16,7 +16,7 @@ UNITS = {"Milliseconds": "Milliseconds"}
 
 
 class Log:
-    """Lines that all carry the same context: file, version, request id."""
+    """A log whose lines all carry the same context, such as file, version and request id."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Log:
         return Log(self._context | context, self._level, self._out)
 
     def at_level(self, level: str) -> "Log":
-        """The same log, silent below this level."""
+        """The same log, without lines below this level."""
         return Log(self._context, level, self._out)
 
     def info(self, message: str, **fields: Any) -> None:
@@ -45,7 +45,7 @@ class Log:
         self._write("ERROR", message, fields)
 
     def metrics(self, function: str, values: Mapping[str, float]) -> None:
-        """Metric values under the function's name as their only dimension."""
+        """Log metric values; their only dimension is the function's name."""
         definitions = [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in values]
         self._print(
             {

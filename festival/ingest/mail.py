@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from festival.errors import NotYetError, Remedy
 from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import corrected_name
-from festival.ingest.s3_object import unanswered
+from festival.ingest.s3_object import failed_call
 from festival.ingest.sidecar import MARK, SIDECAR
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.text import one_line, shortened
@@ -163,7 +163,7 @@ class Mailer:
         try:
             answer = self._sns.publish(TopicArn=self._topic_arn, Subject=subject_line, Message=text)
         except (ClientError, BotoCoreError) as error:
-            raise unanswered("the e-mail could not be handed to SNS", error) from None
+            raise failed_call("the e-mail could not be handed to SNS", error) from None
         return str(answer["MessageId"])
 
     def _await_turn(self, until: float) -> None:

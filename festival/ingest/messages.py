@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Budget, Ingestor, TryResult
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.records import MESSAGE_FILE, Status
 from festival.ingest.log import Log
-from festival.ingest.resources import Budget, TryResult
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LEAST_SECONDS = 4.0
-# 20 receives, each after twice the pause before it: 2 days on average, 2.6 at most, of the 4 that
-# the queue keeps a message. The rest is for waiting in a long queue, and for functions that die.
+# 20 receives, each pause twice the one before: 2 days on average and 2.6 at most, of the 4 that the
+# queue keeps a message. The rest allows for waits in a long queue and for functions that die.
 FIRST_PAUSE_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 6 * 3600.0
 LONGEST_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
 LONGEST_DELAY_SECONDS = 900  # SQS: 15 minutes
+RECEIVE = " receive "
 
 
 class Message(NamedTuple):
@@ -38,7 +38,7 @@ class Message(NamedTuple):
     @property
     def name(self) -> str:
         """This delivery of the message, as the ledger names it."""
-        return f"{self.id} receive {self.receives}"
+        return f"{self.id}{RECEIVE}{self.receives}"
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> "Message":
@@ -48,6 +48,12 @@ class Message(NamedTuple):
             receipt_handle=record.get("receiptHandle", ""),
             receives=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
         )
+
+
+def receive_of(name: str, message_id: str) -> int | None:
+    """The receive that a delivery's name (`Message.name`) has; None if it is another message's."""
+    head, _, receive = name.partition(RECEIVE)
+    return int(receive) if head == message_id and receive.isdigit() else None
 
 
 def pause_after(receives: int, chance: float) -> float:
@@ -96,16 +102,16 @@ class MessageHandler:
             events = files_of_message(message.body)
         except FestivalError as error:
             log.error("message not understood", reason=str(error))
-            self._note_unread(message, str(error), log)
+            self._note_not_understood(message, str(error), log)
             return self._hide(message, 0, log)
         if not events:
-            log.info("message passed over", reason="a test event or a folder marker")
+            log.info("message ignored", reason="a test event or a folder marker")
         verdicts = [self._work_on_file(event, message, owner, remaining, log) for event in events]
         return self._settle(message, verdicts, log)
 
     def _settle(self, message: Message, verdicts: Sequence[Verdict], log: Log) -> bool:
-        """One failed file brings the message back; otherwise one that waits has it sent again."""
-        for fate, act in ((Fate.FAILED, self._hide), (Fate.WAITS, self._send_anew)):
+        """If a file failed, the message comes back; else, if one waits, it is sent again."""
+        for fate, act in ((Fate.FAILED, self._hide), (Fate.WAITS, self._send_again)):
             if seconds := [each.seconds for each in verdicts if each.fate == fate]:
                 return act(message, max(seconds), log)
         return True
@@ -124,8 +130,8 @@ class MessageHandler:
             return self._waits_for_another(seconds, log)
         try:
             result = self.ingestor.ingest(event, owner, Budget.of_invocation(seconds))
-        except NotYetError as turn:
-            return self._waits(turn, log)
+        except NotYetError as error:
+            return self._waits(error, log)
         except FestivalError as error:
             return self._failed(event, message, owner, remaining, error, log)
         except Exception as error:  # a bug: logged, tried again, then dead-lettered
@@ -139,13 +145,13 @@ class MessageHandler:
         log.info("waits for another invocation", reason=f"{seconds:.1f} s are left of this one")
         return Verdict(Fate.WAITS)
 
-    def _waits(self, turn: NotYetError, log: Log) -> Verdict:
-        """Come back a little after its turn has come."""
-        log.info("waits for its turn", reason=str(turn))
-        left = turn.until - self.ingestor.resources.ledger.now()
+    def _waits(self, error: NotYetError, log: Log) -> Verdict:
+        """Have the message come back shortly after the file's turn has come."""
+        log.info("waits for its turn", reason=str(error))
+        left = error.until - self.ingestor.resources.ledger.now()
         return Verdict(Fate.WAITS, left + random.uniform(1, 5))
 
-    def _send_anew(self, message: Message, seconds: float, log: Log) -> bool:
+    def _send_again(self, message: Message, seconds: float, log: Log) -> bool:
         """Replace a waiting message with a copy: a receive that was not a try does not count."""
         try:
             self.sqs.send_message(
@@ -154,7 +160,7 @@ class MessageHandler:
                 DelaySeconds=int(max(0, min(LONGEST_DELAY_SECONDS, seconds))),
             )
         except (ClientError, BotoCoreError) as error:
-            log.warning("could not be sent anew", reason=str(error))
+            log.warning("could not be sent again", reason=str(error))
             return self._hide(message, seconds, log)
         return True
 
@@ -179,12 +185,12 @@ class MessageHandler:
         cause = error if isinstance(error, RetryableError) else RetryableError(str(error))
         try:
             if not self.ingestor.give_up(event, owner, Budget.of_invocation(seconds), cause):
-                log.info("nothing to give up", reason="the file is done, or goes on elsewhere")
+                log.info("nothing to give up", reason="the file is done, or is continued elsewhere")
                 return Verdict()
-        except NotYetError as turn:  # even a try's own lease, if giving it back failed
-            return self._waits(turn, log)
-        except FestivalError as again:
-            log.error("could not record or notify that it failed", reason=str(again))
+        except NotYetError as not_yet:  # perhaps this try's own lease, if its release failed
+            return self._waits(not_yet, log)
+        except FestivalError as second:
+            log.error("the failure could not be recorded or reported", reason=str(second))
         return Verdict(Fate.FAILED)
 
     def _note(self, event: FileEvent, message: Message, reason: str, log: Log) -> None:
@@ -193,7 +199,7 @@ class MessageHandler:
         except FestivalError as error:
             log.warning("the reason could not be kept", reason=str(error))
 
-    def _note_unread(self, message: Message, reason: str, log: Log) -> None:
+    def _note_not_understood(self, message: Message, reason: str, log: Log) -> None:
         ledger = self.ingestor.resources.ledger
         try:
             ledger.note_failed_try(
@@ -203,7 +209,7 @@ class MessageHandler:
             log.warning("the reason could not be kept", reason=str(error))
 
     def _hide(self, message: Message, seconds: float, log: Log) -> bool:
-        """Let the message come back after this many seconds instead of the queue's time-out."""
+        """Let the message come back after this many seconds, not the queue's visibility timeout."""
         try:
             self.sqs.change_message_visibility(
                 QueueUrl=self.queue_url,

@@ -1,8 +1,8 @@
-"""The key lists: what each version of a file may have put into the table.
+"""The reports bucket: rejected rows, key lists, and the progress of large files.
 
-A row is in its version's list before it is in the table. So whatever became of an ingest (killed,
-overtaken, given up), the lists have every key it can have written, and stale items are found
-without reading the table.
+A key list has every row that a version of a file may have put into the table, because a row is
+listed before it is written. So whatever became of an ingest (killed, overtaken, given up), stale
+items are found without reading the table.
 """
 
 import csv
@@ -25,13 +25,16 @@ from festival.lineup.model import Performance
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PROPOSED = "corrections"
+CORRECTIONS = "corrections"
+KEYS_FOLDER = "keys/"
+LEDGER_BYTES = 100 * 1024
+IN_BUCKET = "s3:"
 
 
 def rejected_key(file: str, version: str, first_line: int) -> str:
-    """Where a file version's rejected rows go; one part for each pass over a large file.
+    """The key for a file version's rejected rows; each pass over a large file has its own.
 
-    The file's name is hashed, since an S3 key may be 1,024 bytes and hold anything.
+    The file's name is hashed, because it may be 1,024 bytes long and hold any character.
     """
     return f"rejected/{name_hash(file)}/{version}/from-line-{first_line:09d}.csv"
 
@@ -42,28 +45,28 @@ def name_hash(file: str) -> str:
 
 
 def corrected_name(key: str, version: str) -> str:
-    """The name for uploading corrected rows: a new file, so that they only ever add."""
+    """The name to upload corrected rows under: a new file's, so that it removes no rows."""
     folder, slash, name = key.rpartition("/")
     stem = name.removesuffix(".gz")
     stem = stem.rpartition(".")[0] or stem
     mark = hashlib.sha256(version.encode()).hexdigest()[:6]
-    return f"{folder}{slash}{stem}.{PROPOSED}-{mark}.csv"
+    return f"{folder}{slash}{stem}.{CORRECTIONS}-{mark}.csv"
 
 
 def is_corrections(key: str) -> bool:
     """Whether a file's name is one that `corrected_name` gives."""
-    return re.search(rf"\.{PROPOSED}-[0-9a-f]{{6}}\.csv$", key) is not None
+    return re.search(rf"\.{CORRECTIONS}-[0-9a-f]{{6}}\.csv$", key) is not None
 
 
 def write_rejected_rows(rows: Iterable[Mapping[str, Any]], file: str, out: IO[str]) -> None:
-    """Write spooled rejections (re-readable) as the CSV described above."""
+    """Write rejected rows as a CSV: their own columns, then file, line and reason."""
     columns = list(dict.fromkeys(name for row in rows for name in _cells(row)))
     writer = csv.writer(out)
     writer.writerow([guard(name) for name in columns] + list(ADDED_COLUMNS))
     for row in rows:
         cells = _cells(row)
-        mine = [guard(_text(cells.get(name))) for name in columns]
-        writer.writerow([*mine, guard(file), row["line"], guard(row["reason"])])
+        values = [guard(_text(cells.get(name))) for name in columns]
+        writer.writerow([*values, guard(file), row["line"], guard(row["reason"])])
 
 
 def _cells(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,18 +84,16 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-FOLDER = "keys/"
-
-
 class Part(NamedTuple):
-    """One object of a list. Its name gives its rows' first line and their dates.
+    """One object of a key list. Its name has the first row's line, and the first and last date.
 
-    Rows are gzip JSON Lines; the first line names the file, which the key holds only as a hash. If
-    a pass over a file was repeated, parts overlap: for each key, the row with the last line counts.
+    Its content is gzip JSON Lines: a line that names the file, which the key holds only as a hash,
+    then the rows. If a pass over a file was repeated, parts overlap: for each key, the row with the
+    last line counts.
     """
 
     key: str
-    kept_at: str = ""
+    stored_at: str = ""
 
     @property
     def folder(self) -> str:
@@ -109,7 +110,7 @@ class Part(NamedTuple):
         return any(first <= date <= last for date in dates)
 
 
-def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
+def part_content(file: str, version: str, rows: Sequence[Performance]) -> bytes:
     """A part of a version's list, compressed: its file, then one row per line."""
     lines = [json.dumps({"file": file, "version": version}), *map(json.dumps, rows)]
     return gzip.compress("\n".join(lines).encode(), compresslevel=1, mtime=0)
@@ -117,19 +118,19 @@ def listed(file: str, version: str, rows: Sequence[Performance]) -> bytes:
 
 @dataclass(frozen=True)
 class KeyLists:
-    """The lists in the reports bucket."""
+    """The key lists in the reports bucket."""
 
     s3: "S3Client"
     bucket: str
 
     def keep(self, file: str, version: str, rows: Sequence[Performance]) -> None:
-        """Put a part of a version's list. `rows` are one or more."""
+        """Store one or more rows as a part of a version's list."""
         dates = sorted({row.date for row in rows})
         self.s3.put_object(
             Bucket=self.bucket,
             Key=f"{_folder(file)}{version}/from-line-{rows[0].line:09d}.{dates[0]}.{dates[-1]}"
             ".jsonl.gz",
-            Body=listed(file, version, rows),
+            Body=part_content(file, version, rows),
         )
 
     def versions(self, file: str) -> dict[str, list[Part]]:
@@ -138,10 +139,10 @@ class KeyLists:
 
     def files(self) -> dict[str, dict[str, list[Part]]]:
         """The parts of every file's versions, by the hash of the file's name."""
-        found: dict[str, list[Part]] = defaultdict(list)
-        for part in self._parts(FOLDER):
-            found[part.folder].append(part)
-        return {folder: _by_version(parts) for folder, parts in found.items()}
+        by_file: dict[str, list[Part]] = defaultdict(list)
+        for part in self._parts(KEYS_FOLDER):
+            by_file[part.folder].append(part)
+        return {folder: _by_version(parts) for folder, parts in by_file.items()}
 
     def file_of(self, part: Part) -> str:
         """The name (`bucket/key`) of the file that a part belongs to."""
@@ -169,34 +170,30 @@ class KeyLists:
         return iter(gzip.decompress(body).decode().split("\n"))
 
 
-def listing(rows: Iterable[Performance]) -> dict[tuple[str, str], Performance]:
+def rows_by_key(rows: Iterable[Performance]) -> dict[tuple[str, str], Performance]:
     """Rows by key; for each key the row with the last line, as in the table."""
-    kept: dict[tuple[str, str], Performance] = {}
+    by_key: dict[tuple[str, str], Performance] = {}
     for row in rows:
-        before = kept.get(row.key)
+        before = by_key.get(row.key)
         if before is None or before.line <= row.line:
-            kept[row.key] = row
-    return kept
+            by_key[row.key] = row
+    return by_key
 
 
 def _folder(file: str) -> str:
-    return f"{FOLDER}{name_hash(file)}/"
+    return f"{KEYS_FOLDER}{name_hash(file)}/"
 
 
 def _by_version(parts: Iterable[Part]) -> dict[str, list[Part]]:
-    found: dict[str, list[Part]] = defaultdict(list)
+    by_version: dict[str, list[Part]] = defaultdict(list)
     for part in parts:
-        found[part.version].append(part)
-    return dict(found)
-
-
-LEDGER_BYTES = 100 * 1024
-IN_BUCKET = "s3:"
+        by_version[part.version].append(part)
+    return dict(by_version)
 
 
 @dataclass(frozen=True)
 class Reports:
-    """The reports bucket. Everything the kit writes goes here; the upload bucket is for people."""
+    """The bucket for everything the kit writes; only people write to the upload bucket."""
 
     s3: "S3Client"
     bucket: str
@@ -207,7 +204,7 @@ class Reports:
         return KeyLists(self.s3, self.bucket)
 
     def keep_rejected_rows(self, file: str, version: str, first_line: int, rows: Spool) -> None:
-        """Put one part of a file's rejected rows, as a CSV to correct and upload."""
+        """Store one part of a file's rejected rows, as a CSV to correct and upload."""
         with tempfile.TemporaryFile() as part:
             text = io.TextIOWrapper(part, "utf-8-sig", "replace", newline="")
             write_rejected_rows(rows, file, text)
@@ -227,10 +224,10 @@ class Reports:
         return f"s3://{self.bucket}/{folder}/"
 
     def save_progress(self, file: str, name: str, progress: Progress) -> str:
-        """The progress as text for the ledger: the progress itself, or its place in the bucket.
+        """Store the progress; return the ledger's text for it: the progress itself, or its key.
 
-        `name` is different each time, so that nothing is overwritten, even by a put that is carried
-        out late.
+        `name` is different each time, so that even a put that is carried out late overwrites
+        nothing.
         """
         text = progress.to_json()
         if len(text) <= LEDGER_BYTES:
@@ -240,7 +237,7 @@ class Reports:
         return IN_BUCKET + key
 
     def load_progress(self, text: str) -> Progress:
-        """The progress for which `save_progress` gave this text."""
+        """The progress for which `save_progress` returned this text."""
         if text.startswith(IN_BUCKET):
             key = text.removeprefix(IN_BUCKET)
             text = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read().decode()

@@ -20,7 +20,7 @@ GONE = ("404", "NoSuchKey", "NoSuchVersion", "NotFound", "MethodNotAllowed", "40
 
 
 class NoBucketError(RetryableError):
-    """There is no such bucket. An event's bucket may come back; a person's is a typo."""
+    """The bucket does not exist. Retryable, because an event's bucket may be created again."""
 
 
 class SupersededError(FestivalError):
@@ -51,36 +51,36 @@ def current_object(
 ) -> StoredObject | None:
     """The key's current version; None if the object is gone (docs: HeadObject).
 
-    `versioned` says that the bucket is known to have versions: S3 then always names one. Raises
-    RetryableError if S3 does not answer, or its answer is neither complete nor a 404.
+    `versioned` says that the bucket is known to be versioned, so that S3 always names a version.
+    Raises RetryableError if S3 does not answer, or its answer is neither complete nor a 404.
     """
     try:
         head = s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return None
-        raise unanswered(f"s3://{bucket}/{key}", error) from None
+        raise failed_call(f"s3://{bucket}/{key}", error) from None
     except BotoCoreError as error:
-        raise unanswered(f"s3://{bucket}/{key}", error) from None
+        raise failed_call(f"s3://{bucket}/{key}", error) from None
     if versioned and "VersionId" not in head:
-        raise half_answer(f"s3://{bucket}/{key}", "its version id")
+        raise _incomplete_answer(f"s3://{bucket}/{key}", "its version id")
     version = head.get("VersionId", "")
     versioned = version not in ("", "null")
     try:
         etag, size = head["ETag"], head["ContentLength"]
-        named = version if versioned else unversioned(etag, head["LastModified"])
+        name = version if versioned else stand_in_version(etag, head["LastModified"])
     except KeyError as missing:
-        raise half_answer(f"s3://{bucket}/{key}", str(missing)) from None
-    return StoredObject(bucket, key, named, etag, size, versioned)
+        raise _incomplete_answer(f"s3://{bucket}/{key}", str(missing)) from None
+    return StoredObject(bucket, key, name, etag, size, versioned)
 
 
-def half_answer(what: str, missing: str) -> RetryableError:
-    """An answer without what AWS always sends: its connection broke within the headers."""
-    return RetryableError(f"{what}: half an answer, without {missing}")
+def _incomplete_answer(call: str, missing: str) -> RetryableError:
+    """The error for an answer that a broken connection cut off: it lacks what AWS always sends."""
+    return RetryableError(f"{call}: incomplete answer, without {missing}")
 
 
-def unversioned(etag: str, modified: datetime) -> str:
-    """The stand-in for the version in a bucket without versioning.
+def stand_in_version(etag: str, modified: datetime) -> str:
+    """What stands in for the version in a bucket without versioning.
 
     The time is part of it: content that comes back after other content must be ingested again.
     """
@@ -88,7 +88,7 @@ def unversioned(etag: str, modified: datetime) -> str:
 
 
 def is_unversioned(version: str) -> bool:
-    """Whether `unversioned` made this version's name."""
+    """Whether this version comes from `stand_in_version`."""
     return version.startswith(UNVERSIONED)
 
 
@@ -109,7 +109,7 @@ def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iter
         except (BotoCoreError, OSError) as error:
             tries += 1
             if tries >= REOPENINGS:
-                raise unanswered(f"s3://{stored.file}", error) from None
+                raise failed_call(f"s3://{stored.file}", error) from None
         else:
             tries += 1
             if offset < stored.size and tries >= REOPENINGS:
@@ -119,23 +119,23 @@ def object_chunks(s3: "S3Client", stored: StoredObject, offset: int = 0) -> Iter
 
 
 def _open(s3: "S3Client", stored: StoredObject, offset: int) -> Iterator[bytes]:
-    which: Any = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
+    request: Any = {"VersionId": stored.version} if stored.versioned else {"IfMatch": stored.etag}
     if offset:
-        which["Range"] = f"bytes={offset}-"
+        request["Range"] = f"bytes={offset}-"
     try:
-        answer = s3.get_object(Bucket=stored.bucket, Key=stored.key, **which)
+        answer = s3.get_object(Bucket=stored.bucket, Key=stored.key, **request)
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("PreconditionFailed", "412"):
             raise SupersededError(f"s3://{stored.file} changed while it was read") from None
         if code in GONE:
-            raise LineupError(gone(stored.file, stored.version)) from None
-        raise unanswered(f"s3://{stored.file}", error) from None
+            raise LineupError(gone_message(stored.file, stored.version)) from None
+        raise failed_call(f"s3://{stored.file}", error) from None
     with closing(answer["Body"]) as body:
         yield from body.iter_chunks(CHUNK_BYTES)
 
 
-def gone(file: str, version: str) -> str:
+def gone_message(file: str, version: str) -> str:
     """The message for a file version that no longer exists."""
     return (
         f"s3://{file} version {version or '(unknown)'} is gone: it was deleted before it could be "
@@ -143,9 +143,9 @@ def gone(file: str, version: str) -> str:
     )
 
 
-def unanswered(what: str, error: Exception) -> RetryableError:
-    """A failed AWS call in one line: which call, and why."""
+def failed_call(call: str, error: Exception) -> RetryableError:
+    """The error for a failed AWS call: which call, and why, in one line."""
     if isinstance(error, ClientError) and error.response["Error"]["Code"] == "NoSuchBucket":
-        return NoBucketError(f"{what}: there is no bucket of that name")
+        return NoBucketError(f"{call}: there is no bucket of that name")
     text = " ".join(str(error).split())
-    return RetryableError(f"{what}: {type(error).__name__}: {text}")
+    return RetryableError(f"{call}: {type(error).__name__}: {text}")

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from festival.errors import LineupError
 from festival.ingest.events import FileEvent
-from festival.ingest.s3_object import GONE, unanswered
+from festival.ingest.s3_object import GONE, failed_call
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ LONGEST_KEY_BYTES = 1024  # S3: "Creating object key names", in UTF-8
 
 
 class AppliedMapping(NamedTuple):
-    """A mapping, and its mark in the ledger's version ('' for the kit's own contract).
+    """A mapping, and its mark in the ledger's version ('' for the default mapping).
 
     `problem` says why the sidecar is not a mapping; the file is then not read at all.
     """
@@ -39,16 +39,21 @@ class AppliedMapping(NamedTuple):
         return version + MARK + self.mark if self.mark and version else version
 
 
+def is_ingest_of(ingest: str, version: str) -> bool:
+    """Whether the ledger's name `ingest` is for this object version, with whatever mapping."""
+    return ingest == version or ingest.startswith(version + MARK)
+
+
 def mapping_of(text: str) -> LineupMapping:
-    """The mapping in a stack's parameter; the kit's own if empty. Raises LineupError."""
+    """The mapping in a stack's parameter; the default one if it is empty. Raises LineupError."""
     return LineupMapping.from_json(text) if text else DEFAULT_MAPPING
 
 
 def file_of_sidecar(event: FileEvent) -> FileEvent:
-    """The event itself or, for a sidecar's, one for the sidecar's file.
+    """The event itself or, if it is about a sidecar, an event about the sidecar's file.
 
-    A file named just `.mapping.json` belongs to no file: it is read as a lineup, which it is not,
-    and an e-mail says so.
+    An object named just `.mapping.json` belongs to no file. It is read as a lineup, and an e-mail
+    says that it is not one.
     """
     key = event.key.removesuffix(SIDECAR)
     if key == event.key or not key or key.endswith("/"):
@@ -57,7 +62,7 @@ def file_of_sidecar(event: FileEvent) -> FileEvent:
 
 
 def _at_most(most: int, body: Any) -> bytes:
-    """This many bytes of an object, or all. botocore notices a cut only when it reads the end."""
+    """At most this many bytes of an object. botocore notices a cut only when it reads the end."""
     with closing(body):
         text: bytes = body.read(most)
         if len(text) < most:
@@ -77,9 +82,9 @@ def applied_mapping(
     except ClientError as error:
         if error.response["Error"]["Code"] in GONE:
             return AppliedMapping(default, default.fingerprint())
-        raise unanswered(sidecar, error) from None
+        raise failed_call(sidecar, error) from None
     except (BotoCoreError, OSError) as error:
-        raise unanswered(sidecar, error) from None
+        raise failed_call(sidecar, error) from None
     try:
         if len(text) > MOST_BYTES:
             raise LineupError(f"the mapping has more than {MOST_BYTES:,} bytes")

@@ -1,4 +1,4 @@
-"""No garbage collection while the function's modules load: import it first, end it with `over`."""
+"""Turns garbage collection off while the function's modules load. Import it before them."""
 
 import gc
 
@@ -7,7 +7,7 @@ gc.disable()
 
 
 def over() -> None:
-    """Turn collection back on if it was on before, and never scan what has been loaded."""
+    """Exempt all that is loaded from collection, and turn it on again if it was on before."""
     gc.freeze()
     if _was_enabled:
         gc.enable()

@@ -1,4 +1,4 @@
-"""Counting one pass over a file, and keeping what a person has to know about it."""
+"""Counts the rows of one pass over a file, and keeps its rejections, warnings and duplicates."""
 
 import json
 import tempfile
@@ -15,7 +15,7 @@ MEMORY_BYTES = 1024 * 1024
 
 
 class Spool:
-    """Rows of plain JSON values, appended once and read as often as wanted.
+    """A list of JSON rows outside of memory: appended once, and read as often as needed.
 
     The first megabyte is held in memory, the rest in a temporary file that the operating system
     removes with the process.
@@ -36,11 +36,11 @@ class Spool:
         return self._count
 
     def __iter__(self) -> Iterator[Any]:
-        place = 0
+        position = 0
         for _ in range(self._count):
-            self._file.seek(place)
+            self._file.seek(position)
             line = self._file.readline()
-            place = self._file.tell()
+            position = self._file.tell()
             self._file.seek(0, 2)
             yield json.loads(line)
 
@@ -52,11 +52,11 @@ FIRST_SLOTS = 1024
 
 
 class KeyLog:
-    """A file's keys by 64-bit hash, each with the last line that had it.
+    """A file's keys, each as a 64-bit hash, with the last line that had it.
 
     Open addressing over two arrays, 12 bytes a slot and never more than two thirds full: at most
-    54 bytes a row while it doubles, where a dict takes 110. Two keys of a million rows share a hash
-    once in thirty million files; such a row is reported as a duplicate, and still written.
+    54 bytes a row while it doubles; a dict takes 110. In one of thirty million files with a million
+    rows, two keys share a hash; such a row is reported as a duplicate, and still written.
     """
 
     def __init__(self) -> None:
@@ -75,9 +75,9 @@ class KeyLog:
         for performance in performances:
             mark = hash(identity_of(performance)) or 1
             slot = mark & mask
-            while (there := hashes[slot]) != mark and there:
+            while (occupant := hashes[slot]) != mark and occupant:
                 slot = (slot + 1) & mask
-            if there:
+            if occupant:
                 replacing.append((performance, lines[slot]))
             else:
                 hashes[slot] = mark
@@ -89,10 +89,10 @@ class KeyLog:
         return replacing
 
     def _double(self) -> None:
-        marks, theirs = self._hashes, self._lines
+        old_hashes, old_lines = self._hashes, self._lines
         self._grow(2 * (self._mask + 1))
         hashes, lines, mask = self._hashes, self._lines, self._mask
-        for mark, line in zip(marks, theirs, strict=True):
+        for mark, line in zip(old_hashes, old_lines, strict=True):
             if mark:
                 slot = mark & mask
                 while hashes[slot]:
@@ -101,16 +101,16 @@ class KeyLog:
                 lines[slot] = line
 
     def line_of(self, key: tuple[Any, ...]) -> int:
-        """The line that had this (performer, stage, date, start) last; 0 if none had."""
+        """The last line that had this (performer, stage, date, start); 0 if none had."""
         mark = hash(key) or 1
         slot = mark & self._mask
-        while (there := self._hashes[slot]) != mark and there:
+        while (occupant := self._hashes[slot]) != mark and occupant:
             slot = (slot + 1) & self._mask
         return self._lines[slot]
 
 
 class DuplicateRows:
-    """The rows that a later row with the same key replaced: `{line, kept_line, key}` each."""
+    """The rows that a later row with the same key replaced, each as `{line, kept_line, key}`."""
 
     def __init__(self) -> None:
         self._keys = KeyLog()
@@ -128,36 +128,36 @@ class DuplicateRows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for line, performer, stage, date, start in self._rows:
-            kept = Performance(performer, stage, date, start, start, None, 0)
+            performance = Performance(performer, stage, date, start, start, None, 0)
             yield {
                 "line": line,
                 "kept_line": self._keys.line_of((performer, stage, date, start)),
-                "key": f"{performer} | {kept.sort_key}",
+                "key": f"{performer} | {performance.sort_key}",
             }
 
 
-SHOWN_REJECTIONS = 20
-SHOWN_WARNINGS = 10
+PREVIEW_REJECTIONS = 20
+PREVIEW_WARNINGS = 10
 
 
 class Tally:
     """The running counts of a file, and its rejections, warnings and duplicates.
 
     If a large file is read in several passes, `earlier` are the counts of those before this one,
-    and `shown` their first rejections and warnings. With `keep_rows` the original rejected rows are
-    kept, too, until `take_rejected_rows` hands them over.
+    and `preview` their first rejections and warnings. With `keep_rows` the original rejected rows
+    are kept, too, until `take_rejected_rows` hands them over.
     """
 
     def __init__(
         self,
         earlier: Counts | None = None,
-        shown: Mapping[str, Any] | None = None,
+        preview: Mapping[str, Any] | None = None,
         *,
         source: str | None = None,
         keep_rows: bool = False,
     ) -> None:
         self._earlier = earlier or Counts()
-        self._shown = {"rejections": [], "warnings": [], **(shown or {})}
+        self._preview = {"rejections": [], "warnings": [], **(preview or {})}
         self._source = source
         self._keep_rows = keep_rows
         self._read = 0
@@ -181,16 +181,16 @@ class Tally:
                 "reason": warning.reason,
             }
             self.warnings.append(row)
-            _show(self._shown["warnings"], row, SHOWN_WARNINGS)
-        kept = []
+            _add_to_preview(self._preview["warnings"], row, PREVIEW_WARNINGS)
+        performances = []
         for performance in block.performances:
-            refusal = too_large(performance, source=self._source)
-            if refusal is None:
-                kept.append(performance)
+            rejection = too_large(performance, source=self._source)
+            if rejection is None:
+                performances.append(performance)
             else:
-                self.reject([refusal])
-        self.duplicate_rows.note(kept)
-        return kept
+                self.reject([rejection])
+        self.duplicate_rows.note(performances)
+        return performances
 
     def reject(self, rejections: Iterable[Rejection]) -> None:
         for rejection in rejections:
@@ -203,14 +203,14 @@ class Tally:
             if rejection.option:
                 row["option"] = rejection.option
             self.rejections.append(row)
-            _show(self._shown["rejections"], row, SHOWN_REJECTIONS)
+            _add_to_preview(self._preview["rejections"], row, PREVIEW_REJECTIONS)
             if self._keep_rows:
                 self.rejected_rows.append(row | {"original": rejection.original})
 
     def take_rejected_rows(self) -> Spool:
         """The original rejected rows since the last call."""
-        taken, self.rejected_rows = self.rejected_rows, Spool()
-        return taken
+        rows, self.rejected_rows = self.rejected_rows, Spool()
+        return rows
 
     def leave_unwritten(self, rows: int) -> None:
         self._unwritten += rows
@@ -220,9 +220,9 @@ class Tally:
         self.throttles += throttles
 
     @property
-    def shown(self) -> dict[str, Any]:
+    def preview(self) -> dict[str, Any]:
         """The first rejections and warnings of the whole file, for its e-mail."""
-        return self._shown
+        return self._preview
 
     @property
     def counts(self) -> Counts:
@@ -256,8 +256,8 @@ class Tally:
         )
 
 
-def _show(rows: list[Any], row: Any, most: int) -> None:
-    """Keep a row if it is among the first; those about the whole file, line 0, go first."""
+def _add_to_preview(rows: list[Any], row: Any, most: int) -> None:
+    """Add a row unless there are enough; rows about the whole file (line 0) come first."""
     if not row["line"]:
         rows.insert(sum(not each["line"] for each in rows), row)
         del rows[most:]

@@ -464,6 +464,16 @@ class LineReader:
         return line[: min(_FIRST_BYTES, self._limits.record_bytes)].decode("utf-8", "replace")
 
 
+def line_reader(
+    origin: Origin, feed: Feed, start: Position | None, limits: Limits, encoding: str
+) -> LineReader:
+    """The lines of a file from its beginning, or on from `start`; `encoding` is the mapping's."""
+    if start is None:
+        # A file that is UTF-8 by its mapping is not read as anything else.
+        return LineReader(origin, feed, limits, multibyte=encoding.startswith("utf-8"))
+    return LineReader(origin, feed, limits, start.line, start.seen_multibyte)
+
+
 def last_resort(raw: bytes, encoding: str, multibyte: bool) -> tuple[str, Refusal | None]:
     """Bytes that are not UTF-8, read as Windows-1252; or their readable part, and why not.
 

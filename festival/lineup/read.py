@@ -1,7 +1,6 @@
 """Reads a lineup file, as it arrives, into blocks of performances and rejections: start here."""
 
 import codecs
-import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,30 +11,24 @@ from festival.lineup.decode import (
     EXPECTED,
     Feed,
     Limits,
-    LineReader,
     Origin,
+    line_reader,
     open_source,
     unwatched,
 )
-from festival.lineup.formats import csv_rows, json_document, json_stream
+from festival.lineup.formats import csv_rows
 from festival.lineup.formats.header import Header, above_of, read_header
-from festival.lineup.formats.json_objects import ObjectRows, original
-from festival.lineup.formats.json_text import TooDeepError, whole_value
 from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Position, Rows, RowWarning
 from festival.lineup.normalise import Normaliser
 
 _WHITE = b" \t\r\n"
-_LINES_TRIED = 20
 
 
 def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """The shape of a file, by the text at its beginning; removes its byte order mark.
 
-    Text that begins with `[` is a JSON array. Text that begins with `{` is JSON Lines if its first
-    line is an object by itself (or, if that line is damaged, if all the next ones are); otherwise
-    it is one JSON document, as is a file of one line that holds other objects and no field. If a
-    mapping says where the rows are, all of these are a document.
+    Text that begins with `[` or `{` is JSON; `json_rows.shape_of` says of which shape.
     """
     feed.fill()
     if feed.data.startswith(codecs.BOM_UTF8):
@@ -45,42 +38,11 @@ def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
         if feed.ended or len(feed.data) > limits.record_bytes:
             break
         feed.fill()
-    if head[:1] in (b"[", b"{") and mapping.rows:
-        return json_document.SHAPE
-    if head.startswith(b"["):
-        return json_stream.ARRAY
-    if head.startswith(b"{"):
-        return json_stream.LINES if _has_object_line(feed, mapping, limits) else json_document.SHAPE
-    return csv_rows.SHAPE
+    if head[:1] not in (b"[", b"{"):
+        return csv_rows.SHAPE
+    from festival.lineup.formats import json_rows  # few files are JSON, and start-up time counts
 
-
-def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool:
-    while not feed.ended and len(feed.data) < limits.record_bytes:
-        feed.fill()
-    text = feed.data[: limits.record_bytes].lstrip(_WHITE)
-    lines = [line for line in text.splitlines()[:_LINES_TRIED] if line.strip(_WHITE)]
-    if len(lines) > 1 and len(text) == limits.record_bytes:
-        lines.pop()  # it may be incomplete
-    values = [_object(line) for line in lines]
-    if len(values) == 1:
-        return values[0] is not None and not _wraps(values[0], mapping)
-    if values[0] is None and _object(lines[0].rstrip(b", \t\r")) is not None:
-        return False  # an array's elements, without its brackets
-    return values[0] is not None or None not in values[1:]
-
-
-def _object(line: bytes) -> dict[str, Any] | None:
-    try:
-        value = whole_value(line.decode("utf-8", "replace"))
-    except (json.JSONDecodeError, TooDeepError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _wraps(value: dict[str, Any], mapping: LineupMapping) -> bool:
-    """Whether an object holds other objects and no field of its own."""
-    holds = any(isinstance(item, dict | list) for item in value.values())
-    return holds and all(place is None for place in match(tuple(value), mapping).places)
+    return json_rows.shape_of(feed, mapping, limits)
 
 
 _LEAST_ROWS = 1_000
@@ -220,15 +182,10 @@ def open_rows(
     shape = start.shape if start else sniff(feed, mapping, limits)
     if shape == csv_rows.SHAPE:
         return _open_csv(origin, feed, is_row, mapping, start, limits)
-    objects = ObjectRows(mapping, warn_of_ignored=start is None)
-    if shape == json_stream.ARRAY:
-        array = json_stream.ArrayRows(origin, feed, objects, limits, start)
-        return OpenedLineup(origin, shape, iter(array), original)
-    if shape == json_stream.LINES:
-        lines = json_stream.line_rows(_line_reader(origin, feed, start, limits, mapping), objects)
-        return OpenedLineup(origin, shape, lines, original)
-    document = json_document.document_rows(origin, feed, objects, mapping, limits)
-    return OpenedLineup(origin, shape, document, original)
+    from festival.lineup.formats import json_rows
+
+    rows = json_rows.open_json(shape, origin, feed, mapping, start, limits)
+    return OpenedLineup(origin, shape, rows, json_rows.original)
 
 
 def _open_csv(
@@ -239,7 +196,7 @@ def _open_csv(
     start: Position | None,
     limits: Limits,
 ) -> OpenedLineup:
-    reader = _line_reader(origin, feed, start, limits, mapping)
+    reader = line_reader(origin, feed, start, limits, mapping.encoding)
     warnings: list[RowWarning] = []
     if start:
         columns = match(start.header, mapping)
@@ -248,15 +205,6 @@ def _open_csv(
         header, warnings = read_header(reader, mapping)
     rows = iter(csv_rows.CsvRows(reader, header, is_row, limits))
     return OpenedLineup(origin, csv_rows.SHAPE, _warned(rows, warnings), header.original, header)
-
-
-def _line_reader(
-    origin: Origin, feed: Feed, start: Position | None, limits: Limits, mapping: LineupMapping
-) -> LineReader:
-    if start is None:
-        # If the mapping says UTF-8, no line is read as Windows-1252.
-        return LineReader(origin, feed, limits, multibyte=mapping.encoding.startswith("utf-8"))
-    return LineReader(origin, feed, limits, start.line, start.seen_multibyte)
 
 
 def _warned(blocks: Iterator[Rows], warnings: list[RowWarning]) -> Iterator[Rows]:

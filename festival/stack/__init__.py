@@ -1,1 +1,1 @@
-"""The CloudFormation stack: build, deploy, status, teardown."""
+"""The CloudFormation stack: building, deploying, watching, verifying and removing it."""

@@ -1,4 +1,4 @@
-"""What a deployment uploads: the function's zip, and the archive of a scheduled backfill.
+"""Builds what a deployment uploads: the function's zip, and the archive for a scheduled backfill.
 
 The same sources give the same bytes.
 """
@@ -20,9 +20,9 @@ from festival.errors import FestivalError
 ROOMS = ("lineup", "table", "ingest")
 MODULES = ("__init__.py", "errors.py", "threads.py", "text.py")
 
-# The function's runtime: if this Python is the same, bytecode goes into the zip with the sources.
+# The function's Python. If this process runs the same one, the zip also holds bytecode.
 RUNTIME = (3, 12)
-_UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: never compared with the source
+_UNCHECKED_HASH = (0b01).to_bytes(4, "little")  # PEP 552: Python does not check the source
 _MARSHAL_WITHOUT_REFERENCES = 2  # later versions depend on what else the process has in memory
 
 # The earliest time a zip can hold; any fixed one would do.
@@ -35,10 +35,10 @@ def build_zip(out: Path) -> Path:
     """Write the function's zip to `out` and return it.
 
     The same sources give the same bytes on any machine: times, permissions and order are fixed, and
-    nothing is compressed, because zlib implementations compress the same input differently. Built
-    with the function's Python, the zip also holds bytecode; otherwise each cold start, on its
-    read-only folder, would compile every module again. Any other Python builds a zip of sources
-    alone, and one that runs the zip ignores the bytecode.
+    nothing is compressed, because zlib implementations compress the same input differently. If this
+    process runs the function's Python, the zip also holds bytecode: each cold start would otherwise
+    compile every module again, because the function's folder is read-only. Another Python builds a
+    zip of sources alone, and ignores the bytecode if it runs the zip.
 
     Raises FestivalError if the package on this machine is incomplete, or `out` cannot be written.
     """
@@ -48,19 +48,19 @@ def build_zip(out: Path) -> Path:
         name = path.relative_to(package.parent).as_posix()
         files[name] = path
         if sys.version_info[:2] == RUNTIME:
-            files[_cached(name)] = bytecode(path.read_bytes(), name)
+            files[_bytecode_name(name)] = bytecode(path.read_bytes(), name)
     return write_archive(out, files)
 
 
 def bytecode(source: bytes, name: str) -> bytes:
-    """A module's `.pyc` for this Python, same source, same bytes; Python never checks it."""
+    """A module's `.pyc` for this Python. The same source gives the same bytes."""
     code = compile(source, name, "exec", dont_inherit=True, optimize=0)
     body = marshal.dumps(code, _MARSHAL_WITHOUT_REFERENCES)
     return MAGIC_NUMBER + _UNCHECKED_HASH + source_hash(source) + body
 
 
 def write_archive(out: Path, files: Mapping[str, Path | bytes]) -> Path:
-    """Write a zip of files by their names in it: the same content gives the same bytes."""
+    """Write a zip; `files` maps names in it to files or bytes. Same content, same bytes."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
@@ -73,7 +73,7 @@ def write_archive(out: Path, files: Mapping[str, Path | bytes]) -> Path:
 
 
 def content_key(archive: Path, prefix: str = "lambda/") -> str:
-    """The key under which a zip is uploaded: the same content has the same key."""
+    """The key under which to upload a zip. The same content has the same key."""
     with archive.open("rb") as content:
         return f"{prefix}{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}.zip"
 
@@ -84,7 +84,7 @@ def _sources(package: Path) -> Iterator[Path]:
         yield from sorted((package / room).rglob("*.py"))
 
 
-def _cached(name: str) -> str:
+def _bytecode_name(name: str) -> str:
     folder, _, module = name.rpartition("/")
     tag = f"cpython-{RUNTIME[0]}{RUNTIME[1]}"
     return f"{folder}/__pycache__/{module.removesuffix('.py')}.{tag}.pyc"
@@ -97,11 +97,11 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-# ── the archive a scheduled backfill runs from: the notebooks and every wheel they need ──────────
+# ── the archive for a scheduled backfill: the notebooks and every wheel they need ────────────────
 
 REPOSITORY = Path(__file__).parents[2]
 EXTRAS = "festival[analysis,notebooks]"
-# This interpreter's: pip can only guess which packages another one needs.
+# This interpreter's version: pip can only guess which packages another one needs.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORMS = (
     "manylinux_2_28_x86_64",
@@ -149,7 +149,7 @@ def pip_commands(sources: Path, wheels: Path) -> tuple[Sequence[str], Sequence[s
 
 
 def _copy_sources(to: Path) -> None:
-    """A wheel built inside the repository would include what an earlier build left there."""
+    """Copy the sources: a wheel built in the repository would include files of an earlier build."""
     try:
         shutil.copytree(REPOSITORY / "festival", to / "festival")
         for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -162,12 +162,12 @@ def _copy_sources(to: Path) -> None:
 
 
 def _pip(command: Sequence[str]) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "pip", "--quiet", *command],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        last = " | ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
+    if result.returncode:
+        last = " | ".join(result.stderr.strip().splitlines()[-LAST_LINES:])
         raise FestivalError(f"pip {command[0]} cannot get the wheels of the kit: {last}")

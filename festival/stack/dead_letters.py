@@ -1,4 +1,4 @@
-"""The dead-letter queue: what is in it, why, and how to put it back."""
+"""The dead-letter queue: its messages, why they failed, and putting them back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from festival.errors import FestivalError
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
-from festival.ingest.sidecar import MARK, file_of_sidecar
+from festival.ingest.messages import receive_of
+from festival.ingest.sidecar import file_of_sidecar, is_ingest_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages a queue holds: visible, hidden (perhaps being worked on), and delayed."""
+    """How many messages a queue holds: visible, hidden (perhaps in progress) and delayed."""
 
     visible: int
     hidden: int
@@ -39,10 +40,10 @@ def queue_depth(sqs: "SQSClient", url: str) -> QueueDepth:
 
 HIDDEN_SECONDS = 600
 MESSAGES_A_CALL = 10
-LOOKS_WITHOUT_NEWS = 3
+RECEIVES_WITHOUT_NEWS = 3
 NO_REASON = (
-    "no reason was kept: the function was ended before it could record one, or the ledger did not "
-    "answer it; its log has the message's id"
+    "no reason was kept: the function ended before it could record one, or the ledger did not "
+    "answer; the function's log has the message's id"
 )
 
 
@@ -59,9 +60,9 @@ class DeadLetter:
 
 
 def dead_letters(sqs: "SQSClient", queue_url: str, ledger: Ledger) -> list[DeadLetter]:
-    """Every message in the queue with the ledger's reasons; hidden for ten minutes, not removed.
+    """Every message in the queue, with the ledger's reasons. Reading hides them for ten minutes.
 
-    Call `put_back_unread` after looking, so that the next look finds them at once.
+    Call `put_back_unread` afterwards, so that the next reader finds them at once.
     """
     return [_dead_letter(message, ledger) for message in _every_message(sqs, queue_url)]
 
@@ -69,12 +70,13 @@ def dead_letters(sqs: "SQSClient", queue_url: str, ledger: Ledger) -> list[DeadL
 def _every_message(sqs: "SQSClient", queue_url: str) -> list[dict[str, Any]]:
     """The whole queue, however long, each message once.
 
-    It ends when nothing comes, or nothing new comes several times in a row: SQS may deliver a
-    message again while others are still unread (docs: "Amazon SQS standard queues", at-least-once).
+    It stops when a receive brings nothing, or when three in a row bring nothing new: SQS may
+    deliver a message again while others are still unread (docs: "Amazon SQS standard queues",
+    at-least-once).
     """
-    found: dict[str, dict[str, Any]] = {}
+    received: dict[str, dict[str, Any]] = {}
     without_news = 0
-    while without_news < LOOKS_WITHOUT_NEWS:
+    while without_news < RECEIVES_WITHOUT_NEWS:
         answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=MESSAGES_A_CALL,
@@ -85,10 +87,10 @@ def _every_message(sqs: "SQSClient", queue_url: str) -> list[dict[str, Any]]:
         messages = answer.get("Messages", [])
         if not messages:
             break
-        known = len(found)
-        found |= {message["MessageId"]: dict(message) for message in messages}
-        without_news = without_news + 1 if len(found) == known else 0
-    return list(found.values())
+        known = len(received)
+        received |= {message["MessageId"]: dict(message) for message in messages}
+        without_news = without_news + 1 if len(received) == known else 0
+    return list(received.values())
 
 
 def put_back_unread(sqs: "SQSClient", queue_url: str, letters: Iterable[DeadLetter]) -> None:
@@ -144,13 +146,12 @@ def _dead_letter(message: dict[str, Any], ledger: Ledger) -> DeadLetter:
 
 
 def _reasons(ledger: Ledger, event: FileEvent, message: dict[str, Any]) -> list[str]:
-    """Why its tries failed, in order; each reason once."""
+    """Why the message's tries failed, in order; each reason once."""
     tries = [
-        (int(receive), reason)
+        (receive, reason)
         for record in _records(ledger, event)
         for name, reason in record.reasons.items()
-        for its, _, receive in [name.partition(" receive ")]
-        if its == message["MessageId"] and receive.isdigit()
+        if (receive := receive_of(name, message["MessageId"])) is not None
     ]
     return list(dict.fromkeys(reason for _, reason in sorted(tries)))
 
@@ -164,7 +165,5 @@ def _records(ledger: Ledger, event: FileEvent) -> list[VersionRecord]:
     return [
         record
         for record in ledger.history(event.file)
-        if not event.version
-        or record.version == event.version
-        or record.version.startswith(event.version + MARK)
+        if not event.version or is_ingest_of(record.version, event.version)
     ]

@@ -1,4 +1,4 @@
-"""Deploying the stack: upload the zip, review a change set, execute it step by step.
+"""Deploys the stack: uploads the zip, plans a change set, executes it step by step.
 
 Source: the CloudFormation guide, "Update CloudFormation stacks using change sets".
 """
@@ -16,8 +16,11 @@ from botocore.exceptions import ClientError
 from festival.errors import FestivalError
 from festival.stack.build import PYTHON, build_zip, content_key
 from festival.stack.stack import (
+    BUCKET,
     DEFAULT_STACK,
     POLL_SECONDS,
+    QUEUE,
+    TABLE,
     TEMPLATE,
     WELL,
     Stack,
@@ -42,7 +45,7 @@ LONGEST_BUCKET_NAME = 63
 
 
 def default_bucket_name(prefix: str, account: str, region: str) -> str:
-    """A bucket name that is very likely free: everyone on AWS shares one set of names.
+    """A bucket name that is very likely free: no two buckets in AWS can have the same name.
 
     Raises FestivalError if it would be too long for S3.
     """
@@ -62,16 +65,16 @@ def ensure_bucket(session: "boto3.Session", name: str, account: str) -> None:
     """
     s3 = session.client("s3")
     try:
-        found = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
+        head = s3.head_bucket(Bucket=name, ExpectedBucketOwner=account)
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise FestivalError(
                 f"The deployment bucket {name} does not belong to the account {account}, or you may"
                 " not see it: choose another name with --deployment-bucket"
             ) from error
-        _make_bucket(s3, name, session.region_name)
+        _create_bucket(s3, name, session.region_name)
         return
-    region = found.get("BucketRegion", session.region_name)
+    region = head.get("BucketRegion", session.region_name)
     if region != session.region_name:
         raise FestivalError(
             f"The deployment bucket {name} is in {region} and the stack in {session.region_name}:"
@@ -89,14 +92,14 @@ def upload_once(session: "boto3.Session", bucket: str, key: str, file: Path) -> 
     return key
 
 
-def _make_bucket(s3: "S3Client", name: str, region: str) -> None:
+def _create_bucket(s3: "S3Client", name: str, region: str) -> None:
     # us-east-1 is S3's default, and the one region that must not be named here.
-    where: Any = (
+    location: Any = (
         {}
         if region == "us-east-1"
         else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     )
-    s3.create_bucket(Bucket=name, **where)
+    s3.create_bucket(Bucket=name, **location)
     s3.put_public_access_block(
         Bucket=name,
         PublicAccessBlockConfiguration={
@@ -110,15 +113,15 @@ def _make_bucket(s3: "S3Client", name: str, region: str) -> None:
 
 
 CHANGE_SET_PREFIX = "festival-"
+# CloudFormation has no error code for a change set without changes, only these words.
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-HOLDS_DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
-TABLE = "AWS::DynamoDB::Table"
+HOLDS_DATA = (TABLE, BUCKET, QUEUE)
 FUNCTION = "processFestivalData"
 
 
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
-    """What to deploy. A parameter that is not given keeps its value, or takes the default.
+    """What to deploy. A parameter that is not given keeps its value or takes its default.
 
     `parameters` are the template's own, by name. `archive` is the kit's archive for a scheduled
     backfill (`build.make_archive`).
@@ -156,7 +159,7 @@ class ResourceChange:
 
 @dataclass(frozen=True, slots=True)
 class DeployPlan:
-    """A change set waiting for a yes. Without a change set there is nothing to do."""
+    """A change set that waits to be executed. Without one there is nothing to do."""
 
     stack: str
     stack_id: str
@@ -167,7 +170,7 @@ class DeployPlan:
 
 @dataclass(frozen=True, slots=True)
 class PendingPlan:
-    """A change set that this kit made and nobody has executed yet, and when it was made."""
+    """A change set that this kit created and nobody has executed yet."""
 
     name: str
     created: datetime | None
@@ -186,11 +189,11 @@ def deploy(session: "boto3.Session", deploy_request: DeployRequest) -> StackOutp
 
 
 def plan(session: "boto3.Session", deploy_request: DeployRequest) -> DeployPlan:
-    """Upload the code and ask CloudFormation what would change. The stack stays as it is.
+    """Upload the code and ask CloudFormation what would change. Does not change the stack.
 
-    Plans that were never executed are discarded (`pending_plans` lists them). Raises FestivalError
-    if the stack is busy or stuck, if a failed creation has to be removed first, if a name is taken,
-    or if a parameter is missing or unknown.
+    Earlier plans that were never executed are discarded (`pending_plans` lists them). Raises
+    FestivalError if the stack is busy or stuck, if a failed creation has to be removed first, if a
+    name is taken, or if a parameter is missing or unknown.
     """
     cloudformation = session.client("cloudformation")
     body = read_template(deploy_request.template)
@@ -241,10 +244,10 @@ def function_name(stack: str, parameters: Mapping[str, str]) -> str:
 def require_free_names(
     session: "boto3.Session", stack: str, parameters: Mapping[str, str], known: Mapping[str, str]
 ) -> None:
-    """Raises FestivalError if a name that the stack would newly take is already in use.
+    """Raises FestivalError if a name that the stack does not have yet is already in use.
 
-    `known` are the deployed stack's parameters, empty if there is no stack: names it already has
-    are its own. CloudFormation would only find out halfway, and roll everything back.
+    `known` are the deployed stack's parameters, empty if there is no stack. CloudFormation would
+    notice a taken name only halfway, and roll everything back.
     """
     uploads = parameters["UploadBucketName"]
     if uploads != known.get("UploadBucketName") and _exists(
@@ -262,8 +265,8 @@ def require_free_names(
             f"A function {function} exists already: name another with -p FunctionName NAME"
         )
     group = f"/aws/lambda/{function}"
-    found = session.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    if any(each["logGroupName"] == group for each in found):
+    groups = session.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    if any(each["logGroupName"] == group for each in groups):
         raise FestivalError(
             f"A log group {group} exists already: if nobody needs its lines, run aws logs"
             f" delete-log-group --log-group-name {group}; or name another function with"
@@ -271,10 +274,10 @@ def require_free_names(
         )
 
 
-def _exists(ask: Callable[[], object]) -> bool:
-    """Whether `ask` finds something. Being refused access counts as found."""
+def _exists(look_up: Callable[[], object]) -> bool:
+    """Whether `look_up` finds something. Denied access counts as found."""
     try:
-        ask()
+        look_up()
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("404", "NoSuchBucket", "ResourceNotFoundException"):
@@ -287,7 +290,7 @@ def _exists(ask: Callable[[], object]) -> bool:
 def execute(session: "boto3.Session", plan: DeployPlan) -> Iterator[Step]:
     """Carry out a plan, yielding each step as it happens.
 
-    If the stack did not come up, raises FestivalError at the end, naming the first causes.
+    Raises FestivalError at the end, with the first causes, if the deployment failed.
     """
     if plan.change_set is None:
         return
@@ -317,9 +320,9 @@ def _final_status(
 
 
 def guard(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
-    """Protect a running stack's tables from deletion; a step for each that was not protected.
+    """Protect a stack's tables from deletion; yields a step for each that was not protected.
 
-    Not in the template, because CloudFormation could not then roll back a failed creation.
+    The template cannot do this: CloudFormation could then not roll back a failed creation.
     """
     dynamodb = session.client("dynamodb")
     for table in list_resources(session.client("cloudformation"), name):
@@ -332,9 +335,9 @@ def guard(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]
 
 
 def watch(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]:
-    """The steps of a change that is already under way (after an interrupt, say), until it ends.
+    """The steps of a change that is in progress, until it ends; for example after an interrupt.
 
-    Nothing if the stack is at rest or does not exist.
+    None if the stack is not being changed or does not exist.
     """
     cloudformation = session.client("cloudformation")
     stack = find_stack(cloudformation, name)
@@ -343,7 +346,7 @@ def watch(session: "boto3.Session", name: str = DEFAULT_STACK) -> Iterator[Step]
 
 
 def discard(session: "boto3.Session", plan: DeployPlan) -> None:
-    """Discard a plan that nobody wants. A stack it would have created leaves no trace."""
+    """Discard a plan. If it would have created the stack, nothing of the stack remains."""
     cloudformation = session.client("cloudformation")
     if plan.change_set is not None:
         cloudformation.delete_change_set(ChangeSetName=plan.change_set)
@@ -386,16 +389,16 @@ def change_set_parameters(
 def _ready_for_a_plan(cloudformation: "CloudFormationClient", stack: Stack | None) -> Stack | None:
     if stack is None or stack.status in WELL:
         return stack
-    if stack.status == "REVIEW_IN_PROGRESS":  # a plan that nobody carried out
+    if stack.status == "REVIEW_IN_PROGRESS":  # a plan that was never executed
         cloudformation.delete_stack(StackName=stack.id)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack.id)
         return None
-    why = "" if stack.in_progress else f" ({why_it_failed(cloudformation, stack.id)})"
-    raise FestivalError(f"The stack {stack.name} is {stack.status}{why}: {stack.remedy}")
+    cause = "" if stack.in_progress else f" ({why_it_failed(cloudformation, stack.id)})"
+    raise FestivalError(f"The stack {stack.name} is {stack.status}{cause}: {stack.remedy}")
 
 
 def pending_plans(session: "boto3.Session", name: str = DEFAULT_STACK) -> list[PendingPlan]:
-    """This kit's plans for a stack that wait for a yes: after an interrupt, or a colleague's."""
+    """This kit's plans for a stack that were never executed: interrupted ones, or a colleague's."""
     cloudformation = session.client("cloudformation")
     if find_stack(cloudformation, name) is None:
         return []
@@ -408,8 +411,12 @@ def pending_plans(session: "boto3.Session", name: str = DEFAULT_STACK) -> list[P
 def _pending(cloudformation: "CloudFormationClient", name: str) -> Iterator[Mapping[str, Any]]:
     for page in cloudformation.get_paginator("list_change_sets").paginate(StackName=name):
         for listed in page["Summaries"]:
-            ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
-            if ours and listed.get("ExecutionStatus") in ("AVAILABLE", "UNAVAILABLE", "OBSOLETE"):
+            is_ours = listed["ChangeSetName"].startswith(CHANGE_SET_PREFIX)
+            if is_ours and listed.get("ExecutionStatus") in (
+                "AVAILABLE",
+                "UNAVAILABLE",
+                "OBSOLETE",
+            ):
                 yield listed
 
 
@@ -420,10 +427,10 @@ def _create_change_set(
     body: str,
     parameters: list[Any],
 ) -> DeployPlan:
-    if not creates:  # a stack can hold only so many of them
+    if not creates:  # a stack can have only a limited number of change sets
         for pending in list(_pending(cloudformation, name)):
             cloudformation.delete_change_set(ChangeSetName=pending["ChangeSetId"])
-    # A failed creation leaves nothing behind, but the causes stay in the events of the stack's id.
+    # A failed creation leaves no stack, but the stack's id still gives its events, with the causes.
     on_failure: Any = {"OnStackFailure": "DELETE"} if creates else {}
     try:
         answer = cloudformation.create_change_set(

@@ -1,4 +1,4 @@
-"""A deployed stack as the kit sees it: its state, its outputs, its template."""
+"""A CloudFormation stack: its status, outputs, resources and events, and the kit's template."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STACK = "o240-festival"
 POLL_SECONDS = 2.0
-# The stack looks at rest but has no final event yet: DescribeStacks may be out of date.
+# DescribeStacks may be out of date: it may show the stack at rest before its final event.
 QUIET_POLLS = 15
-# CloudFormation throttles frequent callers; ten minutes in all.
+# CloudFormation throttles frequent callers. These pauses add up to ten minutes.
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, *(30.0,) * 19)
 THROTTLES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"}
 SHOWN_CAUSES = 3
@@ -43,7 +43,7 @@ class StackOutputs:
 
     @classmethod
     def from_outputs(cls, stack: str, outputs: Mapping[str, str]) -> "StackOutputs":
-        """Raises FestivalError if an output is missing: it is another stack, or an older one."""
+        """Raises FestivalError if an output is missing: the template is another or an older one."""
         try:
             return cls(
                 stack=stack,
@@ -118,11 +118,12 @@ class Stack:
 
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
+TABLE, BUCKET, QUEUE = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event of a stack: what happened to a resource, and why, in CloudFormation's words."""
+    """One event of a stack: what happened to a resource and why, in CloudFormation's words."""
 
     id: str
     time: datetime
@@ -133,12 +134,12 @@ class Step:
 
     @property
     def failed(self) -> bool:
-        """Whether this resource caused the failure; one that was merely cancelled by it did not."""
+        """Whether this resource failed by itself; others are cancelled because one failed."""
         return self.status.endswith("_FAILED") and "cancelled" not in self.reason
 
     @property
     def ends_the_change(self) -> bool:
-        """Whether the stack itself has come to rest with this event."""
+        """Whether the stack itself is at rest after this event."""
         return self.type == STACK_TYPE and not self.status.endswith("_IN_PROGRESS")
 
 
@@ -165,7 +166,7 @@ def find_stack(cloudformation: "CloudFormationClient", name: str) -> Stack | Non
     try:
         answer = cloudformation.describe_stacks(StackName=name)
     except ClientError as error:
-        if "does not exist" in str(error):
+        if "does not exist" in str(error):  # CloudFormation has no error code for this
             return None
         raise
     described = answer["Stacks"][0]
@@ -183,6 +184,17 @@ def find_stack(cloudformation: "CloudFormationClient", name: str) -> Stack | Non
             output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
         },
     )
+
+
+def existing_stack(session: "boto3.Session", name: str, remedy: str) -> Stack:
+    """The stack with that name. `session` is a boto3 session.
+
+    Raises FestivalError, with `remedy` as what to do, if there is no such stack.
+    """
+    stack = find_stack(session.client("cloudformation"), name)
+    if stack is None:
+        raise FestivalError(f"There is no stack {name} in {session.region_name}: {remedy}")
+    return stack
 
 
 def list_resources(cloudformation: "CloudFormationClient", stack: str) -> list[Resource]:
@@ -222,13 +234,13 @@ def last_step(cloudformation: "CloudFormationClient", stack_id: str) -> str:
 def follow(cloudformation: "CloudFormationClient", stack_id: str, since: str) -> Iterator[Step]:
     """A stack's events after the event `since`, as they come, until the stack is at rest.
 
-    The stack's own final event marks the end. DescribeStacks may still show the state from before
-    the change, so it counts only if nothing happens for half a minute.
+    The stack's own final event marks the end. DescribeStacks may still show the state before the
+    change, so it is believed only if nothing has happened for half a minute.
     """
     quiet = 0
     while quiet < QUIET_POLLS:
-        stack = _patiently(partial(find_stack, cloudformation, stack_id))
-        steps = _patiently(partial(_steps_since, cloudformation, stack_id, since))
+        stack = _with_retries(partial(find_stack, cloudformation, stack_id))
+        steps = _with_retries(partial(_steps_since, cloudformation, stack_id, since))
         yield from steps
         if stack is None or any(step.ends_the_change for step in steps):
             return
@@ -240,19 +252,19 @@ def follow(cloudformation: "CloudFormationClient", stack_id: str, since: str) ->
 Answer = TypeVar("Answer")
 
 
-def _patiently(ask: Callable[[], Answer]) -> Answer:
-    """The answer to a call; if CloudFormation is too busy, asks again for up to ten minutes."""
+def _with_retries(call: Callable[[], Answer]) -> Answer:
+    """A call's answer; while CloudFormation is too busy, it is repeated for up to ten minutes."""
     for pause in PAUSES:
         try:
-            return ask()
+            return call()
         except (BotoCoreError, ClientError) as error:
-            if not _passes(error):
+            if not _is_temporary(error):
                 raise
         time.sleep(pause)
-    return ask()
+    return call()
 
 
-def _passes(error: BotoCoreError | ClientError) -> bool:
+def _is_temporary(error: BotoCoreError | ClientError) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return error.response["Error"]["Code"] in THROTTLES or status >= 500
@@ -260,7 +272,7 @@ def _passes(error: BotoCoreError | ClientError) -> bool:
 
 
 def _steps_since(cloudformation: "CloudFormationClient", stack_id: str, since: str) -> list[Step]:
-    """Oldest first. CloudFormation lists the newest first, a page at a time."""
+    """The events after `since`, oldest first. CloudFormation lists the newest first."""
     steps: list[Step] = []
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
         for event in page["StackEvents"]:
@@ -284,15 +296,11 @@ def read_outputs(session: "boto3.Session", name: str = DEFAULT_STACK) -> StackOu
 
     Raises FestivalError if AWS cannot be reached or there is no such stack.
     """
+    remedy = "run festival deploy, or name the stack in FESTIVAL_STACK, or the table with --table"
     try:
-        stack = find_stack(session.client("cloudformation"), name)
+        stack = existing_stack(session, name, remedy)
     except (BotoCoreError, ClientError) as error:
         raise FestivalError(f"The stack {name} cannot be looked up: {error}") from error
-    if stack is None:
-        raise FestivalError(
-            f"There is no stack {name} in {session.region_name}: run festival deploy, or name the"
-            " stack in FESTIVAL_STACK, or the table with --table"
-        )
     return StackOutputs.from_outputs(name, stack.outputs)
 
 

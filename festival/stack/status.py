@@ -9,7 +9,7 @@ from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import VersionRecord
 from festival.stack.dead_letters import QueueDepth, queue_depth
-from festival.stack.stack import DEFAULT_STACK, Stack, StackOutputs, find_stack
+from festival.stack.stack import DEFAULT_STACK, Stack, StackOutputs, existing_stack
 
 if TYPE_CHECKING:
     import boto3
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 DEPLOY = "run festival deploy"
-CONFIRMED, PENDING, REMOVED = "confirmed", "waits for confirmation", "not subscribed"
+CONFIRMED, PENDING, REMOVED = "confirmed", "waiting for confirmation", "not subscribed"
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An alarm: OK, ALARM or INSUFFICIENT_DATA, and its remedy."""
+    """An alarm. `state` is OK, ALARM or INSUFFICIENT_DATA; `description` has the remedy."""
 
     name: str
     state: str
@@ -31,7 +31,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Who gets e-mails, whether they arrive, and what to do if they do not."""
+    """An address that should get the e-mails: its state, and what to do if they do not arrive."""
 
     address: str
     state: str
@@ -56,11 +56,9 @@ def read_status(
 ) -> StackStatus:
     """A stack's state, with at most `ingests` of the latest ingests.
 
-    Raises FestivalError if there is no such stack, or it has not come up.
+    Raises FestivalError if there is no such stack, or it has no outputs yet.
     """
-    stack = find_stack(session.client("cloudformation"), name)
-    if stack is None:
-        raise FestivalError(f"There is no stack {name} in {session.region_name}: {DEPLOY}")
+    stack = existing_stack(session, name, DEPLOY)
     if not stack.outputs:
         raise FestivalError(
             f"The stack {name} is {stack.status} and has no outputs: {stack.remedy or DEPLOY}"
@@ -95,7 +93,9 @@ def subscriptions(
     `subscribed` maps each address to its subscription's ARN. SNS drops a subscription that was
     removed or not confirmed within 48 hours; the address is then not listed at all.
     """
-    again = f"aws sns subscribe --topic-arn {topic_arn} --protocol email --notification-endpoint"
+    subscribe = (
+        f"aws sns subscribe --topic-arn {topic_arn} --protocol email --notification-endpoint"
+    )
     for address in dict.fromkeys([*([expected] if expected else []), *subscribed]):
         arn = subscribed.get(address, "Deleted")
         if arn == "PendingConfirmation":
@@ -105,7 +105,7 @@ def subscriptions(
                 'confirm in the mail "AWS Notification - Subscription Confirmation"',
             )
         elif arn == "Deleted":
-            yield Subscription(address, REMOVED, f"{again} {address}, then confirm in the mail")
+            yield Subscription(address, REMOVED, f"{subscribe} {address}, then confirm in the mail")
         else:
             yield Subscription(address, CONFIRMED)
 

@@ -1,4 +1,4 @@
-"""Removing the stack: shows what would go first, and deletes data only if told to."""
+"""Removes the stack: shows beforehand what would be removed, deletes data only on request."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from festival.errors import FestivalError
 from festival.stack.stack import (
+    BUCKET,
     DEFAULT_STACK,
+    TABLE,
     Resource,
     Step,
     causes,
+    existing_stack,
     find_stack,
     follow,
     last_step,
@@ -21,14 +24,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-TABLE, BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 POLICY = "AWS::IAM::ManagedPolicy"
 OBJECTS_A_CALL = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TeardownPlan:
-    """What would be removed, which parts hold data, and the bucket that stays.
+    """What a teardown would remove, which of it holds data, and the bucket that stays.
 
     `attached` are the commands that detach the stack's policies from people: IAM does not delete a
     policy that is attached to somebody.
@@ -48,9 +50,7 @@ def plan_teardown(session: "boto3.Session", name: str = DEFAULT_STACK) -> Teardo
     Raises FestivalError if there is no such stack, or it is being changed.
     """
     cloudformation = session.client("cloudformation")
-    stack = find_stack(cloudformation, name)
-    if stack is None:
-        raise FestivalError(f"There is no stack {name} in {session.region_name}: nothing to remove")
+    stack = existing_stack(session, name, "nothing to remove")
     if stack.in_progress:
         raise FestivalError(
             f"The stack {name} is being changed ({stack.status}): wait until it is done"
@@ -71,23 +71,22 @@ def teardown(
 ) -> Iterator[Step]:
     """Remove the stack, yielding each step as it happens.
 
-    Data and policies are checked again, since the plan may be old by the time someone agrees to it.
-    Raises FestivalError before touching anything if there is data and no `delete_data`, or if a
-    policy is attached to somebody; and at the end, with the reason, if something could not be
-    removed.
+    Data and policies are checked again, because the plan may be out of date. Raises FestivalError
+    before it removes anything if there is data and no `delete_data`, or if a policy is attached to
+    somebody; and at the end, with the reason, if something could not be removed.
     """
-    held = _holding_data(session, plan.resources)
-    if held and not delete_data:
+    with_data = _holding_data(session, plan.resources)
+    if with_data and not delete_data:
         raise FestivalError(
-            f"The stack {plan.stack} holds data in {', '.join(each.id for each in held)}: nothing"
-            " was removed; pass --delete-data to remove it for good"
+            f"The stack {plan.stack} holds data in {', '.join(each.id for each in with_data)}:"
+            " nothing was removed; pass --delete-data to remove it for good"
         )
     if attached := _attached(session, plan.resources):
         raise FestivalError(
             f"A policy of the stack {plan.stack} is still attached: nothing was removed; run"
             f" {'; '.join(attached)}"
         )
-    for bucket in _of_type(held, BUCKET):
+    for bucket in _of_type(with_data, BUCKET):
         yield bucket.step("EMPTIED", f"{_empty(session, bucket.id):,} object versions")
     for table in _of_type(plan.resources, TABLE):
         session.client("dynamodb").update_table(TableName=table.id, DeletionProtectionEnabled=False)
@@ -141,7 +140,7 @@ def _holding_data(
 
 
 def _has_an_item(dynamodb: "DynamoDBClient", table: str) -> bool:
-    """Scans for one item, because DescribeTable's ItemCount is up to six hours old."""
+    """Scans for one item, because DescribeTable's ItemCount may be six hours old."""
     return bool(dynamodb.scan(TableName=table, Limit=1, Select="COUNT")["Count"])
 
 
@@ -160,13 +159,13 @@ def _empty(session: "boto3.Session", bucket: str) -> int:
             {"Key": each["Key"], "VersionId": each["VersionId"]}
             for each in (*answer.get("Versions", []), *answer.get("DeleteMarkers", []))
         ]
-        refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get(
+        errors = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get(
             "Errors"
         )
-        if refused:
+        if errors:
             raise FestivalError(
-                f"{refused[0]['Key']} in the bucket {bucket} cannot be deleted:"
-                f" {refused[0].get('Message', refused[0].get('Code'))}"
+                f"{errors[0]['Key']} in the bucket {bucket} cannot be deleted:"
+                f" {errors[0].get('Message', errors[0].get('Code'))}"
             )
         removed += len(objects)
     return removed

@@ -1,4 +1,4 @@
-"""Reading a CloudFormation template: YAML with CloudFormation's short tags."""
+"""Reads a CloudFormation template: YAML with CloudFormation's short tags, such as `!Ref`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +16,8 @@ class _TemplateLoader(_SafeLoader):  # type: ignore[misc]
 def parse_template(body: str | Mapping[str, Any]) -> dict[str, Any]:
     """The template with each short form written out: `!Ref X` is `{"Ref": "X"}`.
 
-    If a template was sent as JSON, GetTemplate already returns a dict. Source: the CloudFormation
-    guide, "Intrinsic function reference".
+    GetTemplate returns a dict if the template was sent as JSON. Source: the CloudFormation guide,
+    "Intrinsic function reference".
     """
     if not isinstance(body, str):
         return dict(body)

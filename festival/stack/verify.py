@@ -1,4 +1,4 @@
-"""Checks a deployment: sends one small lineup all the way through the stack, then removes it."""
+"""Verifies a deployment: sends a small lineup through the whole stack, then removes it."""
 
 import csv
 import io
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from festival.errors import FestivalError
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Outcome
@@ -32,7 +31,7 @@ from festival.stack.stack import (
     Resource,
     Stack,
     StackOutputs,
-    find_stack,
+    existing_stack,
     list_resources,
 )
 from festival.stack.status import CONFIRMED, read_alarms, read_subscriptions
@@ -42,7 +41,7 @@ from festival.text import counted
 if TYPE_CHECKING:
     import boto3
 
-PREFIX = "festival-verify/"  # reserved: the operator may delete what is under it
+PREFIX = "festival-verify/"  # the operator's policy allows deleting objects under it
 DATE, NEXT_DATE = "2000-01-01", "2000-01-02"
 WAIT_SECONDS = 300.0  # one run of the function
 POLL_SECONDS = 0.2
@@ -56,17 +55,17 @@ FIELDS = ("Performer", "Stage", "Date", "Start", "End", "Popularity")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One step: what was checked, what was found, how long it took. A remedy means it failed."""
+    """One check: its name, its finding, its duration. One with a remedy has failed."""
 
-    what: str
-    found: str
+    name: str
+    finding: str
     seconds: float
     remedy: str = ""
 
 
 @dataclass
 class Verification:
-    """One run. `session` is a boto3 session; `wait` is how many seconds the ingest may take."""
+    """One verification. `session` is a boto3 session; `wait` is for the ingest, in seconds."""
 
     session: "boto3.Session"
     stack_name: str = DEFAULT_STACK
@@ -76,10 +75,10 @@ class Verification:
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
     def checks(self) -> Iterator[Check]:
-        """Each check as it is made; whatever happens, everything the run created is removed.
+        """Yield each check when it is done; at the end, remove everything that this run created.
 
-        A failed check has a remedy, and the other checks go on if they can. Raises FestivalError if
-        there is no such stack.
+        A failed check has a remedy, and the checks that do not depend on it go on. Raises
+        FestivalError if there is no such stack.
         """
         yield self._timed("stack", self._check_stack)
         yield self._timed("function", self._check_function)
@@ -97,20 +96,15 @@ class Verification:
                         f"aws dynamodb query: {question}", partial(self._query, request, expected)
                     )
         finally:
-            removed = self._timed("remove what this run has made", self._clean_up)
+            removed = self._timed("remove what this run created", self._clean_up)
         yield removed
 
     # ── the stack itself ─────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def stack(self) -> Stack:
-        found = find_stack(self.session.client("cloudformation"), self.stack_name)
-        if found is None:
-            raise FestivalError(
-                f"There is no stack {self.stack_name} in {self.session.region_name}: run festival"
-                " deploy, or name the stack with --stack"
-            )
-        return found
+        remedy = "run festival deploy, or name the stack with --stack"
+        return existing_stack(self.session, self.stack_name, remedy)
 
     @cached_property
     def outputs(self) -> StackOutputs:
@@ -125,12 +119,12 @@ class Verification:
         return f"{self.stack.name} is {self.stack.status}", self.stack.remedy
 
     def _check_function(self) -> tuple[str, str]:
-        """Its variables hold the same names as the stack's outputs, and it is ready to run."""
+        """Its environment variables match the stack's outputs, and it is ready to run."""
         outputs = self.outputs
-        found = self.session.client("lambda").get_function_configuration(
+        function = self.session.client("lambda").get_function_configuration(
             FunctionName=outputs.function
         )
-        variables = found.get("Environment", {}).get("Variables", {})
+        variables = function.get("Environment", {}).get("Variables", {})
         expected = {
             "TABLE_NAME": outputs.table,
             "LEDGER_TABLE_NAME": outputs.ledger_table,
@@ -139,32 +133,35 @@ class Verification:
             "QUEUE_URL": outputs.queue_url,
         }
         wrong = [name for name, value in expected.items() if variables.get(name) != value]
-        state = found.get("State", "Active")
-        update = found.get("LastUpdateStatus", "Successful")
-        shown = f"{outputs.function} is {state}, {found['MemorySize']} MB, {found['Timeout']} s"
+        state = function.get("State", "Active")
+        update = function.get("LastUpdateStatus", "Successful")
+        size = f"{function['MemorySize']} MB, {function['Timeout']} s"
+        finding = f"{outputs.function} is {state}, {size}"
         if wrong:
-            return f"{shown}; its {', '.join(wrong)} is not the stack's", "run festival deploy"
+            return f"{finding}; its {', '.join(wrong)} is not the stack's", "run festival deploy"
         if state not in ("Active", "Inactive") or update != "Successful":
-            reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or update
-            return shown, f"{reason}: run festival deploy"
-        return shown, ""
+            reason = function.get("StateReason") or function.get("LastUpdateStatusReason") or update
+            return finding, f"{reason}: run festival deploy"
+        return finding, ""
 
     def _check_alarms(self) -> tuple[str, str]:
         """The template's alarms exist, and none is in ALARM."""
         alarms = list(read_alarms(self.session.client("cloudwatch"), self.stack_name))
         made = [each for each in self.resources if each.type == "AWS::CloudWatch::Alarm"]
-        loud = [alarm for alarm in alarms if alarm.state == "ALARM"]
-        shown = f"{counted(len(alarms), 'alarm')}, {len(loud)} in ALARM"
+        raised = [alarm for alarm in alarms if alarm.state == "ALARM"]
+        finding = f"{counted(len(alarms), 'alarm')}, {len(raised)} in ALARM"
         if len(alarms) < len(made):
-            return f"{shown}; the stack made {len(made)}", "run festival deploy"
-        return shown, "festival status shows the remedy of each" if loud else ""
+            return f"{finding}; the stack made {len(made)}", "run festival deploy"
+        return finding, "festival status shows the remedy of each" if raised else ""
 
     def _check_subscriptions(self) -> tuple[str, str]:
-        found = list(read_subscriptions(self.session.client("sns"), self.stack, self.outputs))
-        shown = ", ".join(f"{each.address} {each.state}" for each in found)
-        return shown, "; ".join(each.remedy for each in found if each.state != CONFIRMED)
+        subscriptions = list(
+            read_subscriptions(self.session.client("sns"), self.stack, self.outputs)
+        )
+        finding = ", ".join(f"{each.address} {each.state}" for each in subscriptions)
+        return finding, "; ".join(each.remedy for each in subscriptions if each.state != CONFIRMED)
 
-    # ── one lineup, all the way ──────────────────────────────────────────────────────────────────
+    # ── one lineup through the stack ─────────────────────────────────────────────────────────────
 
     @property
     def performer(self) -> str:
@@ -185,7 +182,7 @@ class Verification:
 
     @property
     def performances(self) -> list[Performance]:
-        """An evening, a night past midnight, and one that tops every chart."""
+        """An evening set, one past midnight, and one with the highest popularity."""
         return [
             Performance(self.performer, self.stage, DATE, 20 * 60, 21 * 60, None, 2),
             Performance(self.performer, self.stage, DATE, 23 * 60 + 30, 25 * 60, 50, 3),
@@ -217,36 +214,36 @@ class Verification:
 
     def _ended(self, record: VersionRecord) -> tuple[str, str]:
         rows = len(self.performances)
-        shown = f"{record.outcome}, {record.counts.written} of {rows} rows written"
+        finding = f"{record.outcome}, {record.counts.written} of {rows} rows written"
         if record.status == Status.NOTIFIED and record.outcome == Outcome.SUCCESS:
-            return f"{shown}; the e-mail about it was sent", ""
-        return shown, record.error or "festival history shows why"
+            return f"{finding}; the e-mail about it was sent", ""
+        return finding, record.error or "festival history shows why"
 
     def _why_nothing_happened(self, records: list[VersionRecord]) -> tuple[str, str]:
-        """What may keep a file from being ingested, most likely first."""
-        shown = f"not ingested within {self.wait:.0f} s"
+        """Why the file was not ingested; the likeliest reason that applies."""
+        finding = f"not ingested within {self.wait:.0f} s"
         reasons = [reason for record in records for reason in record.reasons.values()]
         if reasons:
-            return f"{shown}: {reasons[-1]}", "fix the cause; festival history shows each try"
+            return f"{finding}: {reasons[-1]}", "fix the cause; festival history shows each try"
         sqs = self.session.client("sqs")
         if queue_depth(sqs, self.outputs.dead_letter_queue_url).total:
-            return f"{shown}; the dead-letter queue is not empty", "festival dlq shows why"
+            return f"{finding}; the dead-letter queue is not empty", "festival dlq shows why"
         for mapping in (each for each in self.resources if each.name == "IngestMapping"):
             state = self.session.client("lambda").get_event_source_mapping(UUID=mapping.id)["State"]
             if state != "Enabled":
                 return (
-                    f"{shown}; the event source mapping is {state}",
+                    f"{finding}; the event source mapping is {state}",
                     f"aws lambda update-event-source-mapping --uuid {mapping.id} --enabled",
                 )
         waiting = queue_depth(sqs, self.outputs.queue_url)
         group = f"/aws/lambda/{self.outputs.function}"
         return (
-            f"{shown}; {waiting.visible:,} messages wait and {waiting.hidden:,} are hidden",
+            f"{finding}; {waiting.visible:,} messages wait and {waiting.hidden:,} are hidden",
             f"aws logs tail {group} --since 10m shows what the function does; a long queue has to"
             " drain first",
         )
 
-    # ── the five questions ───────────────────────────────────────────────────────────────────────
+    # ── the questions, asked in two ways ─────────────────────────────────────────────────────────
 
     def _questions(self) -> Iterator[tuple[AccessPattern, set[Key]]]:
         evening, night, headliner = (one.key for one in self.performances)
@@ -259,14 +256,14 @@ class Verification:
     def _ask(self, pattern: AccessPattern, expected: set[Key]) -> tuple[str, str]:
         connection = Connection.from_client(self.session.client("dynamodb"))
 
-        def ours() -> set[Key]:
-            found, _ = answer(connection, self.outputs.table, pattern)
-            return {one.key for one in found if one.stage == self.stage}
+        def own_keys() -> set[Key]:
+            performances, _ = answer(connection, self.outputs.table, pattern)
+            return {one.key for one in performances if one.stage == self.stage}
 
-        return self._compare(ours, expected)
+        return self._compare(own_keys, expected)
 
     def _queries(self) -> Iterator[tuple[str, dict[str, Any], set[Key]]]:
-        """The questions, as the README puts them to the AWS CLI."""
+        """The questions as requests of the AWS CLI, as the README has them."""
         evening, night, headliner = (one.key for one in self.performances)
         yield (
             "by performer",
@@ -316,7 +313,7 @@ class Verification:
     def _query(self, request: dict[str, Any], expected: set[Key]) -> tuple[str, str]:
         pages = self.session.client("dynamodb").get_paginator("query")
 
-        def ours() -> set[Key]:
+        def own_keys() -> set[Key]:
             return {
                 (item["Performer"]["S"], item["Performance"]["S"])
                 for page in pages.paginate(TableName=self.outputs.table, **request)
@@ -324,32 +321,32 @@ class Verification:
                 if item["Stage"]["S"] == self.stage
             }
 
-        return self._compare(ours, expected)
+        return self._compare(own_keys, expected)
 
-    def _compare(self, ours: Callable[[], set[Key]], expected: set[Key]) -> tuple[str, str]:
+    def _compare(self, read: Callable[[], set[Key]], expected: set[Key]) -> tuple[str, str]:
+        """Read until the keys are those expected: an index needs a moment to catch up."""
         until = self.clock() + INDEX_SECONDS
-        while (found := ours()) != expected and self.clock() < until:
+        while (keys := read()) != expected and self.clock() < until:
             self.sleep(POLL_SECONDS)
-        shown = f"{len(found)} of {counted(len(expected), 'performance')}"
-        return shown, "" if found == expected else "the index does not have what was written"
+        finding = f"{len(keys)} of {counted(len(expected), 'performance')}"
+        return finding, "" if keys == expected else "the index does not have what was written"
 
-    # ── what is left ─────────────────────────────────────────────────────────────────────────────
+    # ── cleaning up ──────────────────────────────────────────────────────────────────────────────
 
     def _clean_up(self) -> tuple[str, str]:
-        """This run's own items, object versions, ledger entries and list of keys, nothing else.
+        """Remove this run's own items, object versions, ledger entries and key list, nothing else.
 
-        The function looks at a removed file, and makes a ledger entry for it if there is none; so
-        the entries go last.
+        The ledger entries go last, because the function makes one for a removed file that has none.
         """
         removed = self._remove_objects()
         until = self.clock() + REMOVAL_SECONDS
-        while self._removal_goes_unnoticed() and self.clock() < until:
+        while self._is_removal_pending() and self.clock() < until:
             self.sleep(POLL_SECONDS)
         removed += self._remove_items() + self._remove_ledger_entries()
         return f"{removed} items and objects", ""
 
-    def _removal_goes_unnoticed(self) -> bool:
-        """Whether the ledger shows a lineup as ingested, and not as removed."""
+    def _is_removal_pending(self) -> bool:
+        """Whether the ledger shows the lineup as ingested and not yet as removed."""
         records = self.ledger.history(self.file)
         return bool(records and records[-1].is_done and not records[-1].removed_at)
 
@@ -364,8 +361,8 @@ class Verification:
 
     def _remove_objects(self) -> int:
         s3, uploads = self.session.client("s3"), self.outputs.upload_bucket
-        answer_ = s3.list_object_versions(Bucket=uploads, Prefix=self.key)
-        versions = [*answer_.get("Versions", []), *answer_.get("DeleteMarkers", [])]
+        listed = s3.list_object_versions(Bucket=uploads, Prefix=self.key)
+        versions = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
         for each in versions:
             s3.delete_object(Bucket=uploads, Key=each["Key"], VersionId=each["VersionId"])
         reports = self.outputs.reports_bucket
@@ -378,27 +375,27 @@ class Verification:
 
     def _remove_ledger_entries(self) -> int:
         dynamodb, table = self.session.client("dynamodb"), self.outputs.ledger_table
-        found = dynamodb.query(
+        items = dynamodb.query(
             TableName=table,
             KeyConditionExpression="#f = :file",
             ExpressionAttributeNames={"#f": "File"},
             ExpressionAttributeValues={":file": {"S": self.file}},
             ConsistentRead=True,
         )["Items"]
-        for item in found:
+        for item in items:
             dynamodb.delete_item(
                 TableName=table, Key={"File": item["File"], "Entry": item["Entry"]}
             )
-        return len(found)
+        return len(items)
 
     @cached_property
     def ledger(self) -> Ledger:
         return Ledger(self.session.client("dynamodb"), self.outputs.ledger_table)
 
-    def _timed(self, what: str, check: Callable[[], tuple[str, str]]) -> Check:
-        began = self.clock()
+    def _timed(self, name: str, check: Callable[[], tuple[str, str]]) -> Check:
+        started = self.clock()
         try:
-            found, remedy = check()
+            finding, remedy = check()
         except ClientError as error:
-            found, remedy = f"{error}", "see the rights of an operator in the README"
-        return Check(what, found, self.clock() - began, remedy)
+            finding, remedy = f"{error}", "see the rights of an operator in the README"
+        return Check(name, finding, self.clock() - started, remedy)

@@ -22,7 +22,7 @@ from festival.errors import FestivalError
 from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.records import to_record
+from festival.ingest.ledger.records import Status, to_record
 from festival.ingest.ledger.table import unpack
 from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
@@ -135,6 +135,8 @@ class BusyWorld(World):
         self.slept: dict[int, float] = {}
         self.owners: dict[int, set[str]] = {}
         self.begun: dict[tuple[str, str], int] = {}
+        self.began_anew: set[int] = set()
+        self.gave_up: set[int] = set()
         self.lineups: dict[str, list[tuple[str, Lineup]]] = {}
         self.unleased: list[str] = []
         self._skews: dict[int, float] = {}
@@ -283,6 +285,8 @@ class BusyWorld(World):
             if ":start" in values:  # of two that begin a version, the last is at work
                 key = request.json["Key"]
                 self.begun[key["File"]["S"], key["Entry"]["S"]] = invocation.number
+                if "REMOVE" in request.json["UpdateExpression"]:
+                    self.began_anew.add(invocation.number)
             if owner := values.get(":owner"):
                 self.owners.setdefault(invocation.number, set()).add(owner["S"])
         if operation == "BatchWriteItem":
@@ -299,6 +303,12 @@ class BusyWorld(World):
                 f"WITHOUT A LEASE: process {invocation.number} writes rows of {file} at "
                 f"{self.clock.now:.1f}, and its head is {head}"
             )
+
+    def _finish(self, invocation: Invocation) -> None:
+        if invocation.result == GAVE_UP:
+            self.gave_up.add(invocation.number)
+            invocation.result = None
+        super()._finish(invocation)
 
     def _note(self, invocation: Invocation, request: Request, answer: Answer) -> None:
         """What was read is not asked here: only what it comes to."""
@@ -352,27 +362,43 @@ class BusyWorld(World):
             mapping = there.get(key + SIDECAR, NONE)
             file, lineup = f"{UPLOADS}/{key}", dict(versions)[newest]
             yield from self._wrong_record(file, newest, mapping)
+            # Whoever breaks off an ingest --again sees in the history that it is not finished: its
+            # rows are there, maybe as an earlier row of the file has them, and nothing is removed.
+            begun_anew = self._was_broken_off(file, newest, mapping)
             others = {each for other, keys in ever.items() if other != key for each in keys}
             kept = {each.key: read_by(mapping, each) for each in lineup.accepted}
             for row in kept.values():
                 item = items.get(row.key)
-                if item != to_item(row, source=file) and not (item and row.key in others):
+                if item and (row.key in others or begun_anew):
+                    continue
+                if item != to_item(row, source=file):
                     yield f"LOST: {key} {newest} by {mapping!r} has {row}, and the table {item}"
             for item_key, item in items.items():
-                if item["Source"]["S"] == file and item_key not in kept:
+                if item["Source"]["S"] == file and item_key not in kept and not begun_anew:
                     yield f"STALE: {item} is not in {key} {newest}, and was not reconciled"
 
     def _wrong_record(self, file: str, newest: str, mapping: bytes) -> Iterator[str]:
-        mark = "+" + LineupMapping.from_json(mapping).fingerprint() if mapping else ""
+        mark = _mark(mapping)
         head = unpack(self.backend.entries.get(("HEAD", file), {}))
         if head.get("CurrentVersion") != newest + mark:
             yield f"{file} is {newest}{mark} in S3, and the ledger's head says {head}"
         entry = unpack(self.backend.entries.get((f"VERSION#{newest}{mark}", file), {}))
-        last = self.begun.get((file, f"VERSION#{newest}{mark}"), 0)
-        if last in self.record.by_people and last in self.record.died:
-            return  # whoever kills an ingest --again sees in the history that it is not finished
-        if not entry or not to_record(entry).is_done:
+        is_done = bool(entry) and to_record(entry).is_done
+        if not is_done and not self._was_broken_off(file, newest, mapping):
             yield f"FORGOTTEN: {file} {newest}{mark} is {entry.get('Status', 'unknown')}"
+
+    def _was_broken_off(self, file: str, newest: str, mapping: bytes) -> bool:
+        """Whether a person's command began this version last, and was killed or gave up."""
+        entry = f"VERSION#{newest}{_mark(mapping)}"
+        last = self.begun.get((file, entry), 0)
+        record = unpack(self.backend.entries.get((entry, file), {}))
+        if record.get("Status") != Status.RUNNING or last not in self.record.by_people:
+            return False
+        return last in self.record.died or (last in self.gave_up and last in self.began_anew)
+
+
+def _mark(mapping: bytes) -> str:
+    return "+" + LineupMapping.from_json(mapping).fingerprint() if mapping else ""
 
 
 def read_by(mapping: bytes, row: Performance) -> Performance:
@@ -381,12 +407,18 @@ def read_by(mapping: bytes, row: Performance) -> Performance:
     return row._replace(popularity=popularity)
 
 
-def _ingest(key: str, invocation: Invocation, *, again: bool = False) -> None:
+GAVE_UP = "gave up"  # after several tries, with a message for the person
+
+
+def _ingest(key: str, invocation: Invocation, *, again: bool = False) -> str | None:
     resources = replace(invocation.resources(), send_continuation=None, mailer=None)
-    with suppress(FestivalError):
+    try:
         kit.ingest_object(
             Ingestor(resources), FileEvent(UPLOADS, key), again=again, sleep=invocation.sleep
         )
+    except FestivalError:
+        return GAVE_UP
+    return None
 
 
 def _reconcile(key: str, invocation: Invocation) -> None:
@@ -402,7 +434,7 @@ def _redrive(key: str, invocation: Invocation) -> None:
         redrive_dead_letters(invocation)
 
 
-PEOPLE: dict[str, Callable[[str, Invocation], None]] = {
+PEOPLE: dict[str, Callable[[str, Invocation], Any]] = {
     INGEST: _ingest,
     AGAIN: partial(_ingest, again=True),
     RECONCILE: _reconcile,
@@ -452,7 +484,7 @@ def processes_of(world: BusyWorld) -> Iterator[None]:
         patch.setattr(Invocation, "resources", with_its_own_clock)
         patch.setattr(kit, "new_owner", owner)
         patch.setattr(kit, "is_dead", is_dead)
-        patch.setattr(reconciler, "LOOKS_AT_ONCE", 1)
+        patch.setattr(reconciler, "FILES_AT_ONCE", 1)
         yield
 
 

@@ -18,13 +18,13 @@ from botocore.config import Config
 
 from festival import kit
 from festival.ingest import handler, messages, reports_bucket
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Budget, Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.handler import FunctionSettings
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.log import Log
 from festival.ingest.mail import Mailer
-from festival.ingest.resources import Budget, Resources
+from festival.ingest.resources import Resources
 from festival.lineup.decode import Limits
 from festival.table.connection import Connection
 from festival.table.writer import BulkWriter

@@ -167,7 +167,7 @@ def let_the_function_reconcile(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(worlds, "_conditions", reconciling)
     patch.setattr(Invocation, "resources", in_the_time_of_the_schedule)
-    patch.setattr(reconciler, "LOOKS_AT_ONCE", 1)  # a seed has to give the same run again
+    patch.setattr(reconciler, "FILES_AT_ONCE", 1)  # a seed has to give the same run again
 
 
 def stale_items(world: worlds.World) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 from zlib import crc32
 
-from festival.ingest.s3_object import unversioned
+from festival.ingest.s3_object import stand_in_version
 
 from .expressions import Expression, Item, RefusedExpressionError, check_all_used
 from .wire import Answer, Request
@@ -82,7 +82,7 @@ class Store:
     def put(self, bucket: str, key: str, body: bytes) -> str:
         """A new version of an object; the ledger's name of it."""
         version = self._put(bucket, key, body)
-        return version.id if self.versioned else unversioned(version.etag, version.modified)
+        return version.id if self.versioned else stand_in_version(version.etag, version.modified)
 
     def delete(self, bucket: str, key: str) -> None:
         """A delete marker on top of the object's versions."""

@@ -5,12 +5,12 @@ import itertools
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Action, Budget, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
 from festival.ingest.ledger.records import Status
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Action, Budget, Resources
+from festival.ingest.resources import Resources
 from festival.lineup.decode import Limits
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Budget, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
 from festival.ingest.ledger.ledger import Ledger
@@ -16,7 +16,7 @@ from festival.ingest.reconcile.items import Items
 from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import NotReconcilableError, Reconciler
 from festival.ingest.reports_bucket import KeyLists, Reports, corrected_name
-from festival.ingest.resources import Budget, Resources
+from festival.ingest.resources import Resources
 from festival.table.item import to_item
 from festival.table.writer import WriteOutcome
 
@@ -186,7 +186,7 @@ def town(line):
 @pytest.fixture
 def one_item_a_step(monkeypatch):
     monkeypatch.setattr(reconciler, "ITEMS_A_STEP", 1)
-    monkeypatch.setattr("festival.ingest.reconcile.reconciler.LOOKS_AT_ONCE", 1)
+    monkeypatch.setattr("festival.ingest.reconcile.reconciler.FILES_AT_ONCE", 1)
 
 
 class TestVersions:
@@ -346,7 +346,7 @@ class TestRefusals:
 
     def test_a_newest_version_that_failed(self, town):
         town.ingested(BJORK + SAULT, "")
-        with pytest.raises(NotReconcilableError, match="not in the table as a whole"):
+        with pytest.raises(NotReconcilableError, match="not completely in the table"):
             town.reconcile()
         assert len(town.table()) == 2
 
@@ -410,7 +410,7 @@ class TestTries:
         assert len(town.table()) == 1
         town.ingest(on_upload=on_upload, mailer=post)
         assert [note.splitlines()[0] for note in post.notes] == [
-            "Removed: 1 performance that the version before had and this one has not "
+            "Removed: 1 performance that the previous version had and this one does not have "
             "(0 moved, 1 cancelled)."
         ]
 

@@ -9,11 +9,10 @@ from botocore.exceptions import ClientError
 
 from festival.errors import RetryableError
 from festival.ingest import attempt
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Action, Budget, Ingestor, TryFailedError
 from festival.ingest.events import FileEvent, continuation, files_of_message
 from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts
-from festival.ingest.resources import Action, Budget, TryFailedError
 from festival.ingest.tally import Tally
 from festival.table.writer import WriteOutcome
 
@@ -367,7 +366,7 @@ class TestRecords:
             return replace(whole, headers=headers) if request.method == "HEAD" else whole
 
         story.store.answer = cut
-        with pytest.raises(RetryableError, match="half an answer"):
+        with pytest.raises(RetryableError, match="incomplete answer"):
             story.look()
 
 

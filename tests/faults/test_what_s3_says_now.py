@@ -13,7 +13,7 @@ import pytest
 from festival import kit
 from festival.errors import RetryableError
 from festival.ingest import attempt, reports_bucket, sidecar
-from festival.ingest.attempt import Attempt, Ingestor
+from festival.ingest.attempt import Action, Attempt, Budget, Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import HEAD, LeaseHeldError, Leases
 from festival.ingest.ledger.ledger import Ledger
@@ -21,7 +21,7 @@ from festival.ingest.ledger.reconciliations import Head, Reconciliations
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.ledger.table import ConditionFailed, LedgerTable
 from festival.ingest.reports_bucket import Reports
-from festival.ingest.resources import Action, Budget, Resources
+from festival.ingest.resources import Resources
 from festival.lineup.decode import Limits
 from festival.lineup.mapping import LineupMapping
 from festival.table.faults import Response
@@ -411,7 +411,7 @@ def what_was_sent_after_the_lease_is_put_right(story):
     kit.ingest_object(
         Ingestor(story.resources), story.event(), say=said.append, sleep=lambda seconds: None
     )
-    assert "this process was stopped amid writing" in said[0]
+    assert "this process was suspended while writing" in said[0]
     assert story.ends == {"21:30"}
 
 
@@ -446,7 +446,7 @@ def half_a_head_supersedes_nothing(story):
         return whole
 
     story.store.answer = cut
-    with pytest.raises(RetryableError, match="half an answer"):
+    with pytest.raises(RetryableError, match="incomplete answer"):
         story.look(story.event(version))
     assert story.record(version) is None
     assert story.look(story.event(version)) == Action.INGESTED
@@ -462,7 +462,7 @@ def one_answer_alone_supersedes_nothing(story):
         return answer(request)
 
     story.store.answer = astray
-    with pytest.raises(RetryableError, match="changes just now"):
+    with pytest.raises(RetryableError, match="is changing right now"):
         story.look(story.event(version))
     assert story.record(version) is None
     assert story.look(story.event(version)) == Action.INGESTED
@@ -663,7 +663,7 @@ def nobody_asks_whether_rows_came_late(patch):
 
 
 def an_e_mail_is_sent_without_a_look(patch):
-    patch.setattr(Attempt, "_look", lambda self: None)
+    patch.setattr(Attempt, "_check_time", lambda self: None)
 
 
 def a_head_without_a_version_is_believed(patch):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from random import Random
+from random import seed as seed_jitter
 from typing import Any, Protocol
 
 from festival.ingest.events import files_of_message
@@ -87,6 +88,7 @@ class World:
         self, seed: str, backend: Backend, ports: Ports, *, crowded: bool | None = None
     ) -> None:
         self.random = Random(seed)
+        seed_jitter(seed)  # the code under test and botocore wait at random, too
         self.backend = backend
         self.clock = Clock()
         self.plan: Plan = make_plan(self.random, seed)

@@ -7,7 +7,7 @@ import pytest
 
 from festival.backfill.plan import Selection, list_files, look_up, make_plan
 from festival.backfill.queue import QueueEngine
-from festival.backfill.run import pick_engine, run_backfill, tell
+from festival.backfill.run import notify, pick_engine, run_backfill
 from festival.embedded.aws import EmbeddedAws
 from festival.ingest.clients import Clients
 from festival.ingest.mail import Mailer
@@ -74,7 +74,7 @@ class Festival:
         outcomes = run_backfill(
             plan, self.ingestor, run, engine=self.engine(name, plan), again=True
         )
-        tell(Mailer(self.clients.sns, self.outputs.topic_arn), plan, outcomes, run)
+        notify(Mailer(self.clients.sns, self.outputs.topic_arn), plan, outcomes, run)
         return {one.file.rpartition("/")[2]: one for one in outcomes}
 
     def empty_table(self):

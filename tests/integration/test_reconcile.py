@@ -13,7 +13,7 @@ import pytest
 from festival.cli.main import run
 from festival.embedded.aws import REGION, EmbeddedAws
 from festival.errors import RetryableError
-from festival.ingest.attempt import Ingestor
+from festival.ingest.attempt import Budget, Ingestor
 from festival.ingest.clients import Clients
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.reconciliations import Removal
@@ -21,7 +21,7 @@ from festival.ingest.reconcile.compare import ChangeKind
 from festival.ingest.reconcile.on_upload import OnUpload
 from festival.ingest.reconcile.reconciler import Reconciler
 from festival.ingest.reports_bucket import Reports, corrected_name
-from festival.ingest.resources import Budget, Resources, writer_opener
+from festival.ingest.resources import Resources, writer_opener
 from festival.kit import ingest_object, new_owner
 
 QUIET = "a-bucket-that-tells-no-queue"
@@ -254,7 +254,9 @@ class TestOnUpload:
 
     def test_a_file_without_rows_removes_nothing_and_says_so(self, kit):
         self.mail(kit, BJORK)
-        assert "is still there: this version is not in the table as a whole" in self.mail(kit)
+        assert "are still in the table: this version is not completely in the table" in self.mail(
+            kit
+        )
         assert len(kit.items()) == 1
 
     def test_corrections_uploaded_again_remove_nothing(self, kit):
@@ -273,7 +275,7 @@ class TestOnUpload:
         ingestor = kit.ingestor(mailer=post, on_upload=broken)
         budget = Budget.of_invocation(60)
         ingestor.give_up(kit.event("lineup.csv"), new_owner(), budget, failed.value)
-        assert "is still there" in post.notes[0]
+        assert "are still in the table" in post.notes[0]
         assert "no-such-table" in post.notes[0] or "ResourceNotFound" in post.notes[0]
         assert kit.ledger.history(kit.file())[-1].status == "notified"
 

@@ -47,7 +47,7 @@ def everything(aws: EmbeddedAws, outputs: StackOutputs) -> list[Any]:
 
 
 def checks(aws: EmbeddedAws, **more: Any) -> dict[str, Check]:
-    return {check.what: check for check in Verification(aws.session(), **more).checks()}
+    return {check.name: check for check in Verification(aws.session(), **more).checks()}
 
 
 def test_a_stack_that_works_passes_and_nothing_of_the_run_stays(
@@ -107,12 +107,12 @@ def test_a_function_with_another_stacks_names_is_noticed(aws: EmbeddedAws, outpu
         FunctionName=outputs.function, Environment={"Variables": changed}
     )
     try:
-        check = next(c for c in Verification(aws.session()).checks() if c.what == "function")
+        check = next(c for c in Verification(aws.session()).checks() if c.name == "function")
     finally:
         function.update_function_configuration(
             FunctionName=outputs.function, Environment={"Variables": variables}
         )
-    assert "its TABLE_NAME is not the stack's" in check.found
+    assert "its TABLE_NAME is not the stack's" in check.finding
     assert check.remedy == "run festival deploy"
 
 
@@ -124,14 +124,14 @@ def test_what_an_index_does_not_have_is_noticed(
     verification = Verification(aws.session())
     made = {}
     for check in verification.checks():
-        made[check.what] = check
-        if check.what == "S3, SQS, the function, the ledger":
+        made[check.name] = check
+        if check.name == "S3, SQS, the function, the ledger":
             performer, performance = verification.performances[2].key
             aws.session().client("dynamodb").delete_item(
                 TableName=outputs.table,
                 Key={"Performer": {"S": performer}, "Performance": {"S": performance}},
             )
-    assert made["performances with a popularity above 99"].found == "0 of 1 performance"
+    assert made["performances with a popularity above 99"].finding == "0 of 1 performance"
     assert made["aws dynamodb query: popularity above 99"].remedy
     assert not made["aws dynamodb query: by performer"].remedy
 

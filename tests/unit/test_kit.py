@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.attempt import WrittenLateError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
-from festival.ingest.resources import WrittenLateError
 from festival.ingest.s3_object import NoBucketError
 from festival.kit import (
     LONGEST_WAIT_SECONDS,

@@ -21,7 +21,7 @@ from festival.analysis.cost.forecast import (
     repeated,
 )
 from festival.errors import FestivalError
-from festival.ingest.reports_bucket import listed
+from festival.ingest.reports_bucket import part_content
 from festival.lineup.model import Performance
 from festival.table.item import item_size
 from festival.table.schema import INDEXES
@@ -75,7 +75,7 @@ def row_profile(performances: Iterable[Performance], *, source: str = EXAMPLE_SO
         stored=_mean(stored_bytes(item) for item in items),
         in_table=_mean(stored_bytes(item, indexes=()) for item in items),
         in_file=_mean(_line_bytes(row) for row in rows),
-        in_list=len(listed(source, "", rows)) / len(rows),
+        in_list=len(part_content(source, "", rows)) / len(rows),
         rows=rows,
     )
 

@@ -1,1 +1,1 @@
-"""The record of every ingest, and the leases: a store that knows nothing of its users."""
+"""The ledger: the record of every ingest, and the leases on files. It imports none of its users."""

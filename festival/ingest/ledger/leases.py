@@ -1,4 +1,4 @@
-"""The right to work on a file: one holder at a time, with an expiry, by numbered attempts."""
+"""Leases: the right to work on a file. One holder at a time, numbered, with an expiry."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def utc(seconds: float) -> str:
 
 
 class Leases:
-    """The HEAD items of the ledger. `now` gives epoch seconds."""
+    """Takes and releases leases, in the ledger's HEAD items. `now` gives epoch seconds."""
 
     def __init__(self, table: LedgerTable, now: Callable[[], float]) -> None:
         self._table = table
@@ -55,11 +55,11 @@ class Leases:
         LeaseHeldError if another owner's lease has not expired.
         """
         since = self._now() if since is None else since
-        # The first answer sets the clock: a wrong clock would take a live lease for a lapsed one.
-        held = self._table.get(file, HEAD)
+        # This answer corrects the clock: by a wrong one, a live lease could seem to have expired.
+        head = self._table.get(file, HEAD)
         now = self._now()
-        if held.get("LeaseUntil", 0) > now and held.get("Owner") != owner:
-            raise LeaseHeldError(file, held["Owner"], float(held["LeaseUntil"]))
+        if head.get("LeaseUntil", 0) > now and head.get("Owner") != owner:
+            raise LeaseHeldError(file, head["Owner"], float(head["LeaseUntil"]))
         until = since + seconds
         try:
             head = self._table.update(
@@ -72,16 +72,18 @@ class Leases:
                 {"#o": "Owner"},
             )
         except ConditionFailed:
-            held = self._table.get(file, HEAD)
+            head = self._table.get(file, HEAD)
             raise LeaseHeldError(
-                file, held.get("Owner", "somebody"), float(held.get("LeaseUntil", now))
+                file, head.get("Owner", "somebody"), float(head.get("LeaseUntil", now))
             ) from None
         return Lease(file, owner, until, int(head["Attempt"]), str(head.get("CurrentVersion", "")))
 
     def renew(self, lease: Lease, seconds: float) -> Lease:
         """The same lease, extended to this many seconds from now. Raises LeaseLostError."""
         until = self._now() + seconds
-        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until})
+        # An earlier renewal that is carried out late must not shorten the lease, or revive it.
+        in_order = "LeaseUntil > :over AND LeaseUntil <= :until"
+        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until, ":over": 0}, in_order)
         return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
@@ -92,7 +94,7 @@ class Leases:
             return
 
     def break_lease(self, file: str, owner: str) -> None:
-        """End the lease of an owner who is known to be dead."""
+        """End the lease of an owner that is known to be dead."""
         try:
             self._table.update(
                 file,
@@ -110,7 +112,7 @@ class Leases:
         self._as_holder(lease, "SET CurrentVersion = :version", {":version": version})
 
     def check(self, lease: Lease) -> dict[str, Any]:
-        """The part of a transaction that fails once a later attempt has taken the file over."""
+        """A transaction's check that no later attempt has taken over the file."""
         return {
             "ConditionCheck": {
                 "TableName": self._table.name,
@@ -123,22 +125,24 @@ class Leases:
             }
         }
 
-    def _as_holder(self, lease: Lease, changes: str, values: dict[str, Any]) -> None:
+    def _as_holder(
+        self, lease: Lease, changes: str, values: dict[str, Any], condition: str = ""
+    ) -> None:
         try:
             self._table.update(
                 lease.file,
                 HEAD,
                 changes,
-                "#o = :owner AND Attempt = :attempt",
+                " AND ".join(filter(None, ["#o = :owner", "Attempt = :attempt", condition])),
                 values | {":owner": lease.owner, ":attempt": lease.attempt},
                 {"#o": "Owner"},
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None
 
 
-def lost(lease: Lease) -> LeaseLostError:
-    """What to raise if a later attempt holds the file."""
+def lease_lost(lease: Lease) -> LeaseLostError:
+    """The error to raise if a later attempt holds the file."""
     return LeaseLostError(
         f"attempt {lease.attempt} at {lease.file} was overtaken by a later one and stops here"
     )

@@ -1,4 +1,4 @@
-"""The record of every ingest, by file and version, and the lease that lets one worker in at a time.
+"""The record of every ingest, by file and version, and the leases, which admit one worker a file.
 
 A file (`bucket/key`) has one HEAD item, which never expires: who holds the lease, until when, and
 the number of the attempt. It has one VERSION item for each ingest: status, counts, progress,
@@ -14,17 +14,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from festival.ingest.ledger.leases import Lease, Leases, lost, utc
+from festival.ingest.ledger.leases import Lease, Leases, lease_lost, utc
 from festival.ingest.ledger.reconciliations import Reconciliations
 from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
-from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
+from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, LedgerTable, pack, serial
 from festival.ingest.report import IngestReport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 KEEP_DAYS = 120
-REASONS_KEPT_CHARACTERS = 400
+LONGEST_REASON = 400
 
 
 class Ledger:
@@ -46,15 +46,16 @@ class Ledger:
     def begin(
         self, lease: Lease, version: str, *, sequencer: str = "", again: bool = False
     ) -> None:
-        """Open the version's record for this attempt: a new one, or one to continue.
+        """Open the version's record for this attempt: a new record, or one to continue.
 
-        With `again`, what an earlier ingest of the version left is forgotten. Raises
+        With `again`, the results of an earlier ingest of the version are cleared. Raises
         LeaseLostError.
         """
         now = self.now()
         changes = [
             "#s = :running",
             "Attempt = :attempt",
+            "Serial = :serial",
             "VersionId = :version",
             "Sequencer = :sequencer",
             "ExpiresAt = :expires",
@@ -90,22 +91,20 @@ class Ledger:
                 lease.file,
                 VERSION_PREFIX + version,
                 expression,
-                # If the answer is lost, the call is repeated; a call carried out late must not
-                # reopen what this attempt has settled.
+                # A copy that is carried out late must not reopen what this attempt has settled.
                 "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
-                "(Attempt = :attempt AND #s = :running)",
-                values,
+                f"(Attempt = :attempt AND #s = :running AND {IN_ORDER})",
+                values | serial(),
                 names,
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None
 
     def make_current(self, lease: Lease, version: str) -> None:
-        """S3 says that this version is the newest: the one before it no longer is.
+        """Record that this version is now the newest, in place of the one before it.
 
-        If that one is unfinished, it is superseded; if it is finished, the table no longer has it.
-
-        Raises LeaseLostError.
+        If that one is unfinished, it is superseded; if it is finished, it is marked as overtaken,
+        because the table no longer has it. Raises LeaseLostError.
         """
         before = lease.current_version
         if before not in ("", version):
@@ -121,7 +120,7 @@ class Ledger:
         self.leases.name_current(lease, version)
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:
-        """Save where a later attempt can go on. Raises LeaseLostError."""
+        """Save the progress, for a later attempt to continue from. Raises LeaseLostError."""
         self._as_attempt(lease, version, "SET Progress = :p", {":p": progress}, (Status.RUNNING,))
 
     def finish(
@@ -130,10 +129,10 @@ class Ledger:
         version: str,
         status: Status,
         report: IngestReport,
-        shown: str,
+        preview: str,
         milliseconds: int,
     ) -> None:
-        """Record the rows as settled: `written`, or `failed` for good. The e-mail comes next."""
+        """Record that the rows are settled, as `written` or `failed`. The e-mail comes next."""
         self._as_attempt(
             lease,
             version,
@@ -149,7 +148,7 @@ class Ledger:
                 ":error": report.error,
                 ":remedy": report.remedy,
                 ":kept": report.rejected_rows_at,
-                ":shown": shown,
+                ":shown": preview,
                 ":ms": milliseconds,
                 ":expires": self._expiry(),
             },
@@ -158,35 +157,36 @@ class Ledger:
         )
 
     def adopt(self, lease: Lease, version: str) -> None:
-        """Make a settled version this attempt's, so that it may notify. Raises LeaseLostError."""
+        """Let this attempt own a settled version, so that it may notify. Raises LeaseLostError."""
         try:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                "SET Attempt = :attempt",
-                "Attempt <= :attempt",
-                {":attempt": lease.attempt},
+                "SET Attempt = :attempt, Serial = :serial",
+                f"Attempt < :attempt OR (Attempt = :attempt AND {IN_ORDER})",
+                {":attempt": lease.attempt} | serial(),
                 {},
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None
 
     def mark_notified(self, lease: Lease, version: str, status: Status, by: str) -> None:
         """Record which message, or run, sent the e-mail about a settled version."""
+        notified = Status.NOTIFIED if status == Status.WRITTEN else status
         self._as_attempt(
             lease,
             version,
             "SET #s = :status, NotifiedAt = :at, NotifiedBy = :by",
             {
-                ":status": Status.NOTIFIED if status == Status.WRITTEN else status,
+                ":status": notified,
                 ":at": utc(self.now()),
                 ":by": by,
             },
-            (status, Status.NOTIFIED if status == Status.WRITTEN else status),
+            (status, notified),
         )
 
     def note_removed(self, lease: Lease, version: str, *, removed: bool) -> None:
-        """Record that a version's file was deleted from its bucket, or is there again."""
+        """Record that a version's file was deleted from its bucket, or has come back."""
         change = "SET RemovedAt = :at" if removed else "REMOVE RemovedAt"
         with suppress(ConditionFailed):
             self._table.update(
@@ -201,7 +201,7 @@ class Ledger:
             )
 
     def supersede(self, file: str, version: str, sequencer: str = "") -> None:
-        """Record that the version is no longer the key's current one; a finished one is kept."""
+        """Record that the version is no longer the newest, unless its ingest has finished."""
         now = self.now()
         try:
             self._table.update(
@@ -234,10 +234,9 @@ class Ledger:
         reason: str,
         status: Status = Status.RUNNING,
     ) -> None:
-        """Keep why a try failed, by SQS message id (or run); `status` is for a new record."""
+        """Record why a try failed, under its message or run; `status` is for a new record."""
         now = self.now()
         key = VERSION_PREFIX + version
-        kept = reason[:REASONS_KEPT_CHARACTERS]
         self._table.update(
             file,
             key,
@@ -256,11 +255,16 @@ class Ledger:
             {"#s": "Status", "#d": "Day"},
         )
         self._table.update(
-            file, key, "SET Reasons.#m = :reason", None, {":reason": kept}, {"#m": message or "-"}
+            file,
+            key,
+            "SET Reasons.#m = :reason",
+            None,
+            {":reason": reason[:LONGEST_REASON]},
+            {"#m": message or "-"},
         )
 
     def reopen(self, file: str, version: str) -> bool:
-        """Let a failed version be resumed from where it stopped; False if it has not failed."""
+        """Let a failed version continue from where it stopped; False if it has not failed."""
         try:
             self._table.update(
                 file,
@@ -275,20 +279,20 @@ class Ledger:
         return True
 
     def history(self, file: str) -> list[VersionRecord]:
-        """Every version of a file, in the order they were begun."""
-        found = self._table.query(
+        """Every version of a file, in the order in which they were begun."""
+        items = self._table.query(
             KeyConditionExpression="#f = :file AND begins_with(#k, :version)",
             ExpressionAttributeNames={"#f": "File", "#k": "Entry"},
             ExpressionAttributeValues=pack({":file": file, ":version": VERSION_PREFIX}),
             ConsistentRead=True,
         )
-        return sorted(map(to_record, found), key=lambda record: record.started_at)
+        return sorted(map(to_record, items), key=lambda record: record.started_at)
 
     def recent(self, days: int = 7) -> Iterator[VersionRecord]:
         """All files' ingests of the last days, newest first. One Query per day."""
         today = datetime.fromtimestamp(self.now(), UTC)
         for back in range(days):
-            found = self._table.query(
+            items = self._table.query(
                 IndexName="RecentIndex",
                 KeyConditionExpression="#d = :day",
                 ExpressionAttributeNames={"#d": "Day"},
@@ -297,7 +301,7 @@ class Ledger:
                 ),
                 ScanIndexForward=False,
             )
-            yield from map(to_record, found)
+            yield from map(to_record, items)
 
     def _expiry(self) -> int:
         return int(self.now()) + KEEP_DAYS * 24 * 3600
@@ -308,19 +312,20 @@ class Ledger:
         version: str,
         changes: str,
         values: dict[str, Any],
-        among: Sequence[Status],
+        statuses: Sequence[Status],
         names: dict[str, str] | None = None,
     ) -> None:
         """Change the record if it is still this attempt's, and its status is among these."""
-        asked = {f":among{number}": status for number, status in enumerate(among)}
+        expected = {f":status{number}": status for number, status in enumerate(statuses)}
         try:
             self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                changes,
-                f"Attempt = :attempt AND ({' OR '.join(f'#s = {name}' for name in asked)})",
-                values | asked | {":attempt": lease.attempt},
+                f"{changes}, Serial = :serial",
+                f"Attempt = :attempt AND {IN_ORDER} AND "
+                f"({' OR '.join(f'#s = {name}' for name in expected)})",
+                values | expected | {":attempt": lease.attempt} | serial(),
                 {"#s": "Status"} | (names or {}),
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None

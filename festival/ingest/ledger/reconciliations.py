@@ -1,18 +1,18 @@
-"""What the ledger knows of reconciling: up to which version, and how far the removal is."""
+"""The ledger's record of reconciling: the last reconciled version, and a removal's progress."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from festival.ingest.ledger.leases import HEAD, Lease, lost, utc
+from festival.ingest.ledger.leases import HEAD, Lease, lease_lost, utc
 from festival.ingest.ledger.records import VERSION_PREFIX
-from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable
+from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, Item, LedgerTable, serial
 
 
 class Head(NamedTuple):
     """The version of a file that was ingested last, and the last one that was reconciled, or ''.
 
-    `since` is when the reconciled one was begun: a version may be begun again later.
+    `since` is when that one was begun: later, the same version may be begun again.
     """
 
     current: str
@@ -35,7 +35,7 @@ class Removal:
 
 
 class RecordedRemoval(NamedTuple):
-    """One version's removal as recorded: how far, when it ended ('' if it has not), its note."""
+    """The record of a version's removal: how far it is, when it ended ('' if not), its note."""
 
     removal: Removal
     at: str = ""
@@ -43,7 +43,7 @@ class RecordedRemoval(NamedTuple):
 
 
 class Reconciliations:
-    """The ledger's part about reconciling. `now` gives epoch seconds."""
+    """The ledger's entries about reconciling. `now` gives epoch seconds."""
 
     def __init__(self, table: LedgerTable, now: Callable[[], float]) -> None:
         self._table = table
@@ -59,7 +59,7 @@ class Reconciliations:
         )
 
     def find(self, file: str, version: str) -> RecordedRemoval:
-        """How far a version's removal is; nothing done if it was never begun."""
+        """How far a version's removal is; an empty one if it was never begun."""
         item = self._table.get(file, VERSION_PREFIX + version)
         saved = item.get("Removal")
         if not saved:
@@ -94,20 +94,20 @@ class Reconciliations:
                 {"#o": "Owner"},
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None
 
     def _update(self, lease: Lease, version: str, changes: str, values: dict[str, Any]) -> Item:
         try:
             return self._table.update(
                 lease.file,
                 VERSION_PREFIX + version,
-                changes,
-                "Attempt = :attempt",
-                values | {":attempt": lease.attempt},
+                f"{changes}, Serial = :serial",
+                f"Attempt = :attempt AND {IN_ORDER}",
+                values | {":attempt": lease.attempt} | serial(),
                 {},
             )
         except ConditionFailed:
-            raise lost(lease) from None
+            raise lease_lost(lease) from None
 
 
 def _fields(removal: Removal) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the ledger remembers of one ingest, as values: statuses, progress, the version's record."""
+"""The ledger's record of one ingest, as values: its status, its progress, its results."""
 
 import json
 from collections.abc import Mapping
@@ -24,14 +24,15 @@ class Status(StrEnum):
 
 
 class Progress(NamedTuple):
-    """A large file's progress: where to go on, the counts so far, the first rows for the e-mail.
+    """A large file's progress: where to continue, and the counts so far.
 
-    `continues` is the attempt whose continuation message may carry on; any other is stale.
+    `preview` has the first rejections and warnings, for the e-mail. `continues` is the attempt
+    whose continuation message may continue the file; any other is stale.
     """
 
     position: Mapping[str, Any]
     counts: Counts
-    shown: Mapping[str, Any] = {}
+    preview: Mapping[str, Any] = {}
     continues: int = 0
 
     def to_json(self) -> str:
@@ -39,24 +40,24 @@ class Progress(NamedTuple):
             {
                 "position": dict(self.position),
                 "counts": asdict(self.counts),
-                "shown": dict(self.shown),
+                "shown": dict(self.preview),
                 "continues": self.continues,
             }
         )
 
     @classmethod
     def from_json(cls, text: str) -> "Progress":
-        kept = json.loads(text)
-        continues = kept.get("continues", kept.get("nudge", 0))  # as earlier versions called it
-        return cls(kept["position"], Counts(**kept["counts"]), kept["shown"], continues)
+        saved = json.loads(text)
+        continues = saved.get("continues", saved.get("nudge", 0))  # as earlier versions called it
+        return cls(saved["position"], Counts(**saved["counts"]), saved["shown"], continues)
 
 
 class VersionRecord(NamedTuple):
     """One ingest of one version of a file, as the ledger has it. Times are ISO 8601 in UTC.
 
-    `shown` has the first rejections and warnings, for the e-mail. `progress` is a Progress as JSON,
-    or where in the reports bucket it is. `removed_at` is when its file was deleted from its bucket,
-    `overtaken_by` the version that was ingested after it.
+    `preview` has the first rejections and warnings, for the e-mail. `progress` is the text that
+    `Reports.save_progress` returned. `removed_at` is when the file was deleted from its bucket,
+    `overtaken_by` the version that was ingested after this one.
     """
 
     file: str
@@ -74,7 +75,7 @@ class VersionRecord(NamedTuple):
     sequencer: str = ""
     rejected_rows_at: str = ""
     milliseconds: int = 0
-    shown: Mapping[str, Any] = {}
+    preview: Mapping[str, Any] = {}
     progress: str = ""
     reasons: Mapping[str, str] = {}
     given_up: bool = False
@@ -85,7 +86,7 @@ class VersionRecord(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """It needs nothing more: no row, no e-mail."""
+        """Nothing is left to do: no row, no e-mail."""
         return self.status in (Status.NOTIFIED, Status.SUPERSEDED) or (
             self.status == Status.FAILED and bool(self.notified_at)
         )
@@ -107,9 +108,9 @@ class VersionRecord(NamedTuple):
         if self.file.startswith(MESSAGE_FILE):
             return "a message that was not understood: `festival dlq` shows it"
         return (
-            "not finished yet: it comes back by itself while its message is in the queue. If "
+            "not finished yet: it is tried again while its message is in the queue. If "
             "`festival status` shows an empty queue, put it back with `festival dlq --redrive` or "
-            f"go on with `festival ingest s3://{self.file}`"
+            f"continue with `festival ingest s3://{self.file}`"
         )
 
     @property
@@ -118,18 +119,18 @@ class VersionRecord(NamedTuple):
         return not self.is_done and self.status in (Status.WRITTEN, Status.FAILED)
 
     @property
-    def is_kept(self) -> bool:
+    def is_in_table(self) -> bool:
         """It was read to its end, and some of its rows are in the table."""
         return self.status in (Status.WRITTEN, Status.NOTIFIED) and self.outcome != Outcome.FAILURE
 
     @property
     def report(self) -> IngestReport:
-        """What the ledger still knows of the ingest: the counts, and the first rows it reported."""
+        """The ingest's report from what the ledger has: counts, first rejections and warnings."""
         return IngestReport(
             self.file,
             self.counts,
-            self.shown.get("rejections", []),
-            self.shown.get("warnings", []),
+            self.preview.get("rejections", []),
+            self.preview.get("warnings", []),
             [],
             self.error,
             self.version,
@@ -158,7 +159,7 @@ def to_record(item: Mapping[str, Any]) -> VersionRecord:
         sequencer=item.get("Sequencer", ""),
         rejected_rows_at=item.get("RejectedRowsAt", ""),
         milliseconds=item.get("Milliseconds", 0),
-        shown=json.loads(item.get("Shown", "{}")),
+        preview=json.loads(item.get("Shown", "{}")),
         progress=item.get("Progress", ""),
         reasons=item.get("Reasons", {}),
         reconciled_at=item.get("ReconciledAt", ""),

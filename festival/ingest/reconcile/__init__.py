@@ -1,1 +1,1 @@
-"""What a new version of a file changed, and removing its stale items. Loaded only when used."""
+"""Compares a file's versions, and removes their stale items. Loaded only when used."""

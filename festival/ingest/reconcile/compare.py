@@ -1,4 +1,4 @@
-"""What a new version of a lineup changed, and which items it makes stale. Pure: takes lists.
+"""What a new version of a lineup changed, and which items it makes stale. Pure functions.
 
 A moved performance has a new key, so the table keeps the old item beside the new one until the
 file is reconciled.
@@ -26,18 +26,18 @@ class ChangeKind(StrEnum):
     ADDED = "added"
 
 
-# A performer who plays twice and swaps stages made two small moves, not one move of a day.
+# If a performer plays twice and swaps stages, these are two small moves, not one of a day.
 OTHER_STAGE_MINUTES = 180
 NEIGHBOURS = 8
 
 
 class TooManyStaleError(FestivalError):
-    """More items would be removed than is allowed without a person."""
+    """More items would be removed than is allowed without asking a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The performances of one version of a file, by key. `settled`: it was ingested whole."""
+    """The performances of one version of a file, by key. `settled`: all of it was ingested."""
 
     version: str
     rows: Mapping[Key, Performance]
@@ -55,9 +55,9 @@ class Change:
     @property
     def performance(self) -> Performance:
         """The performance as it was; an added one as it is."""
-        found = self.old or self.new
-        assert found is not None
-        return found
+        performance = self.old or self.new
+        assert performance is not None
+        return performance
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
     if not older:
         return Comparison()
     before = next((each for each in reversed(older) if each.settled), older[-1])
-    had = {key: listing for listing in older for key in listing.rows}
-    stale = [had[key].rows[key] for key in sorted(had.keys() - newest.rows.keys())]
-    moved = _moves(stale, had, newest)
+    last_with = {key: listing for listing in older for key in listing.rows}
+    stale = [last_with[key].rows[key] for key in sorted(last_with.keys() - newest.rows.keys())]
+    moved = _moves(stale, last_with, newest)
     arrived = set(moved.values())
     changes = [
         Change(ChangeKind.MOVED, row, moved[row])
@@ -97,26 +97,26 @@ def compare(older: Sequence[Listing], newest: Listing) -> Comparison:
         for row in stale
     ]
     for key, row in newest.rows.items():
-        was = before.rows.get(key)
-        if was is None and row not in arrived:
+        old = before.rows.get(key)
+        if old is None and row not in arrived:
             changes.append(Change(ChangeKind.ADDED, None, row))
-        elif was is not None and (was.end, was.popularity) != (row.end, row.popularity):
-            changes.append(Change(ChangeKind.CHANGED, was, row))
-    return Comparison(tuple(sorted(changes, key=_when)), tuple(stale), len(before.rows))
+        elif old is not None and (old.end, old.popularity) != (row.end, row.popularity):
+            changes.append(Change(ChangeKind.CHANGED, old, row))
+    return Comparison(tuple(sorted(changes, key=_order)), tuple(stale), len(before.rows))
 
 
 def stale_performers(
     newest: Iterable[Performance], older: Iterable[Performance], most: int
 ) -> set[str]:
-    """Performers with rows in older versions whose key the newest lacks, in flat memory.
+    """Performers with rows in older versions whose key the newest lacks. Needs little memory.
 
-    Raises TooManyStaleError past `most` such rows.
+    Raises TooManyStaleError if there are more than `most` such rows.
     """
-    kept, gone = KeyLog(), KeyLog()
-    kept.note(newest)
+    current, stale = KeyLog(), KeyLog()
+    current.note(newest)
     performers, count = set(), 0
     for row in older:
-        if kept.line_of(row.identity) or gone.note([row]):
+        if current.line_of(row.identity) or stale.note([row]):
             continue
         performers.add(row.performer)
         count += 1
@@ -134,45 +134,51 @@ def guard(removals: int, before: int, percent: int) -> None:
 
 
 def place_and_time(row: Performance) -> str:
-    """`2025-07-12 23:30-01:00 Le Chapiteau`: the lineup's day, the clock on the wall, the stage."""
+    """`2025-07-12 23:30-01:00 Le Chapiteau`: the lineup's day, wall-clock times, the stage."""
     return f"{row.date} {wall_clock(row.start)}-{wall_clock(row.end)} {row.stage}"
 
 
 def _moves(
-    stale: Iterable[Performance], had: Mapping[Key, Listing], newest: Listing
+    stale: Iterable[Performance], last_with: Mapping[Key, Listing], newest: Listing
 ) -> dict[Performance, Performance]:
-    """The stale rows that moved, each with its new place. No place is taken twice."""
+    """The stale rows that moved, each with its new row. No new row is used twice.
+
+    `last_with` has the last older version with each key.
+    """
     missing: dict[str, list[Performance]] = defaultdict(list)
     for row in stale:
         missing[row.performer].append(row)
-    places: dict[str, list[Performance]] = defaultdict(list)
+    candidates: dict[str, list[Performance]] = defaultdict(list)
     for row in newest.rows.values():
         if row.performer in missing:
-            places[row.performer].append(row)
+            candidates[row.performer].append(row)
     moved: dict[Performance, Performance] = {}
     for performer, rows in missing.items():
         taken: set[Performance] = set()
-        for _, row, place in sorted(_near(rows, places[performer], had)):
-            if row not in moved and place not in taken:
-                moved[row] = place
-                taken.add(place)
+        for _, row, new in sorted(_near(rows, candidates[performer], last_with)):
+            if row not in moved and new not in taken:
+                moved[row] = new
+                taken.add(new)
     return moved
 
 
 def _near(
-    rows: Sequence[Performance], places: Sequence[Performance], had: Mapping[Key, Listing]
+    rows: Sequence[Performance],
+    candidates: Sequence[Performance],
+    last_with: Mapping[Key, Listing],
 ) -> Iterable[tuple[int, Performance, Performance]]:
-    """Each row with the new places near it and their distances. Never more than a few per row."""
-    for version in {had[row.key].version for row in rows}:
-        mine = [row for row in rows if had[row.key].version == version]
-        new = sorted((p.begins, p.key, p) for p in places if p.key not in had[mine[0].key].rows)
-        for row in mine:
-            middle = bisect_left(new, (row.begins,))
-            for minute, _, place in new[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
-                away = abs(minute - row.begins)
-                yield away + OTHER_STAGE_MINUTES * (place.stage != row.stage), row, place
+    """Each row with a few new rows near it, and their distances from it in minutes."""
+    for version in {last_with[row.key].version for row in rows}:
+        old_rows = [row for row in rows if last_with[row.key].version == version]
+        had = last_with[old_rows[0].key].rows
+        new_rows = sorted((row.begins, row.key, row) for row in candidates if row.key not in had)
+        for old in old_rows:
+            middle = bisect_left(new_rows, (old.begins,))
+            for minute, _, new in new_rows[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]:
+                distance = abs(minute - old.begins)
+                yield distance + OTHER_STAGE_MINUTES * (new.stage != old.stage), old, new
 
 
-def _when(change: Change) -> tuple[str, int, str, str]:
+def _order(change: Change) -> tuple[str, int, str, str]:
     row = change.performance
     return (row.date, row.start, row.stage, row.performer)

@@ -1,4 +1,4 @@
-"""The table's side of reconciling: an item's owner, deleting it, giving it to another file."""
+"""The table's items in reconciling: finding their owner, deleting them, handing them over."""
 
 import random
 import time
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from festival.errors import RetryableError
-from festival.ingest.ledger.leases import Lease, Leases, lost
+from festival.ingest.ledger.leases import Lease, Leases, lease_lost
 from festival.ingest.reconcile.compare import Key
 from festival.lineup.model import Performance
 from festival.table.faults import pause
@@ -24,12 +24,12 @@ KEYS_A_CALL = 100  # DynamoDB: BatchGetItem
 ACTIONS_A_CALL = 100  # DynamoDB: TransactWriteItems
 TRIES = 8
 CONDITION_FAILED = "ConditionalCheckFailed"
-# A cancelled transaction's reasons that pass by themselves (docs: TransactWriteItems).
-PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+# Reasons for a cancelled transaction that are worth another try (docs: TransactWriteItems).
+TEMPORARY = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class ItemOutcome(StrEnum):
-    """Result for an item that was to be changed."""
+    """What became of an item that was to be changed."""
 
     CHANGED = "changed"
     GONE = "gone"
@@ -41,8 +41,8 @@ class Items:
     """The table's items, changed one by one and only by whoever holds the lease.
 
     Each call is one transaction that checks the lease's owner and attempt, and each change is made
-    only if `Source` is still the file. So a call carried out late, after a newer version was begun,
-    changes nothing (docs: TransactWriteItems, ConditionCheck).
+    only if `Source` is still the file. So a call carried out late, after an ingest of a newer
+    version began, changes nothing (docs: TransactWriteItems, ConditionCheck).
     """
 
     client: "DynamoDBClient"
@@ -53,7 +53,7 @@ class Items:
     def delete(self, rows: Sequence[Performance], file: str, *held: Lease) -> list[ItemOutcome]:
         """Delete a file's performances while all these leases are held.
 
-        Raises LeaseLostError, and RetryableError if other writers were in the way too often.
+        Raises LeaseLostError, and RetryableError if other writers interfered too often.
         """
         changes = [("Delete", {"Key": _key(row.key)}) for row in rows]
         return self._change(changes, file, held)
@@ -66,14 +66,14 @@ class Items:
         return self._change(changes, file, held)
 
     def sources(self, rows: Sequence[Performance]) -> dict[Key, str]:
-        """The owners of those performances that are in the table, read consistently."""
-        found: dict[Key, str] = {}
+        """The source file of each performance that is in the table, read consistently."""
+        sources: dict[Key, str] = {}
         for first in range(0, len(rows), KEYS_A_CALL):
             keys = [_key(row.key) for row in rows[first : first + KEYS_A_CALL]]
             for item in self._read(keys):
                 key = (item[PARTITION_KEY]["S"], item[SORT_KEY]["S"])
-                found[key] = item.get("Source", {}).get("S", "")
-        return found
+                sources[key] = item.get("Source", {}).get("S", "")
+        return sources
 
     def _read(self, keys: Sequence[Any]) -> Iterable[Any]:
         wanted: Any = {
@@ -94,15 +94,15 @@ class Items:
     def _change(
         self, changes: Sequence[tuple[str, dict[str, Any]]], file: str, held: Sequence[Lease]
     ) -> list[ItemOutcome]:
-        actions = [{kind: self._if_still_of(file, what)} for kind, what in changes]
+        actions = [{kind: self._if_still_of(file, change)} for kind, change in changes]
         outcomes: list[ItemOutcome] = []
         most = ACTIONS_A_CALL - len(held)
         for first in range(0, len(actions), most):
-            outcomes += self._together(actions[first : first + most], held)
+            outcomes += self._apply(actions[first : first + most], held)
         return outcomes
 
-    def _together(self, actions: Sequence[Any], held: Sequence[Lease]) -> list[ItemOutcome]:
-        """Carry out the actions, without those whose condition fails."""
+    def _apply(self, actions: Sequence[Any], held: Sequence[Lease]) -> list[ItemOutcome]:
+        """Carry out the actions, except those whose condition fails."""
         outcomes = [ItemOutcome.CHANGED] * len(actions)
         left, conflicts = list(range(len(actions))), 0
         while left:
@@ -115,8 +115,8 @@ class Items:
                 if reason["Code"] == CONDITION_FAILED
             }
             for number, reason in failed.items():
-                is_there = bool(reason.get("Item"))
-                outcomes[number] = ItemOutcome.ANOTHERS if is_there else ItemOutcome.GONE
+                exists = bool(reason.get("Item"))
+                outcomes[number] = ItemOutcome.ANOTHERS if exists else ItemOutcome.GONE
             if not failed:
                 conflicts += 1
                 if conflicts == TRIES:
@@ -128,7 +128,7 @@ class Items:
     def _transact(self, actions: Sequence[Any], held: Sequence[Lease]) -> Sequence[Any]:
         """Carry out all actions, or none and return each one's reason. Raises LeaseLostError.
 
-        botocore gives each call a token: a call repeated for want of an answer is carried out once.
+        botocore gives each call a token, so a call that it repeats is carried out only once.
         """
         checks: list[Any] = [self.leases.check(lease) for lease in held]
         try:
@@ -137,17 +137,17 @@ class Items:
             reasons = error.response.get("CancellationReasons", [])
             for lease, reason in zip(held, reasons, strict=False):
                 if reason["Code"] == CONDITION_FAILED:
-                    raise lost(lease) from None
+                    raise lease_lost(lease) from None
             codes = {reason["Code"] for reason in reasons} - {"None"}
-            if not codes or not codes <= {CONDITION_FAILED, *PASSING}:
+            if not codes or not codes <= {CONDITION_FAILED, *TEMPORARY}:
                 raise
             return list(reasons[len(held) :])
         return ()
 
-    def _if_still_of(self, file: str, what: dict[str, Any]) -> dict[str, Any]:
+    def _if_still_of(self, file: str, change: dict[str, Any]) -> dict[str, Any]:
         return {
             "TableName": self.table,
-            **what,
+            **change,
             "ConditionExpression": "#f = :file",
             "ExpressionAttributeNames": {"#f": "Source"},
             "ExpressionAttributeValues": {":file": {"S": file}},

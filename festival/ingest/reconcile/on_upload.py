@@ -1,4 +1,4 @@
-"""Reconciling by the function itself after each upload: guarded, and reported by e-mail."""
+"""Reconciles a file after its upload, in the function: up to a limit, reported by e-mail."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from festival.ingest.report import IngestReport, Outcome
 from festival.ingest.reports_bucket import is_corrections
 from festival.ingest.tally import KeyLog
 from festival.lineup.model import Performance
-from festival.text import one_line
+from festival.text import counted, one_line
 
-# The rows to remove are held in memory, and an invocation's time is limited.
+# The rows to remove are held in memory, and an invocation has limited time.
 MOST_REMOVED = 10_000
 CHANGES_SHOWN = 20
 
@@ -34,11 +34,12 @@ class OnUpload:
     percent: int
 
     def note(self, lease: Lease, report: IngestReport, step: Callable[[], None]) -> str:
-        """Reconcile the version of `report`; return what the e-mail says about it, or ''.
+        """Reconcile the version of `report`; return the e-mail's paragraph about it, or ''.
 
-        The lease is the file's, and its attempt owns the version's record. Called again after a
-        crash, it continues and says the same. Raises RetryableError, and LeaseHeldError if another
-        file with some of the performances is being worked on.
+        The lease is the file's, and its attempt owns the version's record. `step` is called between
+        steps, and raises if time is up. Called again after a crash, it continues and returns the
+        same text. Raises RetryableError, and LeaseHeldError if another file with some of the
+        performances is being worked on.
         """
         recorded = self.reconciler.ledger.reconciliations.find(report.file, report.version)
         if recorded.at or is_corrections(report.file):
@@ -47,7 +48,7 @@ class OnUpload:
             return self._note_of_failure(report)
         try:
             versions = self.reconciler.versions(report.file)
-        except NotReconcilableError:  # deleted, or a newer version came: that one is compared
+        except NotReconcilableError:  # the file was deleted, or has a newer version
             return ""
         if versions.newest.version != report.version or not versions.older:
             return ""
@@ -60,23 +61,23 @@ class OnUpload:
         self.reconciler.ledger.reconciliations.finish(lease, report.version, removal, note)
         return note
 
-    def note_of_giving_up(self, report: IngestReport, why: str) -> str:
-        """What the e-mail says after the last try, without another call to S3 or to the table."""
+    def note_of_giving_up(self, report: IngestReport, reason: str) -> str:
+        """The e-mail's paragraph after the last try, without another call to S3 or to the table."""
         ledger = self.reconciler.ledger
         recorded = ledger.reconciliations.find(report.file, report.version)
         has_older = any(record.version != report.version for record in ledger.history(report.file))
         if recorded.at or report.status == Outcome.FAILURE or not has_older:
             return recorded.note
-        return refused_note(report.file, why)
+        return refused_note(report.file, reason)
 
     def _note_of_failure(self, report: IngestReport) -> str:
         older = self.reconciler.lists.versions(report.file).keys() - {report.version}
         if not older:
             return ""
-        return refused_note(report.file, "this version is not in the table as a whole")
+        return refused_note(report.file, "this version is not completely in the table")
 
     def _review(self, versions: Versions, step: Callable[[], None]) -> Review:
-        """The stale rows, within the guard. The lists are read twice and never held whole."""
+        """The stale rows, if the guard allows them. Each list is read twice, never held whole."""
         rows = self.reconciler.lists.rows
         newest, older = versions.newest.version, versions.older
         performers = stale_performers(
@@ -84,8 +85,8 @@ class OnUpload:
         )
         review = self.reconciler.reviewed(versions, step, performers)
         if review.stale:
-            before = next((v for v in reversed(older) if v in versions.settled), older[-1])
-            guard(len(review.stale), _count(rows(versions.parts[before])), self.percent)
+            previous = next((v for v in reversed(older) if v in versions.settled), older[-1])
+            guard(len(review.stale), _count(rows(versions.parts[previous])), self.percent)
         return review
 
     def _rows_of(self, versions: Versions) -> Iterator[Performance]:
@@ -96,8 +97,8 @@ class OnUpload:
 def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str:
     """What was removed, as a paragraph; '' if nothing was stale.
 
-    An item that is no longer there counts as removed: an interrupted try may have removed it, and
-    the table cannot tell.
+    An item that is no longer in the table counts as removed, because an interrupted try may have
+    removed it.
     """
     stale = [
         change
@@ -106,27 +107,29 @@ def removed_note(comparison: Comparison, removal: Removal, rejected: int) -> str
     ]
     if not stale:
         return ""
-    moved, gone = comparison.count(ChangeKind.MOVED), removal.removed + removal.gone
+    moved, removed = comparison.count(ChangeKind.MOVED), removal.removed + removal.gone
     lines = [
-        f"Removed: {gone:,} {'performance' if gone == 1 else 'performances'} that the version "
-        f"before had and this one has not ({moved:,} moved, {len(stale) - moved:,} cancelled)."
+        f"Removed: {counted(removed, 'performance')} that the previous version had and this one "
+        f"does not have ({moved:,} moved, {len(stale) - moved:,} cancelled)."
     ]
-    lines += [f"  {_said(change)}" for change in stale[:CHANGES_SHOWN]]
+    lines += [f"  {_change_line(change)}" for change in stale[:CHANGES_SHOWN]]
     if len(stale) > CHANGES_SHOWN:
         lines.append(f"  ... and {len(stale) - CHANGES_SHOWN:,} more")
     if removal.kept:
-        lines.append(f"{removal.kept:,} of them stay in the table: another file has them, too.")
+        lines.append(f"{removal.kept:,} of them stay in the table, because another file has them.")
     if rejected:
-        lines.append("A performance whose row was rejected counts as cancelled until it is right.")
+        lines.append(
+            "A performance whose row was rejected counts as cancelled until the row is corrected."
+        )
     return "\n".join(lines)
 
 
-def refused_note(file: str, why: str) -> str:
+def refused_note(file: str, reason: str) -> str:
     """Why nothing was removed, and how a person can do it."""
     return (
-        f"What earlier versions left in the table is still there: {one_line(why, 300)}.\n"
-        f"`festival reconcile` with s3://{one_line(file, 1100)} shows what changed, and removes "
-        "with --yes."
+        f"Items that only earlier versions had are still in the table: {one_line(reason, 300)}.\n"
+        f"`festival reconcile` with s3://{one_line(file, 1100)} shows what changed; with --yes it "
+        "removes them."
     )
 
 
@@ -135,7 +138,7 @@ def _count(rows: Iterator[Performance]) -> int:
     return sum(not keys.note([row]) for row in rows)
 
 
-def _said(change: Change) -> str:
+def _change_line(change: Change) -> str:
     row = change.performance
     now = f" -> {place_and_time(change.new)}" if change.new else ""
     return one_line(f"{change.kind} {row.performer}: {place_and_time(row)}{now}", 300)

@@ -293,7 +293,7 @@ def test_a_message_that_sqs_fails_to_take_time_and_again_is_a_failure():
     festival = Festival()
     festival.sqs.failing = {"sziget.csv": (99, False)}
     assert festival.run([event()])["sziget.csv"].failed
-    assert len(festival.sqs.calls) == queue.SENDINGS
+    assert len(festival.sqs.calls) == queue.MOST_SENDS
 
 
 def test_after_a_failure_nothing_more_is_sent_if_so_asked():
@@ -315,7 +315,7 @@ def test_a_message_that_died_without_a_word_is_found_in_the_dead_letter_queue():
     outcomes = festival.run(events(3))
     assert "is in the dead-letter queue" in outcomes["000.csv"].error
     assert (
-        "no reason was kept: the function was ended before it could record one"
+        "no reason was kept: the function ended before it could record one"
         in outcomes["000.csv"].error
     )
     assert outcomes["001.csv"].status == "success"
@@ -368,6 +368,6 @@ def test_an_aws_that_does_not_answer_is_told_in_one_line():
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessageBatch")
 
     festival.sqs.send_message_batch = refuse
-    with pytest.raises(RetryableError, match="run it again to go on") as told:
+    with pytest.raises(RetryableError, match="run it again to continue") as told:
         festival.run([event()])
     assert "\n" not in str(told.value)

@@ -23,18 +23,18 @@ from festival.backfill.plan import (
 from festival.backfill.run import (
     FileOutcome,
     new_run_id,
+    notify,
     outcome_rows,
     outcome_sentence,
     require_no_stop,
     run_backfill,
     summary,
-    tell,
     written_effort,
 )
-from festival.errors import FestivalError, RetryableError
+from festival.errors import FestivalError, Remedy, RetryableError
+from festival.ingest.attempt import Action, TryFailedError, TryResult
 from festival.ingest.ledger.records import Status, VersionRecord
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, TryFailedError, TryResult
 from festival.lineup.mapping import LineupMapping
 
 FRIDAY = datetime(2025, 7, 11, 12, tzinfo=UTC)
@@ -423,9 +423,9 @@ def test_a_summary_lists_twenty_files_and_counts_the_rest():
 def test_a_run_that_did_something_sends_one_email_and_one_that_did_not_sends_none():
     sent = []
     mailer = SimpleNamespace(publish=lambda subject, body: sent.append(subject))
-    assert "no e-mail" in tell(mailer, plan_of("a"), [], "run-1")
+    assert "no e-mail" in notify(mailer, plan_of("a"), [], "run-1")
     assert sent == []
-    said = tell(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
+    said = notify(mailer, plan_of("a"), [FileOutcome("a.csv", "success", Counts(read=1))], "run-1")
     assert sent == ["SUCCESS: backfill of 1 file - 1 row written"]
     assert sent[0] in said
 
@@ -491,10 +491,20 @@ def test_a_file_of_which_nothing_was_kept_is_listed_once_with_all_that_is_known(
 
 
 def test_a_file_that_a_mapping_settles_comes_with_the_command_that_saves_one():
-    row = {**ROWS[0], "reason": "may be day or month first; expected the mapping's date_order"}
+    row = {**ROWS[0], "reason": "may be day or month first", "option": "date_order"}
     report = IngestReport("uploads/park 1.csv", Counts(read=9, rejected=1), [row], [], [])
     _, body = summary(plan_of("park"), [outcome_of_report(report.file, report)], "run-1")
     assert body.endswith("    festival inspect 's3://uploads/park 1.csv' --ask\n")
+
+
+@pytest.mark.parametrize("remedy", list(Remedy))
+def test_a_file_that_cannot_be_read_comes_with_that_command_if_a_mapping_helps(remedy):
+    report = IngestReport(
+        "uploads/park.csv", Counts(), [], [], [], "the mapping is in a mood", remedy=remedy
+    )
+    _, body = summary(plan_of("park"), [outcome_of_report(report.file, report)], "run-1")
+    command = "    festival inspect s3://uploads/park.csv --ask\n"
+    assert body.endswith(command) == (remedy is not Remedy.FILE)
 
 
 def test_run_names_differ_and_say_when():

@@ -7,10 +7,10 @@ import pytest
 
 from festival.errors import NotYetError, RetryableError
 from festival.ingest import handler
+from festival.ingest.attempt import Action, TryResult
 from festival.ingest.events import FileEvent, files_of_message
 from festival.ingest.handler import FunctionSettings, lambda_handler, resources_of
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, TryResult
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Performance
 

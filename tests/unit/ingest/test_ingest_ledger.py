@@ -1,9 +1,11 @@
 """The ledger: one worker a file, fencing by attempts, and what a version's record says."""
 
 from dataclasses import replace
+from itertools import count
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from festival.errors import Remedy
@@ -204,6 +206,82 @@ def test_a_call_that_is_made_again_because_its_answer_got_lost_changes_nothing(l
     ledger.adopt(lease, "v1")
     ledger.adopt(lease, "v1")
     assert ledger.find(FILE, "v1").attempt == lease.attempt == 3
+
+
+@pytest.fixture
+def copies(ledger):
+    """Every UpdateItem so far, each to be carried out once more, late."""
+    client, made = ledger._table._client, []
+
+    def noted(params, **_):
+        made.append(dict(params))
+
+    client.meta.events.register("provide-client-params.dynamodb.UpdateItem", noted)
+
+    def carry_out_late(number):
+        with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+            client.update_item(**made[number])
+
+    return carry_out_late
+
+
+def test_an_older_place_that_is_saved_late_does_not_replace_a_newer_one(ledger, copies):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1")
+    ledger.save_progress(lease, "v1", "line 100")
+    ledger.save_progress(lease, "v1", "line 200")
+    copies(-2)
+    assert ledger.find(FILE, "v1").progress == "line 200"
+
+
+def test_a_beginning_that_is_carried_out_late_does_not_forget_the_place(ledger, copies):
+    finished(ledger, ledger.leases.acquire(FILE, "first", 60))
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1", again=True)
+    ledger.save_progress(lease, "v1", "line 100")
+    copies(-2)
+    assert ledger.find(FILE, "v1").progress == "line 100"
+
+
+def test_a_renewal_that_is_carried_out_late_does_not_shorten_the_lease(ledger, copies, clock):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    clock.now += 20
+    lease = ledger.leases.renew(lease, 60)
+    clock.now += 20
+    lease = ledger.leases.renew(lease, 60)
+    copies(-2)
+    clock.now += 59
+    with pytest.raises(LeaseHeldError):
+        ledger.leases.acquire(FILE, "second", 60)
+
+
+def test_a_renewal_that_is_carried_out_late_does_not_revive_a_released_lease(ledger, copies):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.leases.release(ledger.leases.renew(lease, 60))
+    copies(-2)
+    assert ledger.leases.acquire(FILE, "second", 60).owner == "second"
+
+
+def test_a_removals_older_place_that_is_saved_late_does_not_replace_a_newer_one(ledger, copies):
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    finished(ledger, lease)
+    ledger.reconciliations.save(lease, "v1", Removal(removed=25))
+    ledger.reconciliations.save(lease, "v1", Removal(removed=50))
+    copies(-2)
+    assert ledger.reconciliations.find(FILE, "v1").removal.removed == 50
+
+
+def test_the_next_process_numbers_its_writes_from_one_again(ledger, monkeypatch):
+    finished(ledger, ledger.leases.acquire(FILE, "first", 60))
+    monkeypatch.setattr("festival.ingest.ledger.table._numbers", count(1))
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.adopt(lease, "v1")
+    ledger.mark_notified(lease, "v1", Status.WRITTEN, "e-mail 7")
+    monkeypatch.setattr("festival.ingest.ledger.table._numbers", count(1))
+    lease = ledger.leases.acquire(FILE, "first", 60)
+    ledger.begin(lease, "v1", again=True)
+    ledger.save_progress(lease, "v1", "line 100")
+    assert ledger.find(FILE, "v1").progress == "line 100"
 
 
 def test_a_version_that_was_superseded_amid_its_work_is_not_finished_or_notified(ledger):

@@ -9,11 +9,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from festival.errors import RetryableError
+from festival.ingest.attempt import Action, Budget, TryFailedError, TryResult
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
 from festival.ingest.messages import Message, MessageHandler, pause_after
 from festival.ingest.report import Counts, IngestReport
-from festival.ingest.resources import Action, Budget, TryFailedError, TryResult
 
 
 def remaining():

@@ -17,7 +17,7 @@ from festival.ingest.reconcile.compare import (
     stale_performers,
 )
 from festival.ingest.reconcile.on_upload import CHANGES_SHOWN, refused_note, removed_note
-from festival.ingest.reports_bucket import corrected_name, is_corrections, listing
+from festival.ingest.reports_bucket import corrected_name, is_corrections, rows_by_key
 from festival.lineup.model import Performance
 
 FRIDAY, SATURDAY = "2025-07-11", "2025-07-12"
@@ -30,7 +30,7 @@ def at(performer, clock, *, stage="Main Stage", date=SATURDAY, minutes=60, popul
 
 
 def version(name, *rows, settled=True):
-    return Listing(name, listing(rows), settled)
+    return Listing(name, rows_by_key(rows), settled)
 
 
 def changes(older, newest):
@@ -200,7 +200,7 @@ class TestCompare:
 
 def test_rows_of_one_key_keep_the_last_line_in_whatever_order_they_are_read():
     first, last = at("Björk", "20:00", minutes=45, line=5), at("Björk", "20:00", line=900)
-    assert listing([first, last]) == listing([last, first]) == {BJORK.key: last}
+    assert rows_by_key([first, last]) == rows_by_key([last, first]) == {BJORK.key: last}
 
 
 class TestGuard:

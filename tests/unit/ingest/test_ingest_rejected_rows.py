@@ -75,4 +75,4 @@ def test_a_refused_row_says_which_option_of_a_mapping_settles_it():
         ]
     )
     assert [row.get("option") for row in tally.rejections] == ["date_order", None]
-    assert [row.get("option") for row in tally.shown["rejections"]] == ["date_order", None]
+    assert [row.get("option") for row in tally.preview["rejections"]] == ["date_order", None]

@@ -64,4 +64,4 @@ def test_warnings_of_the_whole_file_are_shown_before_those_of_its_rows():
     tally.take(Block([], [], said, 0, None))
     whole = RowWarning(0, "Start", "8:15", "has no am or pm", WarningKind.CLOCK)
     tally.take(Block([], [], [whole], 0, None))
-    assert [each["line"] for each in tally.shown["warnings"]] == [0, *range(2, 11)]
+    assert [each["line"] for each in tally.preview["warnings"]] == [0, *range(2, 11)]
