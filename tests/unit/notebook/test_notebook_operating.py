@@ -72,7 +72,7 @@ class TestBackfill:
         monkeypatch.setattr(plan, "look_up", noting("look up", [(DAY_1, DONE)]))
         monkeypatch.setattr(run, "pick_engine", noting("pick", ("the engine", "as asked for")))
         monkeypatch.setattr(run, "run_backfill", noting("run", []))
-        monkeypatch.setattr(run, "tell", noting("tell", "One e-mail was sent."))
+        monkeypatch.setattr(run, "notify", noting("tell", "One e-mail was sent."))
 
         def executed(**given):
             return execute("backfill", given), calls
