@@ -123,11 +123,8 @@ class DirectEngine:
             return outcome
 
         outcomes = at_once(work, files, self.files_at_once, in_order=False)
-        with closing(outcomes):
-            try:
-                yield from filter(None, outcomes)
-            finally:
-                stop.set()
+        with closing(outcomes):  # what has not begun then never does
+            yield from filter(None, outcomes)
 
 
 def ingest_one(ingestor: Ingestor, event: FileEvent, *, again: bool = False) -> FileOutcome:

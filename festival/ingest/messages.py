@@ -127,21 +127,23 @@ class MessageHandler:
         log = log.with_context(file=event.file, version=event.version)
         seconds = remaining()
         if seconds < LEAST_SECONDS:
-            log.info("waits for another invocation", reason=f"{seconds:.1f} s are left of this one")
-            return Verdict(Fate.WAITS)
-        budget = Budget.of_invocation(seconds)
+            return self._waits_for_another(seconds, log)
         try:
-            result = self.ingestor.ingest(event, owner, budget)
+            result = self.ingestor.ingest(event, owner, Budget.of_invocation(seconds))
         except NotYetError as error:
             return self._waits(error, log)
         except FestivalError as error:
-            return self._failed(event, message, owner, budget, error, log)
+            return self._failed(event, message, owner, remaining, error, log)
         except Exception as error:  # a bug: logged, tried again, then dead-lettered
             text = " ".join(f"{type(error).__name__}: {error}".split())
             log.error("unexpected error", reason=text, traceback=_traceback(error))
-            return self._failed(event, message, owner, budget, RetryableError(text), log)
+            return self._failed(event, message, owner, remaining, RetryableError(text), log)
         self._log_result(result, log)
         return Verdict()
+
+    def _waits_for_another(self, seconds: float, log: Log) -> Verdict:
+        log.info("waits for another invocation", reason=f"{seconds:.1f} s are left of this one")
+        return Verdict(Fate.WAITS)
 
     def _waits(self, error: NotYetError, log: Log) -> Verdict:
         """Have the message come back shortly after the file's turn has come."""
@@ -167,7 +169,7 @@ class MessageHandler:
         event: FileEvent,
         message: Message,
         owner: str,
-        budget: Budget,
+        remaining: Callable[[], float],
         error: FestivalError,
         log: Log,
     ) -> Verdict:
@@ -177,9 +179,12 @@ class MessageHandler:
         log.metrics(self.function, {"TriesFailed": 1})
         if not last:
             return Verdict(Fate.FAILED, pause_after(message.receives, random.uniform(0, 1)))
+        seconds = remaining()  # the try has taken its part of the invocation
+        if seconds < LEAST_SECONDS:
+            return self._waits_for_another(seconds, log)
         cause = error if isinstance(error, RetryableError) else RetryableError(str(error))
         try:
-            if not self.ingestor.give_up(event, owner, budget, cause):
+            if not self.ingestor.give_up(event, owner, Budget.of_invocation(seconds), cause):
                 log.info("nothing to give up", reason="the file is done, or is continued elsewhere")
                 return Verdict()
         except NotYetError as not_yet:  # perhaps this try's own lease, if its release failed

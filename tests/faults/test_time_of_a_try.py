@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from festival.errors import RetryableError
 from festival.ingest import attempt
 from festival.ingest.attempt import Action, Budget, Ingestor, TryFailedError
-from festival.ingest.events import FileEvent
+from festival.ingest.events import FileEvent, continuation, files_of_message
 from festival.ingest.ledger.records import Status
 from festival.ingest.report import Counts
 from festival.ingest.tally import Tally
@@ -18,8 +18,9 @@ from festival.table.writer import WriteOutcome
 
 from .reconciling import Line
 from .test_continuing import FEW_BLOCKS, Work, Writer
-from .test_what_s3_says_now import BJORK, BY_RANK, HEADER, LARGE, MANY, WHOLE, Story
+from .test_what_s3_says_now import BJORK, BY_RANK, HEADER, LARGE, MANY, SAULT, WHOLE, Story
 from .wire import Answer
+from .world import REPORTS
 
 
 class PowerCutError(BaseException):
@@ -111,10 +112,61 @@ class TestNotice:
         story.look(story.event(story.upload(BJORK)))
         assert told["until"] == told["ends"] - (WHOLE.lease - WHOLE.write)
 
+    def test_none_is_tried_when_the_functions_time_is_over_though_its_lease_is_not(
+        self, story, told
+    ):
+        version, answer = story.upload(BJORK), story.store.answer
+
+        def slow(request):
+            if "Outcome = :outcome" in str(request.body):
+                story.now += 291
+            return answer(request)
+
+        story.store.answer = slow
+        with pytest.raises(RetryableError):
+            story.look(story.event(version))
+        assert told == {}
+
+    def test_a_run_is_named_as_who_tells_and_no_e_mail_is_sent(self, story, told):
+        version = story.upload(BJORK)
+        assert story.look(story.event(version, run="backfill-1")) == Action.INGESTED
+        assert (told, story.record(version).notified_by) == ({}, "run backfill-1")
+
     def test_it_knows_the_mapping_that_the_file_was_read_with(self, story, told):
         story.map(BY_RANK)
         story.look(story.event(story.upload(BJORK)))
         assert told["mapping"].to_dict() == {"columns": {"Popularity": "Rank"}}
+
+    def test_of_a_large_file_it_has_the_first_refused_rows_of_all_passes(self, story):
+        refused = f"{HEADER}Nobody,Park,some day,20:00,21:00,90,7\n".encode()
+        version, reports = story.upload(LARGE.replace(HEADER.encode(), refused)), []
+        story.post.send = lambda report, note="", **_: reports.append(report) or "mail-1"
+        story.ticking = 1.0
+        action = story.look(story.event(version), FEW_BLOCKS)
+        while action == Action.PAUSED:
+            action = story.look(story.sent[-1], FEW_BLOCKS)
+        assert len(story.sent) > 1
+        (report,) = reports
+        assert (report.counts.read, report.counts.rejected) == (13, 1)
+        assert [row["line"] for row in report.rejections] == [2]
+        assert report.rejected_rows_at.startswith(f"s3://{REPORTS}/rejected/")
+
+    def test_refused_rows_of_each_pass_are_kept_for_correction(self, story):
+        rows = LARGE.decode().splitlines(keepends=True)
+        rows[2:2] = ["Nobody,Park,some day,20:00,21:00,90,7\n"]
+        rows[12:12] = ["Somebody,Park,any day,20:00,21:00,90,7\n"]
+        version = story.upload("".join(rows).encode())
+        story.ticking = 1.0
+        action = story.look(story.event(version), FEW_BLOCKS)
+        while action == Action.PAUSED:
+            action = story.look(story.sent[-1], FEW_BLOCKS)
+        kept = [
+            versions[-1].body.decode("utf-8-sig")
+            for (_, key), versions in story.store.objects.items()
+            if key.startswith("rejected/")
+        ]
+        assert len(kept) == 2
+        assert "Nobody" in "".join(kept) and "Somebody" in "".join(kept)
 
 
 class TestSavedPlace:
@@ -132,7 +184,7 @@ class TestSavedPlace:
         flushes = itertools.count(1)
 
         class Waiting(Writer):
-            """Holds rows until the flush, and fails at the nth."""
+            """Holds rows until the flush; the nth flush fails, and stores nothing more."""
 
             waiting = ()
 
@@ -140,14 +192,15 @@ class TestSavedPlace:
                 self.waiting = (*self.waiting, *rows)
 
             def flush(self):
-                if next(flushes) != nth:
-                    super().put(self.waiting)
-                    self.waiting = ()
-                    return super().flush()
-                if end:
-                    raise end
-                self.stopped = "throttled"
-                return WriteOutcome((), self.waiting, self.stopped, 1, 0, 0)
+                rows, self.waiting = self.waiting, ()
+                if next(flushes) == nth:
+                    if end:
+                        raise end
+                    self.stopped = "throttled"
+                if self.stopped:
+                    return WriteOutcome((), rows, self.stopped, 1, 0, 0)
+                super().put(rows)
+                return super().flush()
 
         resources = replace(
             work.ingestor.resources, open_writer=lambda source, _: Waiting(work.store, source)
@@ -160,6 +213,23 @@ class TestSavedPlace:
         for continues in (0, *work.sent):
             with suppress(RetryableError):
                 work.ingestor.ingest(work.event(continues), f"again {continues}", WHOLE)
+        assert len(work.store.items) == 12
+
+    def test_a_throttled_try_that_advanced_is_gone_on_with_and_does_not_count_as_failed(self, work):
+        class Throttled(Writer):
+            """Stores three blocks, and then nothing."""
+
+            def flush(self):
+                if len(self._store.items) < 6:
+                    return super().flush()
+                self.stopped = "throttled"
+                return WriteOutcome((), (), self.stopped, 1, 0, 0)
+
+        resources = replace(
+            work.ingestor.resources, open_writer=lambda source, _: Throttled(work.store, source)
+        )
+        assert Ingestor(resources).ingest(work.event(), "try 0", WHOLE).action == Action.PAUSED
+        assert work.ingestor.ingest(work.event(work.sent[-1]), "try 1", WHOLE).report is not None
         assert len(work.store.items) == 12
 
     def test_amid_a_continuation_the_first_event_still_cannot_give_the_file_up(self, work):
@@ -183,6 +253,35 @@ class TestSavedPlace:
         assert work.status == Status.RUNNING
 
 
+class TestContinuation:
+    """What a pass sends to its successor."""
+
+    def test_it_names_the_version_though_the_event_before_it_named_none(self, story):
+        """A mapping's event, or a removal's, asks for whatever is current."""
+        version = story.upload(LARGE)
+        story.ticking = 1.0
+        assert story.look(story.event(removed=True), FEW_BLOCKS) == Action.PAUSED
+        (sent,) = story.sent
+        assert sent.version == version
+        assert files_of_message(continuation(sent, 7)) == [
+            FileEvent(sent.bucket, sent.key, version, continues=7)
+        ]
+
+    def test_a_pass_that_dies_as_it_sends_one_is_gone_on_with_by_its_own_message(self, work):
+        work.go_on()
+
+        def power_cut(event, attempt):
+            raise PowerCutError
+
+        resources = replace(work.ingestor.resources, send_continuation=power_cut)
+        with pytest.raises(PowerCutError):
+            Ingestor(resources).ingest(work.event(work.sent[-1]), "dying", FEW_BLOCKS)
+        assert work.go_on(work.sent[-1]) == Action.PAUSED
+        while work.go_on(work.sent[-1]) == Action.PAUSED:
+            pass
+        assert len(work.store.items) == 12
+
+
 class TestGivingUp:
     def test_the_e_mail_counts_what_earlier_passes_stored(self, work):
         work.go_on()
@@ -198,6 +297,19 @@ class TestGivingUp:
         assert (record.counts, record.error) == (Counts(read=12, unwritten=5), "throttled")
         assert record.given_up
 
+    def test_one_whose_time_is_over_before_it_has_the_lease_records_nothing(self, story):
+        version, answer = story.upload(BJORK), story.store.answer
+
+        def slow(request):
+            story.store.answer = answer
+            story.now += WHOLE.write
+            return answer(request)
+
+        story.store.answer = slow
+        with pytest.raises(RetryableError, match="time of this try is over"):
+            story.give_up(story.event(version))
+        assert story.record(version) is None
+
     def test_while_s3_is_silent_nothing_that_is_given_up_becomes_current(self, story):
         first = story.upload(BJORK)
         story.look(story.event(first))
@@ -210,6 +322,16 @@ class TestGivingUp:
         assert story.give_up(story.event("v9999")) is True
         assert story.record(first).is_settled
         assert story.ledger.reconciliations.head(story.file).current == first
+
+    def test_what_an_undo_brought_back_is_not_done_and_its_last_try_tells(self, story):
+        """It was ingested once, and the table has the values of what was undone."""
+        first = story.upload(BJORK)
+        story.look(story.event(first))
+        story.look(story.event(story.upload(SAULT)))
+        story.undo()
+        assert story.give_up(story.event(removed=True)) is True
+        assert story.record(first).status == Status.FAILED
+        assert story.post.subjects == ["success", "success", "failure"]
 
     def test_a_mapping_or_a_removal_whose_file_is_gone_is_nothing_to_give_up(self, story):
         story.map(BY_RANK)

@@ -7,16 +7,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from festival.errors import FestivalError, NotYetError, RetryableError
+from festival.ingest.attempt import WrittenLateError
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.leases import LeaseHeldError, LeaseLostError
-from festival.ingest.resources import WrittenLateError
 from festival.ingest.s3_object import NoBucketError
 from festival.kit import (
     LONGEST_WAIT_SECONDS,
     TRIES,
     Kit,
+    connect,
     event_of,
     ingest_object,
     is_dead,
@@ -140,6 +142,35 @@ class TestWiring:
         assert kit.ingestor(mailer=kit.mailer).resources.mailer is kit.mailer
 
 
+class TestConnect:
+    @pytest.fixture(autouse=True)
+    def stacks(self, monkeypatch):
+        """Each stack has a table of its name."""
+        monkeypatch.setattr(
+            "festival.kit.read_outputs", lambda session, stack: SimpleNamespace(table=stack)
+        )
+        monkeypatch.setattr("festival.kit.Kit.clients", SimpleNamespace(dynamodb=None))
+
+    def test_a_name_goes_before_everything_and_a_stack_that_is_named_before_the_environment(
+        self, monkeypatch
+    ):
+        monkeypatch.setenv("FESTIVAL_TABLE", "from-environment")
+        monkeypatch.setenv("FESTIVAL_STACK", "summer")
+        assert connect("named", stack="winter").name == "named"
+        assert connect(stack="winter").name == "winter"
+        assert connect().name == "from-environment"
+
+    def test_without_a_name_it_is_the_stacks_table(self, monkeypatch):
+        monkeypatch.setenv("FESTIVAL_STACK", "summer")
+        assert connect().name == "summer"
+        monkeypatch.delenv("FESTIVAL_STACK")
+        assert connect().name == "o240-festival"
+
+    def test_of_a_table_that_is_not_the_stacks_nothing_is_recorded(self):
+        with pytest.raises(FestivalError, match="table winter does not belong to the stack"):
+            connect("winter").recorded_contents()
+
+
 class Tries:
     """An ingestor whose tries end as told, the last with a result; in the ledger's time."""
 
@@ -210,6 +241,17 @@ class TestIngestObject:
         tries = Tries(LeaseHeldError("uploads/a.csv", dead, 1_752_300_300.0))
         tries.run()
         assert (tries.broken, tries.slept) == ([dead], [])
+
+    def test_and_waited_for_if_the_ledger_does_not_answer_to_that(self):
+        dead = f"{new_owner().partition(' pid ')[0]} pid 99999999 abcdef"
+        tries = Tries(LeaseHeldError("uploads/a.csv", dead, 1_752_300_003.0))
+
+        def silent(file, owner):
+            raise ClientError({"Error": {"Code": "InternalServerError"}}, "UpdateItem")
+
+        tries.resources.ledger.leases.break_lease = silent
+        assert tries.run() == "the result"
+        assert tries.slept == [3.0]
 
 
 class TestEventOf:
@@ -287,7 +329,9 @@ class TestIsDead:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert not is_dead(stopped.stdout.readline().strip())
+        owner = stopped.stdout.readline().strip()
+        os.waitid(os.P_PID, stopped.pid, os.WSTOPPED | os.WNOWAIT)
+        assert not is_dead(owner)
         stopped.kill()
         stopped.communicate()
         assert not is_dead(new_owner())

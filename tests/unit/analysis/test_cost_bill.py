@@ -54,6 +54,39 @@ def test_a_file_has_a_key_list_for_each_block_of_it():
     assert line(lines, "key lists, storage").amount > 0
 
 
+def test_the_function_is_billed_by_gigabyte_seconds_of_1024_megabytes():
+    stack = StackProfile(memory_mb=2048)
+    took = stack.ingest_time(10_000, PROFILE.shape).seconds
+    lines = bill(Workload(rows_per_day=10_000), PROFILE, VIRGINIA, stack=stack)
+    assert line(lines, "duration").amount == pytest.approx(30 * took * 2)
+
+
+def test_point_in_time_recovery_keeps_the_ledger_without_its_index():
+    lines = bill(Workload(rows_per_day=0, files_per_day=1000), PROFILE, VIRGINIA)
+    kept, stored = line(lines, "point-in-time recovery"), line(lines, "ledger", "DynamoDB storage")
+    assert kept.amount == pytest.approx(stored.amount / 2)
+
+
+def test_old_versions_are_stored_for_thirty_days_and_no_longer():
+    again = Workload(rows_per_day=10_000, repeated=0.5)
+    half_a_month, month_and_a_half, a_year = (
+        line(bill(again, PROFILE, VIRGINIA, month=month), "old versions").amount
+        for month in (1, 2, 12)
+    )
+    assert month_and_a_half == a_year == pytest.approx(2 * half_a_month)
+
+
+def test_a_log_that_is_kept_for_longer_costs_more_storage_and_no_more_ingestion():
+    short, long = (
+        bill(Workload(rows_per_day=10_000), PROFILE, VIRGINIA, stack=StackProfile(log_days=days))
+        for days in (30, 90)
+    )
+    assert line(long, "logs, storage").amount == pytest.approx(
+        3 * line(short, "logs, storage").amount
+    )
+    assert line(long, "logs, ingestion").amount == line(short, "logs, ingestion").amount
+
+
 def test_no_performance_has_no_profile():
     with pytest.raises(FestivalError, match="at least one performance"):
         row_profile([])

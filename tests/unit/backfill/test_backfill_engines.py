@@ -142,3 +142,5 @@ def test_a_worker_has_its_share_of_a_processor():
     same = Effort(1, 0, 30_000_000)
     assert same.seconds() == pytest.approx(1_000)
     assert same.fleet_seconds(10, memory_mb=256) == pytest.approx(1_000 * 1769 / 2560, rel=0.01)
+    # One vCPU is what one thread can use, whatever memory buys beyond it.
+    assert same.fleet_seconds(10, memory_mb=10_240) == pytest.approx(100)

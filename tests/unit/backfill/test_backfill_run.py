@@ -229,6 +229,21 @@ def test_a_plan_says_bytes_rows_dollars_and_minutes():
     )
 
 
+def test_a_plan_counts_what_it_will_ingest_and_not_what_it_skips():
+    files = [(listed("new.csv", 600), None), (listed("old.csv", 6_000), record(Status.NOTIFIED))]
+    said = plan_sentence(make_plan("uploads", files))
+    assert said.startswith("1 of 2 files to ingest, 600 bytes, about 10 rows;")
+
+
+@pytest.mark.parametrize(
+    ("key", "rows"),
+    [("a.csv", 50), ("a.json", 20), ("a.jsonl", 20), ("a.csv.gz", 300), ("A.JSON.GZ", 120)],
+)
+def test_rows_are_estimated_by_a_files_size_and_name(key, rows):
+    (planned,) = make_plan("uploads", [(listed(key, 3_000), None)]).files
+    assert planned.rows == rows
+
+
 def test_rows_that_the_ledger_has_counted_are_not_estimated_and_cost_a_unit_when_unchanged():
     done = record(Status.NOTIFIED)._replace(counts=Counts(read=1_200))
     plan = make_plan(

@@ -38,9 +38,11 @@ class Aws:
     def __init__(self):
         self.s3 = None
         self.dynamodb = self.sqs = self.sns = self
-        self.clock = SimpleNamespace(now=lambda: AWS_TIME)
+        self.now, self.a_try_takes = AWS_TIME, 0.0
+        self.clock = SimpleNamespace(now=lambda: self.now)
         # Without the private parts that the quick way needs: the writer uses the methods below.
-        events = SimpleNamespace(register=lambda *_: None)
+        self.before_send = []
+        events = SimpleNamespace(register=lambda name, call: self.before_send.append(call))
         self.meta = SimpleNamespace(endpoint_url="http://dynamodb", events=events)
         self.sent, self.batches, self.e_mails = [], [], []
 
@@ -55,7 +57,11 @@ class Aws:
         return {"MessageId": "m-1"}
 
     def batch_write_item(self, RequestItems):  # noqa: N803
-        self.batches.append(list(RequestItems))
+        self.now += self.a_try_takes
+        for look in self.before_send:
+            look("before-send.dynamodb.BatchWriteItem")
+        ((table, requests),) = RequestItems.items()
+        self.batches.append((table, requests[0]["PutRequest"]["Item"]["Source"]["S"]))
         return {"UnprocessedItems": {}}
 
 
@@ -80,7 +86,14 @@ class TestResources:
         assert "the time for writing ran out" in written(open_writer("a.csv", BEFORE)).reason
         assert aws.batches == []
         assert written(open_writer("a.csv", AWS_TIME + 60)).unwritten == ()
-        assert aws.batches == [["lineup"]]
+        assert aws.batches == [("lineup", "a.csv")]
+
+    def test_nor_is_a_request_tried_again_past_it(self, aws):
+        """botocore repeats a request by itself."""
+        aws.a_try_takes = 61.0
+        open_writer = resources_of(SETTINGS, aws).open_writer
+        assert written(open_writer("a.csv", AWS_TIME + 60)).unwritten == (BJORK,)
+        assert aws.batches == []
 
     def test_no_e_mail_is_sent_past_a_deadline_by_awss_clock(self, aws):
         mailer = resources_of(SETTINGS, aws).mailer

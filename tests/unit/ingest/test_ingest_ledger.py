@@ -128,6 +128,25 @@ def test_whoever_lost_the_lease_can_record_nothing_any_more(ledger, clock):
         ledger.finish(first, "v1", "written", report(), "{}", 1)
     with pytest.raises(LeaseLostError):
         ledger.begin(first, "v1")
+    with pytest.raises(LeaseLostError):
+        ledger.adopt(first, "v1")
+    with pytest.raises(LeaseLostError):
+        ledger.reconciliations.save(first, "v1", Removal(3))
+    with pytest.raises(LeaseLostError):
+        ledger.reconciliations.finish(first._replace(attempt=second.attempt), "v1", Removal(3))
+    assert ledger.reconciliations.head(FILE).reconciled == ""
+
+
+def test_who_comes_second_in_a_race_is_told_who_has_the_lease_and_until_when(ledger, monkeypatch):
+    """Both saw a free file; DynamoDB's condition decides."""
+    seen = ledger._table.get(FILE, "HEAD")
+    first = ledger.leases.acquire(FILE, "first", 60)
+    get = ledger._table.get
+    looks = iter([seen])
+    monkeypatch.setattr(ledger._table, "get", lambda *key: next(looks, None) or get(*key))
+    with pytest.raises(LeaseHeldError) as held:
+        ledger.leases.acquire(FILE, "second", 60)
+    assert (held.value.owner, held.value.until) == ("first", first.until)
 
 
 def test_written_comes_before_notified(ledger):

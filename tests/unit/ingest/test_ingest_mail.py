@@ -107,6 +107,30 @@ def test_e_mails_keep_the_pace_that_sns_bears():
     assert waits == [0.5, 0.5]  # four processes at eight a second: each may send two a second
 
 
+def test_an_e_mail_whose_turn_comes_before_the_end_of_its_try_is_sent():
+    now = [100.0]
+    sns = Sns()
+    mailer = Mailer(
+        sns,
+        "arn:aws:sns:eu-west-1:1:festival",
+        4,
+        lambda: now[0],
+        lambda seconds: now.__setitem__(0, now[0] + seconds),
+    )
+    mailer.send(report())
+    mailer.send(report(), until=100.75)  # its turn comes at 100.5
+    assert sns.sent == 2
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer_than_a_turn():
+    now, waits = [100_000.0], []
+    mailer = Mailer(Sns(), "arn:aws:sns:eu-west-1:1:festival", 4, lambda: now[0], waits.append)
+    mailer.send(report())
+    now[0] -= 3600
+    mailer.send(report())
+    assert waits == [0.5]
+
+
 @pytest.mark.parametrize("processes", [2, 1_000])  # as the template's MaximumConcurrency
 @pytest.mark.parametrize("batch", [1, 10])  # and its BatchSize
 def test_no_e_mail_is_slept_for_past_the_end_of_its_try(processes, batch):

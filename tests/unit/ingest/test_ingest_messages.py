@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from festival.errors import RetryableError
-from festival.ingest.attempt import Action, TryResult
+from festival.ingest.attempt import Action, Budget, TryFailedError, TryResult
 from festival.ingest.ledger.leases import LeaseHeldError
 from festival.ingest.log import Log
 from festival.ingest.messages import Message, MessageHandler, pause_after
@@ -39,6 +39,7 @@ class Ingestor:
         self.given_up = []
         self.tried = []
         self.budgets = []
+        self.causes = []
         self.lease = None
         self.goes_on = False
         self.resources = SimpleNamespace(ledger=Ledger())
@@ -58,6 +59,8 @@ class Ingestor:
         self.resources.ledger.note_failed_try(event.file, event.version, message, reason)
 
     def give_up(self, event, owner, budget, error):
+        self.budgets.append(budget)
+        self.causes.append(error)
         if self.lease:
             raise self.lease
         self.given_up.append((event.key, str(error)))
@@ -132,6 +135,40 @@ def test_the_last_permitted_try_gives_up_and_leaves_the_message_to_sqs(out):
     assert not here.work_on(s3_message("a.csv", receives=5), "me", remaining)
     assert ingestor.given_up == [("a.csv", "throttled")]
     assert here.sqs.hidden == [0]  # SQS moves it on at once
+
+
+def test_a_file_is_given_up_within_what_its_last_try_has_left_of_the_invocation(out):
+    """Its e-mail must not wait for its turn, nor its lease last, until long after that."""
+    left = iter([300.0, 12.0])
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    message_handler(ingestor, out).work_on(
+        s3_message("a.csv", receives=5), "me", lambda: next(left)
+    )
+    assert ingestor.budgets == [Budget(280.0, 290.0, 315.0), Budget(9.0, 10.5, 27.0)]
+
+
+def test_a_file_that_cannot_be_given_up_for_want_of_time_is_sent_anew_and_not_lost_silently(out):
+    left = iter([300.0, 3.9])
+    ingestor = Ingestor(**{"a.csv": RetryableError("throttled")})
+    here = message_handler(ingestor, out)
+    message = s3_message("a.csv", receives=5)
+    assert here.work_on(message, "me", lambda: next(left))
+    assert (ingestor.given_up, here.sqs.sent) == ([], [(message.body, 0)])
+
+
+def test_what_the_last_try_wrote_is_known_to_who_gives_it_up(out):
+    report = IngestReport("upload/a.csv", Counts(read=12, unwritten=5), [], [], [])
+    failed = TryFailedError("throttled", report)
+    ingestor = Ingestor(**{"a.csv": failed})
+    message_handler(ingestor, out).work_on(s3_message("a.csv", receives=5), "me", remaining)
+    assert ingestor.causes == [failed]
+
+
+@pytest.mark.parametrize("seconds", [4.0, 40.0, 300.0, 900.0])
+def test_a_lease_outlives_its_invocation_and_everything_else_ends_before(seconds):
+    budget = Budget.of_invocation(seconds)
+    assert budget.work < budget.write < seconds < budget.lease
+    assert min(budget.write - budget.work, seconds - budget.write) >= min(10.0, seconds / 8)
 
 
 def test_waiting_for_a_lease_is_no_try_the_message_is_sent_anew_for_when_it_lapses(out):

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from festival.ingest.reports_bucket import corrected_name, rejected_key, write_rejected_rows
+from festival.ingest.tally import Tally
 from festival.lineup.formats.header import guard, is_rejected_rows_header, unguard
+from festival.lineup.model import Rejection
 
 
 def written(rows, file="upload/summer.csv"):
@@ -61,3 +63,16 @@ def test_the_corrected_file_gets_a_name_of_its_own():
     assert corrected_name("2025/summer.csv", "v1").startswith("2025/summer.corrections-")
     assert corrected_name("2025/summer.csv", "v1") != corrected_name("2025/summer.csv", "v2")
     assert corrected_name("summer.json.gz", "v1").endswith(".csv")
+
+
+def test_a_refused_row_says_which_option_of_a_mapping_settles_it():
+    """The e-mail proposes the mapping from that."""
+    tally = Tally()
+    tally.reject(
+        [
+            Rejection(2, "Date", "25/06/2025", "may be day or month first", option="date_order"),
+            Rejection(3, "Start", "25:99", "is not a time"),
+        ]
+    )
+    assert [row.get("option") for row in tally.rejections] == ["date_order", None]
+    assert [row.get("option") for row in tally.preview["rejections"]] == ["date_order", None]

@@ -67,6 +67,44 @@ def test_reading_may_begin_in_the_middle():
     assert b"".join(object_chunks(S3(), STORED, 10)) == b""
 
 
+def test_breaks_with_a_byte_between_them_are_never_too_many():
+    s3 = S3(*[1] * 10)
+    assert b"".join(object_chunks(s3, STORED)) == b"0123456789"
+    assert len(s3.asked) == 10
+
+
+class Short(S3):
+    """Its answers end early, and look whole."""
+
+    def get_object(self, **which):
+        answer = super().get_object(**which)
+        return {"Body": Body(answer["Body"].read(answer["Body"].whole), 10)}
+
+
+def test_an_answer_that_ends_early_is_not_the_end_of_the_object():
+    assert b"".join(object_chunks(Short(4, 3, 3), STORED)) == b"0123456789"
+    with pytest.raises(RetryableError, match="ended at byte 4 of 10"):
+        list(object_chunks(Short(4, 0, 0, 0, 0, 0), STORED))
+
+
+def test_who_stops_reading_gives_the_connection_back():
+    s3, bodies = S3(4), []
+    get = s3.get_object
+    s3.get_object = lambda **which: bodies.append(get(**which)) or bodies[-1]
+    chunks = object_chunks(s3, STORED)
+    next(chunks)
+    chunks.close()
+    assert bodies[0]["Body"].closed
+
+
+@pytest.mark.parametrize("code", ["404", "NoSuchKey", "MethodNotAllowed", "405"])
+def test_a_delete_marker_is_no_object(code):
+    """S3 answers 404 for it, and 405 where it is asked for by its own version."""
+    assert current_object(S3(error=code), "upload", "summer.csv") is None
+    with pytest.raises(LineupError, match="is gone"):
+        list(object_chunks(S3(error=code), STORED))
+
+
 def test_five_breaks_without_a_byte_end_the_try():
     with pytest.raises(RetryableError, match="s3://upload/summer"):
         list(object_chunks(S3(0, 0, 0, 0, 0, 0), STORED))

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, IncompleteReadError
 
 from festival.errors import RetryableError
 from festival.ingest.events import FileEvent
@@ -60,6 +60,23 @@ def test_a_wrong_sidecar_is_a_problem_to_be_told_and_never_a_guess(content):
     assert " mapping " in found.problem
     assert "\n" not in found.problem
     assert found.version("v1").startswith("v1+")
+
+
+def test_a_mapping_whose_answer_was_cut_is_asked_for_again_and_not_believed():
+    """`{}` could be the beginning of anything; botocore tells of the cut at the very end."""
+
+    class Cut(io.BytesIO):
+        def read(self, most=-1):
+            if text := super().read(most):
+                return text
+            raise IncompleteReadError(actual_bytes=2, expected_bytes=40)
+
+    class CutS3(S3):
+        def get_object(self, **_):
+            return {"Body": Cut(b"{}")}
+
+    with pytest.raises(RetryableError, match="IncompleteRead"):
+        applied_mapping(CutS3(), "upload", "summer.csv", DEFAULT_MAPPING)
 
 
 def test_no_answer_and_no_permission_may_be_mended_later():

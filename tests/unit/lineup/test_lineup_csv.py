@@ -145,6 +145,26 @@ def test_a_quoted_cell_is_not_believed_where_it_would_swallow_a_row():
     assert [each.line for each in reading.rejections] == [2]
 
 
+@pytest.mark.parametrize("at", range(4))
+def test_wherever_a_row_stands_within_a_name_of_many_lines_it_is_not_swallowed(at):
+    """Strictly these lines are one row of six cells, whose name has line breaks."""
+    inner = ["of", "many", "words"]
+    inner.insert(at, row("Pulp"))
+    reading = read(csv_of('"The', *inner, row('Band"'), row("Last")))
+    assert {"Pulp", "Last"} <= set(reading.names)
+    assert (reading.rejections[0].line, reading.rejections[0].original) == (2, '"The')
+
+
+def test_a_line_that_is_no_text_ends_the_quoted_name_before_it():
+    body = csv_of('"Sigur', "?", row('Rós"'), row("Pulp")).encode().replace(b"?", b"\x81\x8d")
+    reading = read(body)
+    assert reading.names == ['Rós"', "Pulp"]
+    assert [(each.line, each.reason[:11]) for each in reading.rejections] == [
+        (2, "has an uncl"),
+        (3, "is neither "),
+    ]
+
+
 @pytest.mark.parametrize("column", range(6))
 @pytest.mark.parametrize("limits", [Limits(), Limits(block_rows=1, block_bytes=40)])
 def test_a_quote_that_the_very_next_row_seems_to_close_does_not_swallow_that_row(column, limits):

@@ -133,6 +133,14 @@ def test_a_night_set_that_is_spelled_30_00_is_found_the_next_morning(pattern):
     assert performers(BJORK, dawn, pattern=pattern) == ["Dawn Chorus"]
 
 
+def test_a_set_of_yesterday_morning_that_is_spelled_35_00_may_be_on_until_this_morning():
+    """No set is longer than 24 hours; this one began at 11:00 of the 28th."""
+    marathon = Performance("Marathon", "Woods", "2024-06-27", 35 * 60, 58 * 60 + 45, None, 2)
+    for time, found in (("10:30", ["Marathon"]), ("10:45", [])):
+        pattern = on_stage_at("Woods", "2024-06-29", time)
+        assert performers(BJORK, marathon, pattern=pattern) == found
+
+
 def test_a_stage_at_an_exact_time_is_asked_in_both_spellings():
     assert keys(stage_at_exactly("Woods", "2024-06-29", "01:30")) == [
         ("StageIndex", "Woods", "2024-06-29#01:30"),

@@ -27,6 +27,7 @@ class TwoQueues:
         self.fails_at = ""
         self.again = []  # delivered once more, although hidden
         self.hidden_for = set()
+        self.visible_again = []
 
     def _note(self, call):
         self.calls.append(call)
@@ -53,6 +54,7 @@ class TwoQueues:
 
     def change_message_visibility(self, *, ReceiptHandle, **_):  # noqa: N803
         self.hidden.discard(ReceiptHandle)
+        self.visible_again.append(ReceiptHandle)
 
     def send_message(self, *, QueueUrl, MessageBody):  # noqa: N803
         assert QueueUrl == INGEST
@@ -226,6 +228,15 @@ class TestRedrive:
         with pytest.raises(ConnectionError):
             list(redrive(sqs, DEAD, INGEST, ledger, dead_letters(sqs, DEAD, ledger)))
         assert ledger.reopened == ["v1", "v1+abc"]
+
+    def test_who_looks_no_further_than_the_first_message_leaves_the_others_in_the_queue(self):
+        """As a pipe that is closed, `festival dlq --redrive | head -1`."""
+        sqs = TwoQueues(event(version="v1"), event(version="v2"))
+        driven = redrive(sqs, DEAD, INGEST, History(), dead_letters(sqs, DEAD, History()))
+        assert next(driven).id == "m-1"
+        sqs.visible_again.clear()
+        driven.close()
+        assert (list(sqs.letters), sqs.visible_again) == (["m-2"], ["m-2"])
 
     @pytest.mark.parametrize(("fails_at", "sent"), [("send", 0), ("delete", 1)])
     def test_whatever_fails_no_message_is_lost_and_all_can_be_taken_again(self, fails_at, sent):

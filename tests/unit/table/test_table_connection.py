@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from festival.errors import FestivalError, RetryableError
+from festival.table import wire
 from festival.table.connection import Connection
 from festival.table.faults import Response
 
@@ -265,10 +266,11 @@ def test_without_credentials_nothing_is_sent_and_the_reason_is_one_line():
     assert server.requests == []
 
 
-def test_a_right_checksum_passes_and_a_wrong_one_is_a_passing_failure():
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_right_checksum_passes_and_a_wrong_one_is_a_passing_failure(status):
     good = {"x-amz-crc32": str(crc32(b'{"Count":1}'))}
     with (
-        serving(b'{"Count":1}', answer_headers=good) as server,
+        serving(b'{"Count":1}', status=status, answer_headers=good) as server,
         connected(server.url) as connection,
     ):
         assert connection.call("Query", BODY).body == b'{"Count":1}'
@@ -306,6 +308,23 @@ def test_a_request_waits_no_longer_than_its_time_out():
         ):
             connection.call("Query", BODY, timeout=0.05)
         super_sleep.set()
+
+
+def test_over_an_open_connection_it_waits_no_longer_than_the_client_would(monkeypatch):
+    waits, exchange = [], wire.exchange
+
+    def noting(connected, sent, timeout):
+        waits.append(timeout)
+        return exchange(connected, sent, timeout)
+
+    monkeypatch.setattr(wire, "exchange", noting)
+    with serving() as server:
+        connection = Connection.from_client(client(server.url, config=Config(read_timeout=7)))
+        connection.call("Query", BODY)  # which connects
+        for timeout in (None, 3.0, 60.0):
+            connection.call("Query", BODY, timeout=timeout)
+        connection.close()
+    assert waits == [7, 3.0, 7]
 
 
 def test_an_endpoint_that_is_not_there_is_a_passing_failure():

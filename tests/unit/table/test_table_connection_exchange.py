@@ -64,6 +64,11 @@ def test_an_answer_may_have_no_checksum_no_body_and_be_the_last():
     assert answered(empty) == Reply(503, b"", None, closes=True)
 
 
+def test_a_headers_name_within_another_ones_value_is_not_that_header():
+    head = b"HTTP/1.1 200 OK\r\nVia: x-amz-crc32: 99\r\nContent-Length: 2\r\n\r\n"
+    assert answered(head + b"{}") == Reply(200, b"{}", None, closes=False)
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -90,11 +95,13 @@ def test_an_answer_that_breaks_off_is_a_broken_connection(cut):
         answered((HEAD % len(BODY) + BODY)[:cut])
 
 
-def test_an_answer_that_trickles_past_the_time_is_not_waited_for():
+@pytest.mark.parametrize("begun", [b"", HEAD % 1_000_000], ids=["its head", "its body"])
+def test_an_answer_that_trickles_past_the_time_is_not_waited_for(begun):
     ours, theirs = socket.socketpair()
     stop = threading.Event()
 
     def trickle():
+        theirs.sendall(begun)
         while not stop.wait(0.01):
             theirs.sendall(b"x")
 

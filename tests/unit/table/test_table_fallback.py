@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import SSLError
 from test_table_connection import client, serving
 
 from festival.errors import FestivalError, RetryableError
@@ -221,6 +222,58 @@ class TestClientTransport:
             with pytest.raises(RetryableError, match="timed out"):
                 way.call("Query", BODY, timeout=20.0)
             assert len(server.requests) == 1
+
+    def test_nor_where_it_is_asked_for_want_of_any_answer(self, warned):
+        now = [1000.0]
+        with serving() as server:
+            server.answer, server.requests = None, Asleep(now)
+            connection = Connection.from_client(
+                client(server.url), warn=warned.append, clock=lambda: now[0]
+            )
+
+            def lost(*_, **__):
+                raise RetryableError("connection refused by a proxy that nobody has")
+
+            connection._transport.call = lost
+            for _ in range(3):
+                with pytest.raises(RetryableError, match="a proxy that nobody has"):
+                    connection.call("Query", BODY, timeout=20.0)
+            assert len(server.requests) == 1
+
+    def test_the_clients_other_calls_know_nothing_of_that(self):
+        """The ledger asks by the same client, long after the last row was sent."""
+        now = [1000.0]
+        with serving() as server:
+            theirs = client(server.url)
+            ClientTransport(theirs, clock=lambda: now[0]).call("Query", BODY, timeout=20.0)
+            now[0] += 3600
+            theirs.query(TableName="ledger", KeyConditionExpression="a = b")
+            assert len(server.requests) == 2
+
+    def test_nor_where_it_took_over_at_the_first_request(self, warned):
+        now = [1000.0]
+        with serving() as server:
+            server.answer, server.requests = None, Asleep(now)
+            connection = Connection.from_client(
+                client(server.url), warn=warned.append, clock=lambda: now[0]
+            )
+            connection._transport._pool = Without(connection._transport._pool, "urlopen")
+            with pytest.raises(RetryableError, match="timed out"):
+                connection.call("Query", BODY, timeout=20.0)
+            assert len(server.requests) == 1
+        assert not is_fast(connection)
+
+    def test_a_certificate_that_nobody_trusts_does_not_pass_by_itself(self):
+        with serving() as server:
+            theirs = client(server.url)
+
+        def distrust(**_):
+            raise SSLError(endpoint_url=server.url, error="self-signed certificate")
+
+        theirs.query = distrust
+        with pytest.raises(FestivalError, match="self-signed") as refused:
+            ClientTransport(theirs).call("Query", BODY)
+        assert not isinstance(refused.value, RetryableError)
 
     def test_an_error_answer_keeps_its_status_code_and_message(self):
         refused = b'{"__type":"v#ResourceNotFoundException","message":"no table lineup"}'

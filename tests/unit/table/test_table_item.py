@@ -134,7 +134,7 @@ def test_a_performer_of_exactly_2048_bytes_fits_and_one_letter_more_does_not(let
     assert "limit for the partition key is 2,048" in refused.reason
 
 
-@pytest.mark.parametrize("letter", ["s", "ß", "館"])
+@pytest.mark.parametrize("letter", ["s", "ß", "館", "🎪"])
 def test_a_stage_that_makes_the_sort_key_pass_1024_bytes_is_refused(letter):
     room = 1024 - len("2024-06-28#23:30#")
     fits = NIGHT_SET._replace(stage=letter * (room // len(letter.encode())))

@@ -344,6 +344,16 @@ def test_patience_counts_from_the_last_success_and_not_from_a_batchs_own_start()
     assert sum(clock.slept) > 2 * 60
 
 
+def test_patience_does_not_count_the_time_in_which_there_was_nothing_to_send():
+    clock = FakeClock()
+    options = {"clock": clock, "sleep": clock.sleep, "random": lambda: 1.0}
+    with BulkWriter(FakeDynamo(["500"]), "lineup", **options) as writer:
+        clock.sleep(3600)  # a slow source
+        writer.put([ELBOW])
+        outcome = writer.flush()
+    assert (outcome.unwritten, outcome.retries) == ((), 1)
+
+
 def test_of_two_threads_that_are_one_too_many_only_one_makes_way():
     """The one that ends is no longer counted when the other asks, or both would end."""
     with BulkWriter(FakeDynamo(), "lineup", lanes=4) as writer:

@@ -72,3 +72,10 @@ def test_a_pause_is_anywhere_up_to_its_bound(attempt, chance):
 def test_the_bound_of_a_pause_doubles_with_each_try():
     assert [pause(attempt, 1.0) for attempt in (1, 2, 3)] == [FIRST_PAUSE * n for n in (1, 2, 4)]
     assert pause(1000, 1.0) == LONGEST_PAUSE
+
+
+def test_a_pause_has_full_jitter():
+    """So that writers that were throttled together do not come back together."""
+    assert [pause(attempt, 0.0) for attempt in (1, 5, 100)] == [0.0, 0.0, 0.0]
+    assert [pause(attempt, 1.0) for attempt in (1, 2, 3, 100)] == [0.05, 0.1, 0.2, 5.0]
+    assert pause(2, 0.5) == 0.05
