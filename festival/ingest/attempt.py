@@ -161,7 +161,12 @@ class Attempt:
             return self._notify_again(record)
         progress = self._progress_of(record) if is_current else None
         if event.continues and self._is_continued_by_another(progress):
-            return TryResult(Action.STALE, event.file, version)
+            # The save of this continuation's own number may still be on its way. From here on it
+            # is refused, so that whoever sent it continues: one of the two always does.
+            self._ledger.adopt(self._lease, version)
+            progress = self._progress_of(self._ledger.find(event.file, version))
+            if self._is_continued_by_another(progress):
+                return TryResult(Action.STALE, event.file, version)
         self._ledger.begin(self._lease, version, sequencer=event.sequencer, again=not is_current)
         self._ledger.make_current(self._lease, version)
         if self._applied.problem:

@@ -17,6 +17,7 @@ from festival.table.writer import WriteOutcome
 
 from .people import UPLOADS
 from .reconciling import Line, reconciling_store
+from .wire import Answer
 from .world import REPORTS
 
 ROWS = "".join(f"Band {number},Park,2025-06-28,20:00,21:00\n" for number in range(12))
@@ -115,6 +116,29 @@ def test_a_continuation_that_another_pass_has_overtaken_is_stale(work):
     work.go_on()
     work.go_on(work.sent[0])
     assert work.go_on(work.sent[0]) == Action.STALE
+
+
+def test_the_save_of_a_continuations_number_that_comes_too_late_is_refused(work):
+    """Else both would count as stale: the continuation before it, its sender after it."""
+    work.go_on()
+    answer, late = work.store.answer, []
+
+    def losing(request):
+        if request.call[1] == "UpdateItem" and b'\\"continues\\": 2' in request.body:
+            late.append(request)
+            return Answer(500, b"{}")
+        return answer(request)
+
+    work.store.answer = losing
+    with pytest.raises(RetryableError):
+        work.go_on(work.sent[0])
+    work.store.answer = answer
+    assert work.go_on(work.sent[1]) == Action.STALE
+    assert answer(late[0]).status == 400
+    assert work.go_on(work.sent[0]) == Action.PAUSED
+    while work.go_on(work.sent[-1]) == Action.PAUSED:
+        pass
+    assert (work.status, work.post.subjects) == (Status.NOTIFIED, ["success"])
 
 
 def test_a_stale_continuation_cannot_give_up_what_another_one_goes_on_with(work):
