@@ -22,7 +22,7 @@ from festival.errors import FestivalError
 from festival.ingest.attempt import Ingestor
 from festival.ingest.events import FileEvent
 from festival.ingest.ledger.ledger import Ledger
-from festival.ingest.ledger.records import Status, to_record
+from festival.ingest.ledger.records import to_record
 from festival.ingest.ledger.table import unpack
 from festival.ingest.reconcile import reconciler
 from festival.ingest.reconcile.items import Items
@@ -392,7 +392,8 @@ class BusyWorld(World):
         entry = f"VERSION#{newest}{_mark(mapping)}"
         last = self.begun.get((file, entry), 0)
         record = unpack(self.backend.entries.get((entry, file), {}))
-        if record.get("Status") != Status.RUNNING or last not in self.record.by_people:
+        is_done = bool(record) and to_record(record).is_done
+        if is_done or last not in self.record.by_people:
             return False
         return last in self.record.died or (last in self.gave_up and last in self.began_anew)
 

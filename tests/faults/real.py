@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from festival.table.item import from_item
 
 ROWS = 200
 LONGEST_SECONDS = 400
+FILES_A_ROUND = 20
 HEADER = "Performer,Stage,Date,Start,End,Popularity\n"
 INGEST, RECONCILE = "ingest", "reconcile"
 Key = tuple[str, str]
@@ -159,6 +160,29 @@ def stopped(act: Act) -> str:
     return f"{command} stopped" if was_there else f"{command} had ended already"
 
 
+def play(
+    deeds: Sequence[tuple[Callable[[Act], str], int]], seed: str, together: int
+) -> Iterator[tuple[str, list[str]]]:
+    """What befell each file of a round, and what is wrong with it, on an AWS of their own.
+
+    moto keeps whatever it was sent for as long as it runs, which is too much for a long one.
+    """
+    with EmbeddedAws() as aws:
+        outputs = aws.deploy()
+
+        def one(deed: Callable[[Act], str], number: int) -> tuple[str, Act]:
+            act = Act(aws, outputs, f"{seed} {deed.__name__} {number}")
+            return deed(act), act
+
+        with ThreadPoolExecutor(together) as pool:
+            played = list(pool.map(lambda each: one(*each), deeds))
+        there = items_by_file(aws.session().client("dynamodb"), outputs.table)
+        for what, act in played:
+            if wrong := act.wrong(there[act.file]):
+                print(act.file, what, *wrong, *act.said, sep="\n  ", flush=True)
+            yield what, wrong
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="real", description=__doc__)
     parser.add_argument("--kills", type=int, default=20, help="files whose process is killed")
@@ -167,25 +191,14 @@ def main() -> int:
     parser.add_argument("--together", type=int, default=4, help="how many at once (default 4)")
     wanted = parser.parse_args()
     deeds = [(killed, n) for n in range(wanted.kills)] + [(stopped, n) for n in range(wanted.stops)]
+    Random(wanted.seed).shuffle(deeds)
     happened: Counter[str] = Counter()
     failed = 0
-    with EmbeddedAws() as aws:
-        outputs = aws.deploy()
-
-        def play(deed: Any, number: int) -> tuple[str, Act]:
-            act = Act(aws, outputs, f"{wanted.seed} {deed.__name__} {number}")
-            what = deed(act)
-            print(time.strftime("%H:%M:%S"), act.key, what, flush=True)
-            return what, act
-
-        with ThreadPoolExecutor(wanted.together) as pool:
-            played = list(pool.map(lambda deed: play(*deed), deeds))
-        there = items_by_file(aws.session().client("dynamodb"), outputs.table)
-        for what, act in played:
+    for first in range(0, len(deeds), FILES_A_ROUND):
+        for what, wrong in play(deeds[first : first + FILES_A_ROUND], wanted.seed, wanted.together):
             happened[what] += 1
-            if wrong := act.wrong(there[act.file]):
-                failed += 1
-                print(act.file, what, *wrong, *act.said, sep="\n  ", flush=True)
+            failed += bool(wrong)
+        print(f"{time.strftime('%H:%M:%S')} {happened.total()} files, {failed} failed", flush=True)
     print(*(f"{times:5,}  {what}" for what, times in happened.most_common()), sep="\n")
     print(f"{failed} failed")
     return 1 if failed else 0
