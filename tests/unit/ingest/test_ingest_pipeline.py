@@ -1,6 +1,8 @@
 """Blocks into a writer: what was stored, what was not, and when reading stops."""
 
-from festival.ingest.pipeline import Pass, ingest_blocks
+from types import SimpleNamespace
+
+from festival.ingest.pipeline import ListedWriter, Pass, ingest_blocks
 from festival.ingest.tally import Tally
 from festival.lineup.model import Block, Performance, Position
 from festival.table.writer import WriteOutcome
@@ -49,3 +51,15 @@ def test_a_pause_is_at_the_end_of_the_block_after_which_it_was_asked_for():
     ended = ingest_blocks(blocks(5), tally, writer, lambda block: block.end.line == 5)
     assert ended == Pass(paused_at=Position(200, 0, 5, "csv"))
     assert len(writer.rows) == 3
+
+
+def test_a_row_is_in_its_list_before_it_is_in_the_table():
+    """Whatever becomes of the process in between, reconciling finds the row."""
+    calls = []
+    lists = SimpleNamespace(keep=lambda file, version, rows: calls.append(("list", len(rows))))
+    writer = SimpleNamespace(put=lambda rows: calls.append(("table", len(rows))))
+    (block,) = blocks(1)
+    listed = ListedWriter(writer, lists, "upload/a.csv", "v1")
+    listed.put(block.performances)
+    listed.put([])  # a list has one row or more
+    assert calls == [("list", 1), ("table", 1), ("table", 0)]
