@@ -304,6 +304,31 @@ class TestReconcile:
         assert [line.split()[0] for line in said] == ["uploads/a.csv", "uploads/b.csv"]
 
 
+class Looker:
+    """Two files with older versions, one of them reconciled already; nothing may be removed."""
+
+    def files(self):
+        return ["uploads/a.csv", "uploads/b.csv"]
+
+    def review(self, file):
+        versions = SimpleNamespace(older=("v1",), is_reconciled=file == "uploads/b.csv")
+        return SimpleNamespace(file=file, versions=versions)
+
+    def removable(self, review):
+        return "what would go"
+
+    def reconcile(self, file, owner):
+        raise AssertionError("a look removes nothing")
+
+
+@pytest.mark.parametrize("file", [None, "s3://uploads/a.csv"])
+def test_a_look_shows_what_is_not_reconciled_yet_and_removes_nothing(file):
+    found = list(reconcile_files(Looker(), file))
+    assert [(one.review.file, one.removal, one.done) for one in found] == [
+        ("uploads/a.csv", "what would go", False)
+    ]
+
+
 class TestIsDead:
     @pytest.fixture
     def dead(self):

@@ -143,7 +143,9 @@ def test_who_comes_second_in_a_race_is_told_who_has_the_lease_and_until_when(led
     first = ledger.leases.acquire(FILE, "first", 60)
     get = ledger._table.get
     looks = iter([seen])
-    monkeypatch.setattr(ledger._table, "get", lambda *key: next(looks, None) or get(*key))
+    monkeypatch.setattr(
+        ledger._table, "get", lambda *key: next((look for look in looks), get(*key))
+    )
     with pytest.raises(LeaseHeldError) as held:
         ledger.leases.acquire(FILE, "second", 60)
     assert (held.value.owner, held.value.until) == ("first", first.until)
