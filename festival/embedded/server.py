@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -45,6 +45,7 @@ def serving(
     moto does: its WSGI environment and, if it is a form, its body.
     """
     moto = DomainDispatcherApplication(create_backend_app)
+    tables = Lock()
 
     def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         # moto warns about features that it lacks. Set for each request, because a test runner that
@@ -54,8 +55,14 @@ def serving(
         if on_request is not None:
             on_request(environ, form)
         call = parse_qs(form.decode()).get("Action", [""])[0]
+        # A transaction that fails puts copies of moto's tables back: whatever another thread wrote
+        # in the meantime would be gone.
+        is_for_tables = environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB")
         try:
-            with changing_a_stack(call) if call in STACK_CHANGES else nullcontext():
+            with (
+                tables if is_for_tables else nullcontext(),
+                changing_a_stack(call) if call in STACK_CHANGES else nullcontext(),
+            ):
                 answer: Iterable[bytes] = moto(environ, start_response)
         except Exception as error:
             return _failure(environ, error, start_response)

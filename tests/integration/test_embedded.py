@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,33 @@ def test_one_process_has_one_embedded_aws_at_a_time_and_each_begins_empty():
             pass
     with EmbeddedAws() as aws:
         assert "QueueUrls" not in aws.session().client("sqs").list_queues()
+
+
+def test_a_transaction_that_fails_takes_nothing_from_those_who_write_beside_it():
+    with EmbeddedAws() as aws:
+        key = {"AttributeName": "Performer", "KeyType": "HASH"}
+        client = aws.session().client("dynamodb")
+        client.create_table(
+            TableName="lineup",
+            KeySchema=[key],
+            AttributeDefinitions=[{"AttributeName": "Performer", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        unmet = {
+            "TableName": "lineup",
+            "Key": {"Performer": {"S": "Nobody"}},
+            "ConditionExpression": "attribute_exists(Performer)",
+        }
+
+        def write(number: int) -> None:
+            item = {"Performer": {"S": f"Band {number}"}}
+            client.put_item(TableName="lineup", Item=item)
+            with pytest.raises(client.exceptions.TransactionCanceledException):
+                client.transact_write_items(TransactItems=[{"ConditionCheck": unmet}])
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(200)))
+        assert client.scan(TableName="lineup")["Count"] == 200
 
 
 def test_a_port_that_is_in_use_is_said_in_one_line_and_blocks_nothing():
