@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from festival.ingest.ledger.leases import Lease, Leases, lease_lost, utc
-from festival.ingest.ledger.reconciliations import Reconciliations
 from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
 from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, LedgerTable, pack, serial
 from festival.ingest.report import IngestReport
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from festival.ingest.ledger.reconciliations import Reconciliations
 
 KEEP_DAYS = 120
 LONGEST_REASON = 400
@@ -36,7 +38,13 @@ class Ledger:
         self._table = LedgerTable(client, table)
         self.now = now
         self.leases = Leases(self._table, now)
-        self.reconciliations = Reconciliations(self._table, now)
+
+    @cached_property
+    def reconciliations(self) -> "Reconciliations":
+        """The entries about reconciling, which most of the function's invocations do not need."""
+        from festival.ingest.ledger.reconciliations import Reconciliations
+
+        return Reconciliations(self._table, self.now)
 
     def find(self, file: str, version: str) -> VersionRecord | None:
         """The record of one version, read consistently; None if there is none."""
