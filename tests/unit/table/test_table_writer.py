@@ -357,7 +357,7 @@ def test_patience_does_not_count_the_time_in_which_there_was_nothing_to_send():
 def test_of_two_threads_that_are_one_too_many_only_one_makes_way():
     """The one that ends is no longer counted when the other asks, or both would end."""
     with BulkWriter(FakeDynamo(), "lineup", lanes=4) as writer:
-        writer._lanes.add(lineup(400, artists=4))
+        writer._lanes.add(lineup(400, artists=40))
         loads = [writer._next_load(), writer._next_load()]
         writer._active, writer._pace = 2, Pace(most=4, allowed=1)
         assert writer._settle(loads[0], ()) is None
