@@ -2,12 +2,23 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, NamedTuple
 
 from festival.errors import NotYetError, RetryableError
-from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
+from festival.ingest.ledger.records import VERSION_PREFIX
+from festival.ingest.ledger.table import ConditionFailed, Item, LedgerTable, pack
 
 HEAD = "HEAD"
+HOLDS_IT = "#o = :owner AND Attempt = :attempt"
+"""A condition on the HEAD item: no later attempt has taken over the file."""
+IS_ITS_NEXT = "(Attempt = :attempt AND (attribute_not_exists(Serial) OR Serial <= :serial))"
+"""A condition on a VERSION item: it is this attempt's, which has not written anything later.
+
+A call whose answer is lost is made again, and DynamoDB may carry out the first copy late, after the
+next write of the same attempt: an older place in the file would replace a newer one.
+"""
+_numbers = count(1)
 
 
 class LeaseHeldError(NotYetError):
@@ -82,14 +93,16 @@ class Leases:
         """The same lease, extended to this many seconds from now. Raises LeaseLostError."""
         until = self._now() + seconds
         # An earlier renewal that is carried out late must not shorten the lease, or revive it.
-        in_order = "LeaseUntil > :over AND LeaseUntil <= :until"
-        self._as_holder(lease, "SET LeaseUntil = :until", {":until": until, ":over": 0}, in_order)
+        in_order = f"{HOLDS_IT} AND LeaseUntil > :over AND LeaseUntil <= :until"
+        write_head(
+            self._table, lease, "SET LeaseUntil = :until", {":until": until, ":over": 0}, in_order
+        )
         return lease._replace(until=until)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back; does nothing if it has already been taken over."""
         try:
-            self._as_holder(lease, "SET LeaseUntil = :never", {":never": 0})
+            write_head(self._table, lease, "SET LeaseUntil = :never", {":never": 0})
         except LeaseLostError:
             return
 
@@ -109,7 +122,7 @@ class Leases:
 
     def name_current(self, lease: Lease, version: str) -> None:
         """Record which version the holder is working on. Raises LeaseLostError."""
-        self._as_holder(lease, "SET CurrentVersion = :version", {":version": version})
+        write_head(self._table, lease, "SET CurrentVersion = :version", {":version": version})
 
     def check(self, lease: Lease) -> dict[str, Any]:
         """A transaction's check that no later attempt has taken over the file."""
@@ -117,7 +130,7 @@ class Leases:
             "ConditionCheck": {
                 "TableName": self._table.name,
                 "Key": pack({"File": lease.file, "Entry": HEAD}),
-                "ConditionExpression": "#o = :owner AND Attempt = :attempt",
+                "ConditionExpression": HOLDS_IT,
                 "ExpressionAttributeNames": {"#o": "Owner"},
                 "ExpressionAttributeValues": pack(
                     {":owner": lease.owner, ":attempt": lease.attempt}
@@ -125,24 +138,52 @@ class Leases:
             }
         }
 
-    def _as_holder(
-        self, lease: Lease, changes: str, values: dict[str, Any], condition: str = ""
-    ) -> None:
-        try:
-            self._table.update(
-                lease.file,
-                HEAD,
-                changes,
-                " AND ".join(filter(None, ["#o = :owner", "Attempt = :attempt", condition])),
-                values | {":owner": lease.owner, ":attempt": lease.attempt},
-                {"#o": "Owner"},
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
-
 
 def lease_lost(lease: Lease) -> LeaseLostError:
     """The error to raise if a later attempt holds the file."""
     return LeaseLostError(
         f"attempt {lease.attempt} at {lease.file} was overtaken by a later one and stops here"
     )
+
+
+def write_head(
+    table: LedgerTable,
+    lease: Lease,
+    changes: str,
+    values: dict[str, Any],
+    condition: str = HOLDS_IT,
+) -> None:
+    """Change the file's HEAD item as the lease's holder. Raises LeaseLostError."""
+    own = {":owner": lease.owner, ":attempt": lease.attempt}
+    try:
+        table.update(lease.file, HEAD, changes, condition, values | own, {"#o": "Owner"})
+    except ConditionFailed:
+        raise lease_lost(lease) from None
+
+
+def write_version(
+    table: LedgerTable,
+    lease: Lease,
+    version: str,
+    changes: str,
+    condition: str,
+    values: dict[str, Any],
+    names: dict[str, str] | None = None,
+) -> Item:
+    """Change a version's item as the lease's attempt; return it. Raises LeaseLostError.
+
+    `changes` are assignments, and what may follow them. Each write has a serial number for
+    IS_ITS_NEXT: numbers grow within a process, and an attempt belongs to one process.
+    """
+    own = {":attempt": lease.attempt, ":serial": next(_numbers)}
+    try:
+        return table.update(
+            lease.file,
+            VERSION_PREFIX + version,
+            f"SET Serial = :serial, {changes}",
+            condition,
+            values | own,
+            names or {},
+        )
+    except ConditionFailed:
+        raise lease_lost(lease) from None

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from festival.ingest.ledger.leases import Lease, Leases, lease_lost, utc
+from festival.ingest.ledger.leases import IS_ITS_NEXT, Lease, Leases, utc, write_version
 from festival.ingest.ledger.records import VERSION_PREFIX, Status, VersionRecord, to_record
-from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, LedgerTable, pack, serial
+from festival.ingest.ledger.table import ConditionFailed, LedgerTable, pack
 from festival.ingest.report import IngestReport
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ class Ledger:
         changes = [
             "#s = :running",
             "Attempt = :attempt",
-            "Serial = :serial",
             "VersionId = :version",
             "Sequencer = :sequencer",
             "ExpiresAt = :expires",
@@ -71,7 +70,6 @@ class Ledger:
         ]
         values: dict[str, Any] = {
             ":running": Status.RUNNING,
-            ":attempt": lease.attempt,
             ":version": version,
             ":sequencer": sequencer,
             ":expires": self._expiry(),
@@ -88,25 +86,18 @@ class Ledger:
                 "#d = if_not_exists(#d, :day)",
                 "StartedAt = if_not_exists(StartedAt, :start)",
             ]
-        expression = "SET " + ", ".join(changes)
+        expression = ", ".join(changes)
         if again:
             expression += (
                 " REMOVE Progress, NotifiedAt, NotifiedBy, FinishedAt, Outcome, #e, Remedy, "
                 "GivenUp, Removal, ReconciledAt, ReconcileNote, RemovedAt, OvertakenBy"
             )
-        try:
-            self._table.update(
-                lease.file,
-                VERSION_PREFIX + version,
-                expression,
-                # A copy that is carried out late must not reopen what this attempt has settled.
-                "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
-                f"(Attempt = :attempt AND #s = :running AND {IN_ORDER})",
-                values | serial(),
-                names,
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
+        # A copy that is carried out late must not reopen what this attempt has settled.
+        condition = (
+            "attribute_not_exists(Attempt) OR Attempt < :attempt OR "
+            f"({IS_ITS_NEXT} AND #s = :running)"
+        )
+        write_version(self._table, lease, version, expression, condition, values, names)
 
     def make_current(self, lease: Lease, version: str) -> None:
         """Record that this version is now the newest, in place of the one before it.
@@ -129,7 +120,7 @@ class Ledger:
 
     def save_progress(self, lease: Lease, version: str, progress: str) -> None:
         """Save the progress, for a later attempt to continue from. Raises LeaseLostError."""
-        self._as_attempt(lease, version, "SET Progress = :p", {":p": progress}, (Status.RUNNING,))
+        self._as_attempt(lease, version, "Progress = :p", {":p": progress}, (Status.RUNNING,))
 
     def finish(
         self,
@@ -144,7 +135,7 @@ class Ledger:
         self._as_attempt(
             lease,
             version,
-            "SET #s = :status, Outcome = :outcome, Counts = :counts, FinishedAt = :at, "
+            "#s = :status, Outcome = :outcome, Counts = :counts, FinishedAt = :at, "
             "#e = :error, Remedy = :remedy, RejectedRowsAt = :kept, Shown = :shown, "
             "Milliseconds = :ms, GivenUp = :given_up, ExpiresAt = :expires",
             {
@@ -166,17 +157,8 @@ class Ledger:
 
     def adopt(self, lease: Lease, version: str) -> None:
         """Let this attempt own a settled version, so that it may notify. Raises LeaseLostError."""
-        try:
-            self._table.update(
-                lease.file,
-                VERSION_PREFIX + version,
-                "SET Attempt = :attempt, Serial = :serial",
-                f"Attempt < :attempt OR (Attempt = :attempt AND {IN_ORDER})",
-                {":attempt": lease.attempt} | serial(),
-                {},
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
+        condition = f"Attempt < :attempt OR {IS_ITS_NEXT}"
+        write_version(self._table, lease, version, "Attempt = :attempt", condition, {})
 
     def mark_notified(self, lease: Lease, version: str, status: Status, by: str) -> None:
         """Record which message, or run, sent the e-mail about a settled version."""
@@ -184,7 +166,7 @@ class Ledger:
         self._as_attempt(
             lease,
             version,
-            "SET #s = :status, NotifiedAt = :at, NotifiedBy = :by",
+            "#s = :status, NotifiedAt = :at, NotifiedBy = :by",
             {
                 ":status": notified,
                 ":at": utc(self.now()),
@@ -325,15 +307,13 @@ class Ledger:
     ) -> None:
         """Change the record if it is still this attempt's, and its status is among these."""
         expected = {f":status{number}": status for number, status in enumerate(statuses)}
-        try:
-            self._table.update(
-                lease.file,
-                VERSION_PREFIX + version,
-                f"{changes}, Serial = :serial",
-                f"Attempt = :attempt AND {IN_ORDER} AND "
-                f"({' OR '.join(f'#s = {name}' for name in expected)})",
-                values | expected | {":attempt": lease.attempt} | serial(),
-                {"#s": "Status"} | (names or {}),
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
+        is_among = " OR ".join(f"#s = {name}" for name in expected)
+        write_version(
+            self._table,
+            lease,
+            version,
+            changes,
+            f"{IS_ITS_NEXT} AND ({is_among})",
+            values | expected,
+            {"#s": "Status"} | (names or {}),
+        )

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from festival.ingest.ledger.leases import HEAD, Lease, lease_lost, utc
+from festival.ingest.ledger.leases import HEAD, IS_ITS_NEXT, Lease, utc, write_head, write_version
 from festival.ingest.ledger.records import VERSION_PREFIX
-from festival.ingest.ledger.table import IN_ORDER, ConditionFailed, Item, LedgerTable, serial
+from festival.ingest.ledger.table import LedgerTable
 
 
 class Head(NamedTuple):
@@ -69,45 +69,22 @@ class Reconciliations:
 
     def save(self, lease: Lease, version: str, removal: Removal) -> None:
         """Record how far the removal is. Raises LeaseLostError."""
-        self._update(lease, version, "SET Removal = :removal", {":removal": _fields(removal)})
+        values = {":removal": _fields(removal)}
+        write_version(self._table, lease, version, "Removal = :removal", IS_ITS_NEXT, values)
 
     def finish(self, lease: Lease, version: str, removal: Removal, note: str = "") -> None:
         """Record that the table has nothing older than this version. Raises LeaseLostError."""
-        record = self._update(
+        record = write_version(
+            self._table,
             lease,
             version,
-            "SET Removal = :removal, ReconciledAt = :at, ReconcileNote = :note",
+            "Removal = :removal, ReconciledAt = :at, ReconcileNote = :note",
+            IS_ITS_NEXT,
             {":removal": _fields(removal), ":at": utc(self._now()), ":note": note},
         )
-        try:
-            self._table.update(
-                lease.file,
-                HEAD,
-                "SET ReconciledVersion = :version, ReconciledSince = :since",
-                "#o = :owner AND Attempt = :attempt",
-                {
-                    ":version": version,
-                    ":since": record.get("StartedAt", ""),
-                    ":owner": lease.owner,
-                    ":attempt": lease.attempt,
-                },
-                {"#o": "Owner"},
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
-
-    def _update(self, lease: Lease, version: str, changes: str, values: dict[str, Any]) -> Item:
-        try:
-            return self._table.update(
-                lease.file,
-                VERSION_PREFIX + version,
-                f"{changes}, Serial = :serial",
-                f"Attempt = :attempt AND {IN_ORDER}",
-                values | {":attempt": lease.attempt} | serial(),
-                {},
-            )
-        except ConditionFailed:
-            raise lease_lost(lease) from None
+        since = {":version": version, ":since": record.get("StartedAt", "")}
+        changes = "SET ReconciledVersion = :version, ReconciledSince = :since"
+        write_head(self._table, lease, changes, since)
 
 
 def _fields(removal: Removal) -> dict[str, Any]:

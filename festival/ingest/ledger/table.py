@@ -1,7 +1,6 @@
 """Reads and conditional writes of the ledger's table. Items are plain Python values."""
 
 from collections.abc import Iterator, Mapping
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -44,19 +43,6 @@ def _plain(value: Mapping[str, Any]) -> Any:
 
 
 Item = dict[str, Any]
-
-_numbers = count(1)
-IN_ORDER = "(attribute_not_exists(Serial) OR Serial <= :serial)"
-"""A condition: no later write of this attempt has been carried out.
-
-A call whose answer is lost is made again, and DynamoDB may carry out the first copy late, after the
-next write of the same attempt: an older place in the file would replace a newer one.
-"""
-
-
-def serial() -> dict[str, Any]:
-    """The `:serial` of the next write. Numbers grow within a process, and an attempt is one's."""
-    return {":serial": next(_numbers)}
 
 
 class ConditionFailed(FestivalError):  # noqa: N818 - DynamoDB's own word for it

@@ -275,11 +275,11 @@ def test_a_removals_older_place_that_is_saved_late_does_not_replace_a_newer_one(
 
 def test_the_next_process_numbers_its_writes_from_one_again(ledger, monkeypatch):
     finished(ledger, ledger.leases.acquire(FILE, "first", 60))
-    monkeypatch.setattr("festival.ingest.ledger.table._numbers", count(1))
+    monkeypatch.setattr("festival.ingest.ledger.leases._numbers", count(1))
     lease = ledger.leases.acquire(FILE, "first", 60)
     ledger.adopt(lease, "v1")
     ledger.mark_notified(lease, "v1", Status.WRITTEN, "e-mail 7")
-    monkeypatch.setattr("festival.ingest.ledger.table._numbers", count(1))
+    monkeypatch.setattr("festival.ingest.ledger.leases._numbers", count(1))
     lease = ledger.leases.acquire(FILE, "first", 60)
     ledger.begin(lease, "v1", again=True)
     ledger.save_progress(lease, "v1", "line 100")
