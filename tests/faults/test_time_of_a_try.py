@@ -115,14 +115,8 @@ class TestNotice:
     def test_none_is_tried_when_the_functions_time_is_over_though_its_lease_is_not(
         self, story, told
     ):
-        version, answer = story.upload(BJORK), story.store.answer
-
-        def slow(request):
-            if "Outcome = :outcome" in str(request.body):
-                story.now += 291
-            return answer(request)
-
-        story.store.answer = slow
+        version = story.upload(BJORK)
+        story.pause_before_the_outcome(291)
         with pytest.raises(RetryableError):
             story.look(story.event(version))
         assert told == {}

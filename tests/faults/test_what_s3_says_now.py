@@ -150,6 +150,17 @@ class Story:
     def give_up(self, event):
         return Ingestor(self.resources).give_up(event, "the last try", WHOLE, THROTTLED)
 
+    def pause_before_the_outcome(self, seconds):
+        """Time goes by between the last row and the record of what became of them."""
+        answer = self.store.answer
+
+        def slow(request):
+            if "Outcome = :outcome" in str(request.body):
+                self.now += seconds
+            return answer(request)
+
+        self.store.answer = slow
+
     def record(self, version):
         return self.ledger.find(self.file, version)
 
@@ -417,13 +428,7 @@ def what_was_sent_after_the_lease_is_put_right(story):
 
 def nobody_mails_after_the_lease(story):
     version, answer = story.upload(BJORK), story.store.answer
-
-    def suspended(request):
-        if "Outcome = :outcome" in str(request.body):
-            story.now += 3600
-        return answer(request)
-
-    story.store.answer = suspended
+    story.pause_before_the_outcome(3600)
     with pytest.raises(RetryableError):
         story.look(story.event(version))
     assert story.post.subjects == []

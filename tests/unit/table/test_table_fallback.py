@@ -204,6 +204,13 @@ class Asleep(list):
         self._now[0] += 3600
 
 
+def asleep_at_each_request(server, warned):
+    """A connection to a server that never answers, on a machine that is suspended meanwhile."""
+    now = [1000.0]
+    server.answer, server.requests = None, Asleep(now)
+    return Connection.from_client(client(server.url), warn=warned.append, clock=lambda: now[0])
+
+
 class TestClientTransport:
     def test_no_try_begins_after_the_time_out(self):
         with serving() as server:
@@ -224,12 +231,8 @@ class TestClientTransport:
             assert len(server.requests) == 1
 
     def test_nor_where_it_is_asked_for_want_of_any_answer(self, warned):
-        now = [1000.0]
         with serving() as server:
-            server.answer, server.requests = None, Asleep(now)
-            connection = Connection.from_client(
-                client(server.url), warn=warned.append, clock=lambda: now[0]
-            )
+            connection = asleep_at_each_request(server, warned)
 
             def lost(*_, **__):
                 raise RetryableError("connection refused by a proxy that nobody has")
@@ -251,12 +254,8 @@ class TestClientTransport:
             assert len(server.requests) == 2
 
     def test_nor_where_it_took_over_at_the_first_request(self, warned):
-        now = [1000.0]
         with serving() as server:
-            server.answer, server.requests = None, Asleep(now)
-            connection = Connection.from_client(
-                client(server.url), warn=warned.append, clock=lambda: now[0]
-            )
+            connection = asleep_at_each_request(server, warned)
             connection._transport._pool = Without(connection._transport._pool, "urlopen")
             with pytest.raises(RetryableError, match="timed out"):
                 connection.call("Query", BODY, timeout=20.0)
