@@ -68,6 +68,7 @@ _FOREIGN = {
     codecs.BOM_UTF32_LE: "UTF-32 text",
     codecs.BOM_UTF32_BE: "UTF-32 text",
 }
+WHITE = b" \t\r\n"  # what may stand before JSON's first character (RFC 8259, section 2)
 EXPECTED = "expected a CSV with a header row, a JSON array of objects, or JSON Lines"
 
 

@@ -9,6 +9,7 @@ from festival.lineup.columns import match
 from festival.lineup.decode import (
     DEFAULT_LIMITS,
     EXPECTED,
+    WHITE,
     Feed,
     Limits,
     Origin,
@@ -22,8 +23,6 @@ from festival.lineup.mapping import DEFAULT_MAPPING, LineupMapping
 from festival.lineup.model import Block, Position, Rows, RowWarning
 from festival.lineup.normalise import Normaliser
 
-_WHITE = b" \t\r\n"
-
 
 def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """The shape of a file, by the text at its beginning; removes its byte order mark.
@@ -34,7 +33,7 @@ def sniff(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     if feed.data.startswith(codecs.BOM_UTF8):
         feed.take(len(codecs.BOM_UTF8))
         feed.marked = True
-    while not (head := feed.data.lstrip(_WHITE)):
+    while not (head := feed.data.lstrip(WHITE)):
         if feed.ended or len(feed.data) > limits.record_bytes:
             break
         feed.fill()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from festival.lineup.columns import match
-from festival.lineup.decode import Feed, Limits, Origin, line_reader
+from festival.lineup.decode import WHITE, Feed, Limits, Origin, line_reader
 from festival.lineup.formats import json_document, json_stream
 from festival.lineup.formats.json_objects import ObjectRows
 from festival.lineup.formats.json_objects import original as original
@@ -13,7 +13,6 @@ from festival.lineup.formats.json_text import TooDeepError, whole_value
 from festival.lineup.mapping import LineupMapping
 from festival.lineup.model import Position, Rows
 
-_WHITE = b" \t\r\n"
 _LINES_TRIED = 20
 
 
@@ -45,7 +44,7 @@ def shape_of(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
     """
     if mapping.rows:
         return json_document.SHAPE
-    if feed.data.lstrip(_WHITE).startswith(b"["):
+    if feed.data.lstrip(WHITE).startswith(b"["):
         return json_stream.ARRAY
     return json_stream.LINES if _has_object_line(feed, mapping, limits) else json_document.SHAPE
 
@@ -53,8 +52,8 @@ def shape_of(feed: Feed, mapping: LineupMapping, limits: Limits) -> str:
 def _has_object_line(feed: Feed, mapping: LineupMapping, limits: Limits) -> bool:
     while not feed.ended and len(feed.data) < limits.record_bytes:
         feed.fill()
-    text = feed.data[: limits.record_bytes].lstrip(_WHITE)
-    lines = [line for line in text.splitlines()[:_LINES_TRIED] if line.strip(_WHITE)]
+    text = feed.data[: limits.record_bytes].lstrip(WHITE)
+    lines = [line for line in text.splitlines()[:_LINES_TRIED] if line.strip(WHITE)]
     if len(lines) > 1 and len(text) == limits.record_bytes:
         lines.pop()  # it may be incomplete
     values = [_object(line) for line in lines]
